@@ -1,0 +1,79 @@
+"""Every random number of a run comes from here: one generator a seed, so many seeds can train together."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class Rng:
+    """Draws numbers for one seed, or for several seeds at once along a new first axis.
+
+    `Rng(0).randn(5, 2)` has shape (5, 2); `Rng([0, 1, 2]).randn(5, 2)` has shape (3, 5, 2), and its slice i is
+    exactly what `Rng(i)` draws. A `torch.Generator` may stand in for a seed.
+    """
+
+    def __init__(self, seeds: int | torch.Generator | Sequence[int], device: str | torch.device = "cpu"):
+        if isinstance(seeds, torch.Generator):
+            self.seeds, self.generators, self.device = (seeds.initial_seed(),), [seeds], seeds.device
+            self.stacked = False
+            return
+        self.stacked = not isinstance(seeds, int)
+        self.seeds = tuple(int(s) for s in seeds) if self.stacked else (int(seeds),)
+        if not self.seeds:
+            raise ValueError("seeds=[]: give at least one seed, for example seeds=[0]")
+        self.device = torch.device(device)
+        self.generators = [torch.Generator(self.device).manual_seed(s) for s in self.seeds]
+
+    @classmethod
+    def of(cls, source: "Rng | torch.Generator | int | Sequence[int]") -> "Rng":
+        """The Rng itself, or a new one around a seed, seeds or a `torch.Generator`."""
+        return source if isinstance(source, cls) else cls(source)
+
+    def _draw(self, one) -> Tensor:
+        return torch.stack([one(g) for g in self.generators]) if self.stacked else one(self.generators[0])
+
+    def randn(self, *shape: int) -> Tensor:
+        """Standard normal numbers."""
+        return self._draw(lambda g: torch.randn(shape, generator=g, device=self.device))
+
+    def rand(self, *shape: int) -> Tensor:
+        """Uniform numbers in [0, 1)."""
+        return self._draw(lambda g: torch.rand(shape, generator=g, device=self.device))
+
+    def randint(self, high: int, *shape: int) -> Tensor:
+        """Uniform integers in 0 .. high-1."""
+        return self._draw(lambda g: torch.randint(high, shape, generator=g, device=self.device))
+
+    def randperm(self, n: int) -> Tensor:
+        """A random order of 0 .. n-1."""
+        return self._draw(lambda g: torch.randperm(n, generator=g, device=self.device))
+
+    def beta(self, alpha: float, *shape: int) -> Tensor:
+        """Beta(alpha, alpha) numbers in (0, 1); uniform for alpha = 1."""
+        if alpha == 1.0:
+            return self.rand(*shape)
+        shape_of = torch.full(shape, alpha, device=self.device)
+        # torch has no public Gamma draw that takes a generator; this is the one behind torch.distributions
+        gamma = self._draw(lambda g: torch._standard_gamma(torch.stack([shape_of, shape_of]), generator=g))
+        a, b = gamma.unbind(1 if self.stacked else 0)
+        return a / (a + b)
+
+    def state_dict(self) -> dict:
+        """Seeds and generator states, for exact resume."""
+        return {"seeds": list(self.seeds), "states": [g.get_state() for g in self.generators]}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Continue exactly where `state_dict` was taken; raises ValueError for other seeds."""
+        if tuple(state["seeds"]) != self.seeds:
+            raise ValueError(f"the state is of seeds {state['seeds']}, this run has seeds {list(self.seeds)}")
+        for generator, saved in zip(self.generators, state["states"], strict=True):
+            generator.set_state(saved.cpu())
+
+
+def rows(x: Tensor, index: Tensor) -> Tensor:
+    """x[index] along the batch axis; with an index (seeds, n), each seed picks its own rows of x (seeds, N, ...)."""
+    if index.ndim == 1:
+        return x.index_select(0, index)
+    seeds = torch.arange(index.shape[0], device=index.device)[:, None]
+    return x[seeds, index]
