@@ -1,1 +1,37 @@
-"""x"""
+"""See, understand and reproduce what makes GANs train: AdaptiveMix, AdvLatGAN and KDD GAN.
+
+`import gantutor` loads nothing heavy; a name or a room is loaded when it is first used.
+
+>>> from gantutor import METHODS, toy
+>>> from gantutor.train import train
+>>> for step in train(METHODS["AdaptiveMix"], toy.nine(), seed=0, steps=2000, every=500):
+...     print(step.index, float(step.d_loss))
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_ROOMS = ("rng", "toy", "images", "nets", "parts", "objectives", "methods", "penalties", "augment", "recipes", "train", "metrics",
+          "fields", "plot", "lab", "config", "records", "reproduce")  # fmt: skip
+_NAMES = {
+    "Rng": "rng", "Critique": "nets", "Term": "parts", "LatentMap": "parts", "Turn": "parts", "describe": "parts",
+    "Recipe": "recipes", "TOY": "recipes", "OBJECTIVES": "recipes", "METHODS": "recipes",
+    "Run": "train", "Step": "train", "Diverged": "train", "Record": "records", "Config": "config",
+}  # fmt: skip
+__all__ = sorted({*_ROOMS, *_NAMES})
+
+
+def __getattr__(name: str):
+    if name in _NAMES:
+        value = getattr(import_module(f"gantutor.{_NAMES[name]}"), name)
+    elif name in _ROOMS:
+        value = import_module(f"gantutor.{name}")
+    else:
+        raise AttributeError(f"module 'gantutor' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -14,7 +14,8 @@ class Turn:
     """One player's turn: the nets, the batch and what the discriminator says of it.
 
     `player` is "d" or "g". `real` and `fake` are Critiques; in G's turn `real` is computed, without gradient, only if
-    somebody asks for it (KDD does). `stale` is the real Critique of the last D step, from before D moved.
+    somebody asks for it (KDD does). `stale` is the real Critique of the last D step, from before D moved
+    (detach it before use: its graph is spent).
     """
 
     def __init__(self, player: str, G, D: Discriminator, rng: Rng, z: Tensor, x_real: Tensor, x_fake: Tensor,

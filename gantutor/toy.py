@@ -39,6 +39,12 @@ class Gaussians:
             return self.centres
         return torch.stack([self.centres[self.group == i].mean(0) for i in range(int(self.group.max()) + 1)])
 
+    @property
+    def shares(self) -> Tensor:
+        """Probability of each mode, (n_modes,)."""
+        group = torch.arange(len(self.centres)) if self.group is None else self.group
+        return torch.bincount(group) / len(group)
+
     def sample(self, n: int, rng) -> Tensor:
         """n points, (n, 2), or (seeds, n, 2) where `rng` (an Rng, a torch.Generator or a seed) holds several seeds."""
         rng = Rng.of(rng)
@@ -71,12 +77,21 @@ class Circles:
     arcs: int = 12
     limit: float = 2.0
 
+    def __post_init__(self):
+        if not self.radii or not min(self.radii) > 0 or not self.std > 0 or self.arcs < 1:
+            raise ValueError(f"radii={self.radii}, std={self.std}, arcs={self.arcs}: expected radii and std above 0, arcs >= 1")
+
     @property
     def modes(self) -> Tensor:
         """Middle of each arc, (len(radii) * arcs, 2), circle by circle."""
         angle = (torch.arange(self.arcs) + 0.5) * (2 * math.pi / self.arcs)
         unit = torch.stack([angle.cos(), angle.sin()], -1)
         return torch.cat([r * unit for r in self.radii])
+
+    @property
+    def shares(self) -> Tensor:
+        """Probability of each arc, (n_modes,)."""
+        return torch.full((len(self.radii) * self.arcs,), 1 / (len(self.radii) * self.arcs))
 
     def sample(self, n: int, rng) -> Tensor:
         """n points, (n, 2) or (seeds, n, 2)."""
@@ -105,12 +120,16 @@ class Circles:
 
 def ring(modes: int = 8, radius: float = 2.0, std: float = 0.02) -> Gaussians:
     """Gaussians on a circle; the defaults are AdvLatGAN's ring (its printed std 0.001 is `std=0.001`)."""
+    if modes < 1:
+        raise ValueError(f"modes={modes}: expected at least 1")
     angle = torch.arange(modes) * (2 * math.pi / modes)
     return Gaussians("ring", radius * torch.stack([angle.cos(), angle.sin()], -1), std)
 
 
 def grid(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> Gaussians:
     """side x side Gaussians; 0.05 is the square root of the 0.0025 that the paper prints as std."""
+    if side < 1:
+        raise ValueError(f"side={side}: expected at least 1")
     axis = spacing * (torch.arange(side) - (side - 1) / 2)
     return Gaussians("grid", torch.cartesian_prod(axis, axis), std)
 
@@ -160,7 +179,7 @@ def _squared_distances(x: Tensor, centres: Tensor) -> Tensor:
 
 def _linked(x: Tensor, reach: float) -> Tensor:
     """Single linkage: labels 0, 1, ... of the groups whose members are chained by steps shorter than `reach`."""
-    near = torch.cdist(x, x) < reach
+    near = _squared_distances(x, x) < reach**2  # torch.cdist loses small distances to rounding
     label = torch.arange(len(x))
     while True:  # each point takes the least label in its reach until nothing changes
         least = torch.where(near, label, len(x)).amin(-1)

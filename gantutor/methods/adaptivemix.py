@@ -69,16 +69,24 @@ class AdaptiveMix(Term):
             raise ValueError(f"logits='sum' with pairing={self.pairing!r}: the summed logit needs pairs of one kind, 'within'")
 
     def d(self, turn: Turn) -> Tensor | None:
+        if self._idle(turn):
+            return None
         real, fake = (turn.x_real, turn.real.features), (turn.x_fake, turn.fake.features)
         if self.pairing == "within":
             return self._loss(turn, [self._permuted(*real, turn), self._permuted(*fake, turn)], ["real", "fake"])
         return self._loss(turn, [self._across(real, fake, turn)], [])
 
     def g(self, turn: Turn) -> Tensor | None:
+        if self._idle(turn):
+            return None
         fake = (turn.x_fake, turn.fake.features)
         if self.pairing == "within":
             return self._loss(turn, [self._permuted(*fake, turn)], ["fake"])
         return self._loss(turn, [self._across((turn.x_real, turn.real.features), fake, turn)], [])
+
+    def _idle(self, turn: Turn) -> bool:
+        """Nothing to add: then nothing is drawn or computed, and a baseline shares every other line with the method."""
+        return turn.player not in self.players or (self.weight == 0 and self.logits == "plain")
 
     def _permuted(self, x: Tensor, v: Tensor, turn: Turn) -> tuple[Tensor, ...]:
         """Partners are a permutation of the batch, so their features are one of F(x_i): no third forward."""
@@ -92,8 +100,6 @@ class AdaptiveMix(Term):
         return self._permuted(x, v, turn)
 
     def _loss(self, turn: Turn, pairs: list[tuple[Tensor, ...]], sides: list[str]) -> Tensor | None:
-        if turn.player not in self.players or (self.weight == 0 and self.logits == "plain"):
-            return None  # nothing computed: a baseline shares every other line with the method
         lams = [_draw(turn.rng, self.alpha, self.lam, x.shape[turn.axis]) for x, *_ in pairs]
         targets = [_mix(lam, va, vb) for lam, (_, va, _, vb) in zip(lams, pairs, strict=True)]
         mixed = turn.features(*[_mix(lam, xa, xb) for lam, (xa, _, xb, _) in zip(lams, pairs, strict=True)])

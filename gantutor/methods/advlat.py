@@ -81,7 +81,7 @@ class IFGSM(LatentMap):
         yield z
         for _ in range(self.steps):
             with latent_mode([m for m in (G, D) if isinstance(m, nn.Module)], self.mode), torch.enable_grad():
-                z = z.requires_grad_(True)
+                z = z.detach().requires_grad_(True)  # not in place: the caller holds what was yielded
                 loss = PHI[self.objective](D(G(z)).score).sum()
                 (g,) = torch.autograd.grad(loss, z)  # for z alone: no parameter's gradient is computed
             move, memory = self.direction(g, memory)
@@ -181,7 +181,7 @@ class HardPairs:
             x1 = G(z1).flatten(batch_axis + 1)
         for _ in range(self.steps):
             with latent_mode(modules, "train_frozen"), torch.enable_grad():
-                z2 = z2.requires_grad_(True)
+                z2 = z2.detach().requires_grad_(True)
                 ratio = pair_ratio(x1, G(z2).flatten(batch_axis + 1), z1, z2, self.offset, self.per_sample)
                 (g,) = torch.autograd.grad(ratio.sum(), z2)
             z2 = z2.detach() + self.direction * self.eps * g.sign()

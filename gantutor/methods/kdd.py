@@ -104,7 +104,7 @@ class KDD(Hinge):
     def _anchors(self, turn: Turn) -> tuple[Tensor, ...]:
         """phi of reals and fakes, and both anchor sets: the same, followed by their augmented copies."""
         stale = turn.stale if self.stale == "g_step" and turn.player == "g" else None
-        real = self.phi((stale or turn.real).features, turn.D)
+        real = self.phi(turn.real.features if stale is None else stale.features.detach(), turn.D)
         fake = self.phi(turn.fake.features, turn.D)
         if not self.copies:
             return real, fake, real, fake
@@ -144,7 +144,7 @@ class JacobianD(Term):
     def d(self, turn: Turn) -> Tensor:
         x = torch.cat([turn.x_real, turn.x_fake], turn.axis)
         n_points, n_real = x.shape[turn.axis], turn.x_real.shape[turn.axis]
-        u = turn.rng.randn(*x.shape[turn.axis :])
+        u = turn.rng.randn(*x.shape[turn.axis :]).to(x)
         u = u / u.flatten(turn.axis + 1).norm(dim=-1).reshape(x.shape[: turn.axis + 1] + (1,) * (x.ndim - turn.axis - 1))
         slope = self.slope(lambda y: turn.D.pooled(turn.D.features(y)), x, u)
         return self.weight * (slope - 1).abs().sum(-1) / (n_points if self.mean else n_real)

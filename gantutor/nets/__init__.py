@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
 
 
 class Critique(NamedTuple):
@@ -53,6 +54,9 @@ def initialise(module: nn.Module, rng, how=None) -> nn.Module:
     for path, part in module.named_modules():
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             part.reset_running_stats()
+        if isinstance(part, parametrizations._SpectralNorm):
+            for vector in part.buffers():
+                vector.copy_(nn.functional.normalize(torch.randn(vector.shape, generator=g, device=rng.device), dim=0))
         for name, p in part.named_parameters(recurse=False):
             with torch.no_grad():
                 if how is not None and how(part, name, p, g):
@@ -62,4 +66,8 @@ def initialise(module: nn.Module, rng, how=None) -> nn.Module:
                 else:
                     fan_in = nn.init._calculate_fan_in_and_fan_out(part.weight)[0]
                     p.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=g)
+    for part in module.modules():
+        if parametrize.is_parametrized(part, "weight"):
+            for _ in range(15):  # each look at the weight is one power iteration; torch starts with 15 too
+                part.weight  # noqa: B018
     return module

@@ -9,55 +9,57 @@ from torch.nn.functional import leaky_relu
 from gantutor.nets import Discriminator
 
 
-class Linear(nn.Module):
-    """x W + b for x (..., B, n_in); drawn from `rng` as torch.nn.Linear draws, one matrix a seed."""
+class Layers(nn.Module):
+    """Weights of a stack of x W + b, drawn from `rng` as torch.nn.Linear draws them, one matrix a seed.
 
-    def __init__(self, n_in: int, n_out: int, rng):
+    Plain tensors in a list rather than modules: at this size a module call costs as much as its matrix product.
+    """
+
+    def __init__(self, widths: list[int], rng):
         super().__init__()
-        bound = n_in**-0.5
-        self.weight = nn.Parameter((2 * rng.rand(n_in, n_out) - 1) * bound)
-        self.bias = nn.Parameter((2 * rng.rand(n_out) - 1) * bound)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.weight.ndim == 2:
-            return torch.addmm(self.bias, x, self.weight)
-        x = x.expand(len(self.weight), *x.shape[-2:])  # points that all seeds share, such as a map's grid
-        return torch.baddbmm(self.bias[:, None], x, self.weight)
+        self.pairs = []
+        for i, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False)):
+            weight, bias = ((2 * rng.rand(*shape) - 1) * n_in**-0.5 for shape in ((n_in, n_out), (n_out,)))
+            self.register_parameter(f"weight{i}", nn.Parameter(weight))
+            self.register_parameter(f"bias{i}", nn.Parameter(bias))
+            self.pairs.append((self.get_parameter(f"weight{i}"), self.get_parameter(f"bias{i}")))
 
 
-class Generator(nn.Module):
+def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """x W + b for x (B, n_in), or (seeds, B, n_in) with stacked weights; they may share one x (B, n_in), a map's grid."""
+    if weight.ndim == 2:
+        return torch.addmm(bias, x, weight)
+    return torch.baddbmm(bias[:, None], x.expand(len(weight), *x.shape[-2:]), weight)
+
+
+class Generator(Layers):
     """z -> hidden layers with (leaky) ReLU -> 2; bound * tanh at the end where a bound is given."""
 
     def __init__(self, widths: list[int], bound: float | None, leak: float, rng):
-        super().__init__()
-        self.layers = nn.ModuleList(Linear(a, b, rng) for a, b in zip(widths, widths[1:], strict=False))
+        super().__init__(widths, rng)
         self.bound, self.leak = bound, leak
 
     def forward(self, z: Tensor) -> Tensor:
-        for layer in self.layers[:-1]:
-            z = leaky_relu(layer(z), self.leak)
-        x = self.layers[-1](z)
+        for weight, bias in self.pairs[:-1]:
+            z = leaky_relu(affine(z, weight, bias), self.leak)
+        x = affine(z, *self.pairs[-1])
         return x if self.bound is None else self.bound * torch.tanh(x)
 
 
-class Critic(Discriminator):
-    """2 -> hidden layers -> K linear features; head: leaky ReLU and one Linear, or the features' plain mean (WGAN of AdaptiveMix)."""
+class Critic(Layers, Discriminator):
+    """2 -> hidden layers -> K linear features; head: leaky ReLU and x W + b, or the features' plain mean (WGAN of AdaptiveMix)."""
 
     def __init__(self, widths: list[int], head: str, leak: float, rng):
-        super().__init__()
-        self.layers = nn.ModuleList(Linear(a, b, rng) for a, b in zip(widths, widths[1:], strict=False))
-        self.out = Linear(widths[-1], 1, rng) if head == "linear" else None
-        self.leak = leak
+        super().__init__(widths if head == "mean" else [*widths, 1], rng)
+        self.trunk, self.leak, self.mean_head = len(widths) - 1, leak, head == "mean"
 
     def features(self, x: Tensor) -> Tensor:
-        for layer in self.layers[:-1]:
-            x = leaky_relu(layer(x), self.leak)
-        return self.layers[-1](x)
+        for weight, bias in self.pairs[: self.trunk - 1]:
+            x = leaky_relu(affine(x, weight, bias), self.leak)
+        return affine(x, *self.pairs[self.trunk - 1])
 
     def head(self, v: Tensor) -> Tensor:
-        if self.out is None:
-            return v.mean(-1)
-        return self.out(leaky_relu(v, self.leak)).squeeze(-1)
+        return v.mean(-1) if self.mean_head else affine(leaky_relu(v, self.leak), *self.pairs[-1]).squeeze(-1)
 
 
 @dataclass(frozen=True)

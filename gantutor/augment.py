@@ -1,0 +1,104 @@
+"""Differentiable augmentations: gradients flow through them into G, and all their randomness is the run's."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from gantutor.rng import Rng
+
+
+def brightness(x: Tensor, b: Tensor) -> Tensor:
+    """x + b; one b an image."""
+    return x + _each(b)
+
+
+def saturation(x: Tensor, s: Tensor) -> Tensor:
+    """Distance from each pixel's mean colour, times s; grey images stay as they are."""
+    grey = x.mean(1, keepdim=True)
+    return (x - grey) * _each(s) + grey
+
+
+def contrast(x: Tensor, c: Tensor) -> Tensor:
+    """Distance from the image's mean, times c."""
+    mean = x.mean((1, 2, 3), keepdim=True)
+    return (x - mean) * _each(c) + mean
+
+
+def translation(x: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
+    """Move each image by whole pixels, down for dy > 0 and right for dx > 0; what comes in is 0."""
+    (n, _, height, width), (ty, tx) = x.shape, _reach(x)
+    row = torch.arange(height, device=x.device) + (ty - dy)[:, None]
+    column = torch.arange(width, device=x.device) + (tx - dx)[:, None]
+    image = torch.arange(n, device=x.device)[:, None, None]
+    return pad(x, (tx, tx, ty, ty))[image, :, row[:, :, None], column[:, None, :]].permute(0, 3, 1, 2)
+
+
+def cutout(x: Tensor, oy: Tensor, ox: Tensor) -> Tensor:
+    """Set a square of half the side to 0, from offset - side // 2, clipped to the image."""
+    inside = []
+    for offset, length, side in zip((oy, ox), x.shape[2:], _side(x), strict=True):
+        away = torch.arange(length, device=x.device) - (offset - side // 2)[:, None]
+        inside.append((away >= 0) & (away < side))
+    return x.masked_fill((inside[0][:, :, None] & inside[1][:, None, :])[:, None], 0.0)
+
+
+def _each(factor: Tensor) -> Tensor:
+    return factor[:, None, None, None]
+
+
+def _reach(x: Tensor) -> tuple[int, int]:
+    return tuple(int(length / 8 + 0.5) for length in x.shape[2:])
+
+
+def _side(x: Tensor) -> tuple[int, int]:
+    return tuple(int(length / 2 + 0.5) for length in x.shape[2:])
+
+
+# how each one draws its parameters, one an image
+DRAWS = {
+    "brightness": lambda x, rng: brightness(x, rng.rand(len(x)) - 0.5),
+    "saturation": lambda x, rng: saturation(x, 2 * rng.rand(len(x))),
+    "contrast": lambda x, rng: contrast(x, rng.rand(len(x)) + 0.5),
+    "translation": lambda x, rng: translation(x, *(rng.randint(2 * t + 1, len(x)) - t for t in _reach(x))),
+    "cutout": lambda x, rng: cutout(x, *(rng.randint(n + 1 - c % 2, len(x)) for n, c in zip(x.shape[2:], _side(x), strict=True))),
+}
+
+
+@dataclass(frozen=True)
+class DiffAugment:
+    """Augmentations of `policy`, in its order, on images (B, C, H, W) in [-1, 1]; nothing is clamped (Zhao et al. 2020).
+
+    Brightness +-0.5, saturation x0..2, contrast x0.5..1.5, translation by up to 1/8 of the side, cutout of half the side.
+    """
+
+    policy: tuple[str, ...] = ("brightness", "saturation", "contrast", "translation", "cutout")
+
+    def __post_init__(self):
+        if not self.policy or not set(self.policy) <= set(DRAWS):
+            raise ValueError(f"policy={self.policy!r}: expected some of {', '.join(DRAWS)}")
+
+    def __call__(self, x: Tensor, rng) -> Tensor:
+        """Augmented images, shape and dtype of x; raises ValueError for a batch of another shape or an Rng of several seeds."""
+        rng = Rng.of(rng)
+        if x.ndim != 4 or rng.stacked:
+            raise ValueError(f"x of shape {tuple(x.shape)}, rng of {len(rng.seeds)} seed(s): expected images (B, C, H, W) and one seed")
+        for name in self.policy:
+            x = DRAWS[name](x, rng).to(x.dtype)
+        return x
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """Points plus std * N(0, 1): the plane's augmentation; x (..., B, 2), seeds first where `rng` has several."""
+
+    std: float = 0.05
+
+    def __post_init__(self):
+        if not self.std >= 0:
+            raise ValueError(f"std={self.std}: expected a number of at least 0")
+
+    def __call__(self, x: Tensor, rng) -> Tensor:
+        rng = Rng.of(rng)
+        return x + self.std * rng.randn(*x.shape[1 if rng.stacked else 0 :])

@@ -1,0 +1,1 @@
+"""Judging generators: on the plane against the exact truth, on images by distances between features."""

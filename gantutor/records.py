@@ -1,0 +1,226 @@
+"""The record that a notebook writes: what was run, where, and every number and figure that came out."""
+
+import hashlib
+import json
+import math
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from gantutor import __version__
+
+SCHEMA = 1
+STATUSES = ("ok", "diverged")
+COLUMNS = ["notebook", "variant", "metric", "seed", "value", "se", "unit", "n"]
+NEEDED = {"schema", "notebook", "parameters", "source_hash", "versions", "status", "rows", "figures", "data"}
+
+
+def digest(thing: Any) -> str:
+    """The first 12 hex digits of the SHA-256 of a JSON value."""
+    return hashlib.sha256(json.dumps(thing, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def parameter_hash(parameters: Mapping[str, Any]) -> str:
+    """Names a run; where its record goes does not matter."""
+    return digest({k: v for k, v in parameters.items() if k != "out"})
+
+
+def source_hash(notebook: str | Path) -> str:
+    """Of a notebook's cells; outputs and metadata do not count, so opening it in Jupyter changes nothing."""
+    cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+    return digest([[c["cell_type"], "".join(c["source"])] for c in cells])
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write beside `path` and move it there in one go: a kill leaves the old file or the new one."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_text(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+class Record:
+    """Collects a notebook's results; `save()` writes them as `result.json` into `cfg.out`, or nothing where that is None.
+
+    >>> record = Record(cfg, "01_plane")
+    >>> record.add("modes", [9, 8, 9], variant="hinge")         # one number for each seed of cfg.seed_list
+    >>> record.figure("samples", fig, "Nine modes, three seeds.")
+    >>> record.save(); record.frame()
+    """
+
+    def __init__(self, cfg, notebook: str):
+        self.cfg, self.notebook = cfg, notebook
+        self.rows: list[dict] = []
+        self.figures: list[dict] = []
+        self.data: dict[str, Any] = {}
+        self._started, self._clock = datetime.now(UTC), time.perf_counter()
+
+    @property
+    def out(self) -> Path | None:
+        return None if self.cfg.out is None else Path(self.cfg.out)
+
+    def add(self, metric: str, values, variant: str = "", se=None, unit: str = "", n: int | None = None) -> "Record":
+        """Numbers of one metric: one for each seed, or a single one. `se`: standard error of each; `n`: samples behind each."""
+        values, errors = _numbers(values), [None] if se is None else _numbers(se)
+        seeds = list(self.cfg.seed_list)
+        if len(values) not in (1, len(seeds)) or len(errors) not in (1, len(values)):
+            what = f"{len(values)} values and {len(errors)} standard errors"
+            raise ValueError(f"{metric!r} of {variant!r} has {what}: expected one for each of the seeds {seeds}, or a single one")
+        if any(r["metric"] == metric and r["variant"] == variant for r in self.rows):
+            raise ValueError(f"{metric!r} of {variant!r} is in this record already: give it another variant, or start a new Record")
+        at = seeds if len(values) == len(seeds) else [None]
+        errors = errors * len(values) if len(errors) == 1 else errors
+        for seed, value, error in zip(at, values, errors, strict=True):
+            row = {"variant": variant, "metric": metric, "seed": seed, **_honest("value", value), **_honest("se", error)}
+            self.rows.append({**row, "unit": unit, "n": n})
+        return self
+
+    def figure(self, name: str, fig, caption: str):
+        """Keep a matplotlib Figure as `name`.png with its caption; returns the figure, so that it can end a cell.
+
+        Where targets share a run, the report puts a figure to the target that its name begins with: "fig3_map" to kddgan/fig3.
+        """
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"figure name {name!r}: expected letters, digits, '-', '_' and '.' only, it becomes a file name")
+        if self.out is not None:
+            self.out.mkdir(parents=True, exist_ok=True)
+            fig.savefig(self.out / f"{name}.png", dpi=144, bbox_inches="tight")
+        self.figures = [f for f in self.figures if f["name"] != name] + [{"name": name, "file": f"{name}.png", "caption": caption}]
+        return fig
+
+    def note(self, key: str, value) -> "Record":
+        """A fact about the data or the protocol, such as a data set's digest: any plain JSON value."""
+        json.dumps(value, allow_nan=False)
+        self.data[key] = value
+        return self
+
+    def frame(self):
+        """The numbers as a tidy pandas frame: notebook, variant, metric, seed, value, se, unit, n."""
+        return frame_of([self.result("ok")])
+
+    def result(self, status: str, step: int | None = None, message: str = "") -> dict[str, Any]:
+        """What `save` writes."""
+        if status not in STATUSES:
+            raise ValueError(f"status={status!r}: expected one of {', '.join(STATUSES)}")
+        parameters, source = self.cfg.parameters(), _source(self.notebook)
+        return {
+            "schema": SCHEMA, "notebook": self.notebook, "parameters": parameters, "parameter_hash": parameter_hash(parameters),
+            "source_hash": source_hash(source) if source else None, "status": status, "step": step, "message": message,
+            "seeds": list(self.cfg.seed_list), "rows": self.rows, "figures": self.figures, "data": self.data,
+            "versions": _versions(), "commit": _commit(), "hardware": hardware(),
+            "started": self._started.isoformat(timespec="seconds"), "wall_s": round(time.perf_counter() - self._clock, 2),
+        }  # fmt: skip
+
+    def save(self, status: str = "ok", step: int | None = None, message: str = ""):
+        """Write the record in one go; returns the frame. A run that diverged says so: save(status="diverged", step=...)."""
+        if self.out is not None:
+            self.out.mkdir(parents=True, exist_ok=True)
+            write_json(self.out / "result.json", self.result(status, step, message))
+        return self.frame()
+
+
+def read(folder: str | Path) -> dict[str, Any]:
+    """The record in a run's folder; ValueError, naming file and remedy, where it is missing, truncated or not one."""
+    path = Path(folder) / "result.json"
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise ValueError(f"no record in {folder}: run its notebook") from None
+    except ValueError:
+        raise ValueError(f"{path} is truncated or no JSON: delete it and run its notebook again") from None
+    if not isinstance(result, dict) or not result.keys() >= NEEDED or result["schema"] != SCHEMA or result["status"] not in STATUSES:
+        raise ValueError(f"{path} is no record of this version of gantutor: delete it and run its notebook again")
+    return result
+
+
+def load(folder: str | Path):
+    """All records below `folder` as one tidy frame; also columns run, profile and status. Unreadable ones are warned about."""
+    results, runs = [], []
+    for path in sorted(Path(folder).rglob("result.json")):
+        try:
+            results.append(read(path.parent))
+        except ValueError as error:
+            warnings.warn(str(error), stacklevel=2)
+        else:
+            runs.append(str(path.parent.relative_to(folder)))
+    return frame_of(results, runs)
+
+
+def hardware() -> dict[str, Any]:
+    """CPU model, usable cores, GPU; torch is asked only where it is loaded already."""
+    try:
+        cpu = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())[1]
+    except (OSError, TypeError):
+        cpu = platform.processor() or platform.machine()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    torch = sys.modules.get("torch")
+    gpu = torch.cuda.get_device_name() if torch is not None and torch.cuda.is_available() else None
+    return {"cpu": cpu, "cores": cores, "gpu": gpu}
+
+
+def value_of(row: Mapping[str, Any]) -> float:
+    """A row's value with NaN and infinities back in place."""
+    return float(row.get("value_flag") or row["value"])
+
+
+def frame_of(results: Iterable[dict], runs: list[str] | None = None):
+    """Records as one tidy pandas frame."""
+    import pandas as pd
+
+    rows = []
+    for i, result in enumerate(results):
+        extra = {} if runs is None else {"run": runs[i], "profile": result["parameters"].get("profile"), "status": result["status"]}
+        for row in result["rows"]:
+            se = row.get("se_flag") or row["se"]
+            rows.append({"notebook": result["notebook"], **row, "value": value_of(row), "se": math.nan if se is None else float(se), **extra})
+    frame = pd.DataFrame(rows, columns=COLUMNS + ([] if runs is None else ["run", "profile", "status"]))
+    return frame.astype({"value": float, "se": float, "seed": "Int64", "n": "Int64"})
+
+
+def _numbers(values) -> list[float]:
+    values = values.tolist() if hasattr(values, "tolist") else values
+    return [float(v) for v in values] if isinstance(values, Iterable) else [float(values)]
+
+
+def _honest(name: str, number: float | None) -> dict[str, Any]:
+    """JSON has no NaN: a number that is none becomes null beside a flag "nan", "inf" or "-inf"."""
+    if number is None or math.isfinite(number):
+        return {name: number}
+    return {name: None, f"{name}_flag": str(number)}
+
+
+def _source(notebook: str) -> Path | None:
+    """The notebook's own file: the runner names it; by hand it lies in the working folder or in notebooks/."""
+    named = os.environ.get("GANTUTOR_NOTEBOOK")
+    places = [named] if named else [f"{notebook}.ipynb", f"notebooks/{notebook}.ipynb"]
+    return next((Path(p) for p in places if Path(p).is_file()), None)
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {"gantutor": __version__, "python": platform.python_version()}
+    for package in ("torch", "torchvision", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def _commit() -> str | None:
+    """The checkout's commit, with "+" where files differ from it; None outside git."""
+    here = Path(__file__).parent
+    try:
+        ask = {"cwd": here, "capture_output": True, "text": True, "timeout": 5, "check": True}
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], **ask).stdout.strip()
+        changed = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], **ask).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")

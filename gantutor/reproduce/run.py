@@ -1,0 +1,279 @@
+"""One run of one notebook: checked before it starts, executed by papermill in this process, judged by what it wrote.
+
+papermill's own metadata is never asked: after a kernel's death it calls every cell "completed". A run is done when its
+folder holds a valid `result.json` for exactly these parameters, this notebook source and this version of the package.
+"""
+
+import argparse
+import ast
+import json
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import gantutor
+from gantutor.config import NOTEBOOKS, BadParameters, did_you_mean, literal
+from gantutor.records import read, source_hash, write_json
+
+# seconds that a whole run may take, where the caller does not say; a cell may take all of it
+LIMITS = {"smoke": 600, "class": 3600, "colab": 4 * 3600, "paper": 14 * 24 * 3600}
+EXIT = {"ok": 0, "bad_input": 2, "diverged": 3}  # everything else: 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: "ok", "diverged", "error", "timeout", "kernel_died", "bad_input" or "interrupted"."""
+
+    status: str
+    message: str = ""
+    wall_s: float = 0.0
+    step: int | None = None
+    reused: bool = False
+
+
+# -- the notebook and its parameters ------------------------------------------------------------------------------------
+def find_notebook(name: str) -> Path:
+    """The file of a stem ("01_plane"), a number ("01") or a path; FileNotFoundError names what there is."""
+    if Path(name).is_file():
+        return Path(name).resolve()
+    folders = [Path.cwd() / "notebooks", Path.cwd(), Path(gantutor.__file__).resolve().parent.parent / "notebooks"]
+    stems = [s for s in NOTEBOOKS if name in (s, f"{s}.ipynb", s.split("_")[0])]
+    for stem in stems:
+        for folder in folders:
+            if (folder / f"{stem}.ipynb").is_file():
+                return (folder / f"{stem}.ipynb").resolve()
+    if stems:
+        raise FileNotFoundError(f"{stems[0]}.ipynb is in none of {', '.join(map(str, folders))}: run this in the course's folder")
+    raise FileNotFoundError(f"no notebook {name!r}: {did_you_mean(name, list(NOTEBOOKS))}, or the path of an .ipynb file")
+
+
+def parameters_cell(notebook: Path) -> dict[str, Any]:
+    """Names and literals of the cell tagged "parameters", read without running anything; {} where there is none."""
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        cell = next((c for c in cells if "parameters" in c.get("metadata", {}).get("tags", [])), None)
+        tree = ast.parse("".join(cell["source"]) if cell else "")
+    except OSError as error:
+        raise BadParameters(f"notebook {notebook} cannot be read ({error.strerror}): check the path") from None
+    except (ValueError, KeyError, TypeError, SyntaxError):
+        raise BadParameters(f"{notebook} is no intact notebook: open and save it in Jupyter, or get it anew") from None
+    found = {}
+    for node in tree.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        try:
+            found[target.id] = ast.literal_eval(node.value)
+        except (AttributeError, ValueError, TypeError):
+            where = f"line {node.lineno} of the parameters cell of {notebook.name}, {ast.unparse(node)!r}"
+            raise BadParameters(f"{where}: expected `name = literal` and nothing else") from None
+    return found
+
+
+def typed(notebook: Path, texts: Mapping[str, str]) -> dict[str, Any]:
+    """`name=value` texts of a command line as values; where the notebook holds a text, the text stays as it is."""
+    cell = parameters_cell(notebook)
+    config = NOTEBOOKS.get(notebook.stem)
+    if config is not None:
+        return {k: config.typed(k, v) for k, v in texts.items()}
+    return {k: v if isinstance(cell.get(k), str) else literal(v) for k, v in texts.items()}
+
+
+def check(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All parameters of a run, or BadParameters: by the course's Config, or by the literals of a user's own notebook."""
+    cell, config = parameters_cell(notebook), NOTEBOOKS.get(notebook.stem)
+    known = list(config.model_fields if config else cell)
+    for name in given:
+        if name not in known:
+            raise BadParameters(f"unknown parameter {name!r} of {notebook.stem}: {did_you_mean(name, known)}")
+    if config is not None:
+        if set(cell) != set(known):
+            odd = ", ".join(sorted(set(cell) ^ set(known)))
+            raise BadParameters(f"the parameters cell of {notebook.name} and its Config differ in {odd}: bring config.py in line")
+        return config(**{**cell, **given}).parameters()
+    for name, value in given.items():
+        default = cell[name]
+        if default is None or value is None or type(value) is type(default) or (type(default) is float and type(value) is int):
+            continue
+        raise BadParameters(f"{name}={value!r}: expected {type(default).__name__}, as in {name} = {default!r} of {notebook.name}")
+    return {**cell, **given}
+
+
+def finished(folder: Path, notebook: Path, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The record in `folder` if it is of exactly this run, else None."""
+    try:
+        result = read(folder)
+    except ValueError:
+        return None
+    # a user's own notebook may leave None to its Config to fill in; the course's parameters are all final
+    same = all(result["parameters"].get(k) == v for k, v in parameters.items() if k != "out" and v is not None)
+    version = result["versions"].get("gantutor") == gantutor.__version__
+    return result if same and version and result["source_hash"] == source_hash(notebook) else None
+
+
+def writable(folder: Path) -> None:
+    """Make `folder`; BadParameters where nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise BadParameters(f"output folder {folder} cannot be written ({error.strerror}): choose another with --out") from None
+
+
+# -- the run --------------------------------------------------------------------------------------------------------------
+def run_one(notebook: str | Path, parameters: Mapping[str, Any], out: str | Path, cell_timeout: float | None = None,
+            limit: float | None = None, heartbeat: float = 15.0, say: Callable[[str], None] = print) -> Outcome:
+    """Run a notebook into the folder `out`, unless that holds this very run; writes result, status, log and executed notebook."""
+    begun, folder, name = time.perf_counter(), Path(out).resolve(), Path(notebook).stem
+    try:
+        writable(folder)
+        path = find_notebook(str(notebook))
+        name = path.stem
+        values = check(path, parameters)
+        if "out" in values:
+            values["out"] = str(folder)
+    except (BadParameters, FileNotFoundError) as error:
+        return _ended(folder, name, dict(parameters), Outcome("bad_input", str(error)))
+    done = finished(folder, path, values)
+    if done is not None:
+        return Outcome(done["status"], done["message"], done["wall_s"], done["step"], reused=True)
+    for stale in ("result.json", "executed.ipynb", "run.log"):
+        (folder / stale).unlink(missing_ok=True)
+    write_json(folder / "status.json", {"status": "running", "notebook": name, "parameters": values, "pid": os.getpid()})
+    limit = limit or LIMITS.get(str(values.get("profile")), LIMITS["class"])
+    outcome = _execute(path, values, folder, _Clock(limit, cell_timeout, heartbeat, name, say))
+    if outcome.status == "ok":
+        result = finished(folder, path, values)
+        if result is None:
+            outcome = Outcome("error", f"the notebook wrote no result for these parameters into {folder}: end it with "
+                                       "Record(cfg, ...).save()")  # fmt: skip
+        else:
+            outcome = Outcome(result["status"], result["message"], step=result["step"])
+    wall = round(time.perf_counter() - begun, 2)
+    return _ended(folder, name, values, Outcome(outcome.status, outcome.message, wall, outcome.step))
+
+
+class _Clock:
+    """Gives each cell its time, knows which cell runs, and says so every now and then."""
+
+    def __init__(self, limit: float, cell_timeout: float | None, heartbeat: float, name: str, say: Callable[[str], None]):
+        self.begun, self.limit, self.cell_timeout, self.heartbeat = time.monotonic(), limit, cell_timeout, heartbeat
+        self.name, self.say, self.cell, self.cells, self.stop = name, say, 0, 0, threading.Event()
+
+    def __call__(self, _cell) -> float:
+        """nbclient asks before each cell: how many seconds may it take?"""
+        self.cell += 1
+        left = max(self.limit - (time.monotonic() - self.begun), 1.0)
+        return min(left, self.cell_timeout or left)
+
+    def where(self) -> str:
+        return f"cell {self.cell} of {self.cells}"
+
+    def timeout(self) -> Outcome:
+        spent = time.monotonic() - self.begun
+        what = f"the run took longer than {self.limit:g} s" if spent >= self.limit else f"a cell took longer than {self.cell_timeout:g} s"
+        return Outcome("timeout", f"{what} ({self.where()}): allow more with --limit or --cell-timeout, or do less with --profile smoke")
+
+    def beat(self) -> None:
+        while not self.stop.wait(self.heartbeat):
+            self.say(f"  {self.name}: {self.where()}, {time.monotonic() - self.begun:.0f} s")
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {k: os.environ.get(k) for k in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for k, v in before.items():
+            os.environ.pop(k) if v is None else os.environ.update({k: v})
+
+
+def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) -> Outcome:
+    """Run all cells; what papermill says of them is used only where it raises."""
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from traitlets.config import Config
+
+    tcp = sys.platform == "win32"
+    config = Config() if tcp else Config({"KernelManager": {"transport": "ipc"}})  # no ports: no races, nobody listens in
+    clock.cells = sum(c["cell_type"] == "code" for c in json.loads(path.read_text(encoding="utf-8"))["cells"])
+    clock.cells += bool(values)  # papermill adds a cell of its own
+    source, target = (str(p).replace("{", "{{").replace("}", "}}") for p in (path, folder / "executed.ipynb"))
+    environment = {"MPLBACKEND": "Agg", "GANTUTOR_NOTEBOOK": str(path), "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUNBUFFERED": "1",
+                   "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}  # fmt: skip
+    threading.Thread(target=clock.beat, daemon=True).start()
+    try:
+        with _environment(**environment), open(folder / "run.log", "w", encoding="utf-8") as log:
+            papermill.execute_notebook(
+                source, target, parameters=values, kernel_name="python3", language="python", progress_bar=False, stdout_file=log,
+                stderr_file=log, config=config, timeout_func=clock, interrupt_on_timeout=True,
+            )  # fmt: skip
+    except papermill.PapermillExecutionError as error:
+        return _raised(error, clock)
+    except CellTimeoutError:
+        return clock.timeout()
+    except DeadKernelError:
+        remedy = "was it out of memory? Try a smaller batch or fewer seeds"
+        return Outcome("kernel_died", f"the kernel died in {clock.where()}: {remedy}; its last words are in {folder / 'run.log'}")
+    except KeyboardInterrupt:
+        return Outcome("interrupted", f"stopped in {clock.where()}: the same command goes on")
+    except Exception as error:  # papermill, nbclient and the file system have many ways to fail
+        return Outcome("error", f"{type(error).__name__}: {_line(error)}")
+    finally:
+        clock.stop.set()
+    return Outcome("ok")
+
+
+def _raised(error, clock: _Clock) -> Outcome:
+    """What an exception in a cell means for the run."""
+    if error.ename == "KeyboardInterrupt":  # nbclient interrupts a cell that is out of time
+        return clock.timeout()
+    if error.ename == "Diverged":
+        step = re.search(r"step (\d+)", error.evalue)
+        return Outcome("diverged", _line(error.evalue), step=int(step[1]) if step else None)
+    return Outcome("error", f"{clock.where()} raised {error.ename}: {_line(error.evalue)}")
+
+
+def _line(text: object) -> str:
+    """The first line that says something."""
+    return next((line.strip() for line in str(text).splitlines() if line.strip()), "no message")
+
+
+def _ended(folder: Path, name: str, values: dict[str, Any], outcome: Outcome) -> Outcome:
+    if folder.is_dir():
+        status = {**asdict(outcome), "notebook": name, "parameters": values, "version": gantutor.__version__}
+        try:
+            write_json(folder / "status.json", status)
+        except (OSError, TypeError, ValueError):
+            pass  # the outcome itself still reaches the caller
+    return outcome
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m gantutor.reproduce.run NOTEBOOK OUT JSON`: what the grid starts for each run."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("notebook")
+    parser.add_argument("out")
+    parser.add_argument("parameters", help="a JSON object")
+    parser.add_argument("--cell-timeout", type=float)
+    parser.add_argument("--limit", type=float)
+    a = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop from outside ends like Ctrl-C: the kernel is shut down
+    outcome = run_one(a.notebook, json.loads(a.parameters), a.out, a.cell_timeout, a.limit, say=lambda line: print(line, flush=True))
+    if outcome.message:
+        print(f"{outcome.status}: {outcome.message}", flush=True)
+    return EXIT.get(outcome.status, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

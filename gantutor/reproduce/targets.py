@@ -1,0 +1,156 @@
+"""The targets: which figure or table of which paper, which runs of which notebook, and what it claims.
+
+A notebook must record every (variant, metric) that its targets' claims name; `expected(notebook)` lists them.
+"""
+
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gantutor.reproduce.claims import Claim, Direction, Within
+
+ADAPTIVEMIX = "AdaptiveMix (Liu et al., CVPR 2023)"
+KDDGAN = "KDD GAN (Lemkhenter et al., 2021)"
+ADVLATGAN = "AdvLatGAN (Li et al., NeurIPS 2022)"
+COURSE = "The course"
+
+# minutes of one run with 3 seeds on 2 cores, by profile: measured where a record is at hand, else a guess
+MINUTES: dict[str, dict[str, float]] = {
+    "00_start_here": {"smoke": 0.3, "class": 0.6, "colab": 2, "paper": 2},
+    "01_plane": {"smoke": 0.4, "class": 1.5, "colab": 8, "paper": 20},
+    "02_adaptivemix": {"smoke": 0.4, "class": 2, "colab": 6, "paper": 10},
+    "03_kdd": {"smoke": 0.3, "class": 0.6, "colab": 2, "paper": 1},
+    "04_advlat": {"smoke": 0.4, "class": 2, "colab": 8, "paper": 20},
+    "05_images": {"smoke": 0.4, "class": 1.5, "colab": 25, "paper": 120},
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """`runs`: what each run changes in the notebook's parameters; `needs`: a data set that must be at hand."""
+
+    name: str
+    paper: str
+    where: str
+    title: str
+    notebook: str
+    claims: tuple[Claim, ...] = ()
+    runs: tuple[dict[str, Any], ...] = ({},)
+    needs: str = ""
+    note: str = ""
+
+    def minutes(self, profile: str) -> float:
+        return len(self.runs) * MINUTES[self.notebook][profile]
+
+
+def _image(name: str, paper: str, where: str, method: str, printed: str, data: str) -> Target:
+    """A method against the baseline on images, judged by a stand-in for the paper's FID."""
+    short = "handwritten digits" if data == "digits" else "CIFAR-10 (JPEG copy)"
+    claim = Direction("kd_small", method, f"{printed}. Here: kernel distance on small features", against="baseline", better="lower")
+    runs = ({"method": "baseline", "dataset": data}, {"method": method, "dataset": data})
+    return Target(
+        name, paper, where, f"The method against its baseline on {short}", "05_images", (claim,), runs,
+        needs="" if data == "digits" else data,
+        note="kd_small is a kernel distance on the features of a small classifier: a stand-in, not the paper's FID, and not comparable with it.",
+    )  # fmt: skip
+
+
+def _images(paper: str, short: str, where: str, method: str, printed: str) -> tuple[Target, Target]:
+    return (
+        _image(f"{short}/image", paper, where, method, printed, "digits"),
+        _image(f"{short}/cifar10-jpeg", paper, where, method, printed, "cifar10-jpeg"),
+    )
+
+
+ALL: tuple[Target, ...] = (
+    Target("course/00", COURSE, "lesson", "Start here: the first GAN", "00_start_here"),
+    Target("course/01", COURSE, "lesson", "A GAN on the plane: six objectives", "01_plane"),
+    Target(
+        "adaptivemix/fig3", ADAPTIVEMIX, "Fig. 3 (a)", "Nine Gaussians: modes covered, and a flatter map of D", "02_adaptivemix",
+        (
+            Direction("modes", "AdaptiveMix", "AdaptiveMix covers the modes that Std-GAN drops", "Std-GAN", "higher"),
+            Direction("modes", "AdaptiveMix", "and those that WGAN drops", "WGAN", "higher"),
+            Direction("mean_slope", "AdaptiveMix", "its D is flatter than Std-GAN's", "Std-GAN", "lower"),
+            Direction("energy_distance", "AdaptiveMix", "its samples are closer to the data than Std-GAN's", "Std-GAN", "lower"),
+        ),
+        note="The paper shows pictures without numbers and leaves the recipe open. "
+             "The authors' code also replaces the score by an undisclosed sum of logits: see the variant “logit sum only”.",
+    ),
+    *_images(ADAPTIVEMIX, "adaptivemix", "Table 2", "adaptivemix", "CIFAR-10, mean FID over training: WGAN 106.81 ± 21.79, with AdaptiveMix 39.52 ± 7.85"),
+    Target(
+        "kddgan/fig1", KDDGAN, "Fig. 1", "Gradient fields: the hinge pushes all alike, KDD each its own way", "03_kdd",
+        (
+            Within("hinge_arrow_spread", "hinge", "a linear hinge critic pushes every fake by the same arrow", 0.0, 1e-6),
+            Direction("angle_median_deg", "KDD", "KDD's arrows point each its own way", "hinge", "higher"),
+        ),
+        note="The paper prints no numbers and no positions; the point clouds are ours.",
+    ),
+    Target(
+        "kddgan/fig3", KDDGAN, "Fig. 3", "200 steps of G before a frozen discriminator", "03_kdd",
+        (
+            Direction("energy_distance", "KDD", "KDD carries the fakes to the data, the hinge past them", "hinge", "lower"),
+            Direction("energy_distance", "KDD", "and closer than they were", "initial", "lower"),
+            Within("nearest_kept", "KDD", "each fake goes to a mode near it", 0.95, 1.0, ours=True),
+            Within("mode_share", "KDD", "both modes are filled", 0.4, 0.6, ours=True),
+        ),
+        note="The paper prints no numbers and no positions; the point clouds are ours.",
+    ),
+    *_images(KDDGAN, "kddgan", "Table 2", "kdd", "CIFAR-10, FID: hinge 8.859, KDD 8.375"),
+    Target(
+        "advlatgan/fig9", ADVLATGAN, "Fig. 9", "Grid and ring: samples before and after moving the latent", "04_advlat",
+        tuple(
+            claim
+            for data in ("grid", "ring")
+            for claim in (
+                Direction("high_quality", f"{data}: AdvLatGAN-z", f"{data}: moving z brings more samples onto modes", f"{data}: raw", "higher"),
+                Direction("critic_score", f"{data}: AdvLatGAN-z", f"{data}: and raises the critic's score", f"{data}: raw", "higher"),
+                Direction("held_out_score", f"{data}: AdvLatGAN-z", f"{data}: our control, a critic that did not move z agrees", f"{data}: raw", "higher"),
+                Direction("high_quality", f"{data}: AdvLatGAN-qua", f"{data}: so does training with moved z", f"{data}: raw", "higher"),
+            )
+        ),
+        note="The caption says “-qua”, the text describes the “-z” experiment: both are run.",
+    ),
+    Target(
+        "advlatgan/table1-toy", ADVLATGAN, "Table 1", "Hard pairs: the ratio of distances, lowered and raised", "04_advlat",
+        (
+            Direction("pair_ratio", "Eq. 8", "descending Eq. 8 finds pairs that G maps together (CIFAR-10: 0.241)", "neighbour only", "lower"),
+            Direction("pair_ratio", "inverse", "ascending finds pairs that G maps apart (CIFAR-10: 4.023)", "neighbour only", "higher"),
+            Direction("pair_ratio", "Eq. 8", "the two are far apart (CIFAR-10: 0.241 and 4.023)", "inverse", "lower"),
+        ),
+        note="On the plane, where the paper uses images and leaves its distances undefined: directions only, no number is compared.",
+    ),
+    *_images(ADVLATGAN, "advlatgan", "Table 4", "advlat", "CIFAR-10, FID of a DCGAN: 46.4 ± 0.7, with AdvLatGAN-qua 41.7 ± 1.0"),
+)  # fmt: skip
+TARGETS: dict[str, Target] = {t.name: t for t in ALL}
+
+
+def choose(names: Sequence[str]) -> list[Target]:
+    """The targets of these names, or of papers ("kddgan"); all where none is named. ValueError with a did-you-mean."""
+    found = []
+    for name in names:
+        here = [t for t in ALL if name == t.name or name == t.name.split("/")[0]]
+        if not here:
+            close = difflib.get_close_matches(name, TARGETS, 1)
+            raise ValueError(f"unknown target {name!r}: " + (f"did you mean {close[0]!r}? " if close else "") + "`gantutor targets` lists them")
+        found += here
+    return list(dict.fromkeys(found)) if names else list(ALL)
+
+
+def absent(target: Target) -> str | None:
+    """Why a target cannot run here, as a sentence with the remedy; None where all that it needs is at hand."""
+    if not target.needs:
+        return None
+    named = os.environ.get("GANTUTOR_DATA")
+    places = [Path(named).expanduser()] if named else []
+    if any((place / name).exists() for place in [*places, Path("data")] for name in (target.needs, f"{target.needs}.tar.xz")):
+        return None
+    where = f"GANTUTOR_DATA={named} holds no" if named else "GANTUTOR_DATA is not set, and ./data holds no"
+    return f"{where} {target.needs}.tar.xz (or folder {target.needs}): set GANTUTOR_DATA to the folder that does"
+
+
+def expected(notebook: str) -> set[tuple[str, str]]:
+    """All (variant, metric) that the claims on a notebook read."""
+    return {(v, c.metric) for t in ALL if t.notebook == notebook for c in t.claims for v in c.variants}

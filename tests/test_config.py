@@ -1,0 +1,69 @@
+"""Parameters are checked before anything starts, and what is wrong is said in a sentence."""
+
+import pytest
+from gantutor.config import NOTEBOOKS, PROFILE_NAMES, AdaptiveMix, BadParameters, Images, Plane, literal
+from pydantic import ValidationError
+
+
+def test_none_takes_the_profiles_value_and_a_given_value_stays():
+    smoke, mine = Plane(profile="smoke"), Plane(profile="smoke", steps=7)
+    assert smoke.steps == Plane.PROFILES["smoke"]["steps"] and mine.steps == 7 and mine.batch == smoke.batch
+    assert Plane(steps=None) == Plane() == Plane(profile="class")
+    assert Plane(seed=4, seeds=3).seed_list == [4, 5, 6]
+
+
+@pytest.mark.parametrize("config", NOTEBOOKS.values(), ids=NOTEBOOKS)
+@pytest.mark.parametrize("profile", PROFILE_NAMES)
+def test_every_profile_of_every_notebook_is_whole_and_comes_back_from_json(config, profile):
+    cfg = config(profile=profile)
+    assert set(config.PROFILES) == set(PROFILE_NAMES)
+    assert set(config.PROFILES[profile]) <= set(config.model_fields)
+    may_be_none = {"out", "path"}
+    assert all(v is not None for k, v in cfg.parameters().items() if k not in may_be_none)
+    assert config(**cfg.parameters()) == cfg
+
+
+@pytest.mark.parametrize(("given", "sentence"), [
+    ({"stepz": 3}, "unknown parameter 'stepz' of 01_plane: did you mean 'steps'? known: profile, seed, seeds, out, steps, batch, data"),
+    ({"steps": "abc"}, "steps='abc': expected an integer"),
+    ({"steps": "3"}, "steps='3': expected an integer"),
+    ({"steps": True}, "steps=True: expected an integer"),
+    ({"steps": 2.5}, "steps=2.5: expected an integer"),
+    ({"steps": 0}, "steps=0: expected at least 1"),
+    ({"seed": -1}, "seed=-1: expected at least 0"),
+    ({"data": 3}, "data=3: expected a text"),
+    ({"profile": "big"}, "profile='big': expected 'smoke', 'class', 'colab' or 'paper'"),
+])  # fmt: skip
+def test_a_bad_value_is_quoted_with_the_remedy(given, sentence):
+    with pytest.raises(BadParameters) as error:
+        Plane(**given)
+    assert str(error.value) == sentence
+
+
+def test_rates_and_several_problems_at_once():
+    with pytest.raises(BadParameters, match=r"^lr=-1: expected a number above 0; n_eval=0: expected at least 1$"):
+        Images(lr=-1, n_eval=0)
+    with pytest.raises(BadParameters, match="expected a finite number"):
+        AdaptiveMix(sigma=float("nan"))
+    with pytest.raises(BadParameters, match="method='gan': expected 'baseline', 'adaptivemix', 'advlat' or 'kdd'"):
+        Images(method="gan")
+
+
+def test_a_config_is_frozen_and_reads_only_its_own_names():
+    cfg = Plane.read({"steps": 5, "profile": "smoke", "unrelated": object(), "np": None})
+    assert cfg.steps == 5
+    with pytest.raises(ValidationError):
+        cfg.steps = 6
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("3", 3), ("1e-3", 1e-3), ("-2E4", -2e4), (".5", 0.5), ("true", True), ("[1, 2]", [1, 2]), ("abc", "abc"), ("null", None),
+    ("2026-01-02", "2026-01-02"), ("[1", "[1"), ("nan", "nan"),
+])  # fmt: skip
+def test_texts_of_the_command_line(text, value):
+    assert literal(text) == value
+
+
+def test_a_text_field_keeps_its_text():
+    assert Images.typed("path", "012") == "012" and Images.typed("path", "no") == "no"
+    assert Images.typed("steps", "012") == 10 and Images.typed("path", "None") is None

@@ -1,0 +1,56 @@
+"""Tiny notebooks for the tests of the runner: no torch in them, so that a run costs little more than a kernel's start."""
+
+import textwrap
+from pathlib import Path
+
+import nbformat
+from gantutor.config import NOTEBOOKS
+
+OWN = """
+steps = 3
+rate = 0.5
+word = "a"
+seed = 0
+seeds = 2
+profile = "smoke"
+out = None
+"""
+SETUP = """
+from gantutor.config import Config, Count, Rate
+from gantutor.records import Record
+
+class Tiny(Config):
+    steps: Count = 3
+    rate: Rate = 0.5
+    word: str = "a"
+
+cfg = Tiny.read(globals())
+record = Record(cfg, "tiny")
+"""
+SAVE = """
+record.add("score", [cfg.steps + s for s in cfg.seed_list])
+record.save()
+"""
+
+
+def write(folder: Path, *cells: str, parameters: str | None = OWN, stem: str = "tiny") -> Path:
+    """A notebook of these code cells."""
+    made = [nbformat.v4.new_code_cell(textwrap.dedent(c).strip()) for c in cells]
+    if parameters is not None:
+        made.insert(0, nbformat.v4.new_code_cell(parameters.strip(), metadata={"tags": ["parameters"]}))
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=made), folder / f"{stem}.ipynb")
+    return folder / f"{stem}.ipynb"
+
+
+def course(folder: Path, stem: str, *cells: str) -> Path:
+    """A stand-in for a notebook of the course: its parameters cell, its Config, a record; `cells` go in between."""
+    config = NOTEBOOKS[stem]
+    parameters = "\n".join(f"{k} = {f.default!r}" for k, f in config.model_fields.items())
+    setup = f"""
+from gantutor.config import {config.__name__} as Own
+from gantutor.records import Record
+cfg = Own.read(globals())
+record = Record(cfg, "{stem}")
+"""
+    return write(folder, setup, *cells, "record.save()", parameters=parameters, stem=stem)
