@@ -61,12 +61,13 @@ class Rng:
 
     def state_dict(self) -> dict:
         """Seeds and generator states, for exact resume."""
-        return {"seeds": list(self.seeds), "states": [g.get_state() for g in self.generators]}
+        return {"seeds": list(self.seeds) if self.stacked else self.seeds[0], "states": [g.get_state() for g in self.generators]}
 
     def load_state_dict(self, state: dict) -> None:
         """Continue exactly where `state_dict` was taken; raises ValueError for other seeds."""
-        if tuple(state["seeds"]) != self.seeds:
-            raise ValueError(f"the state is of seeds {state['seeds']}, this run has seeds {list(self.seeds)}")
+        mine = list(self.seeds) if self.stacked else self.seeds[0]
+        if state["seeds"] != mine:
+            raise ValueError(f"the state is of seeds {state['seeds']}, this run has seeds {mine}")
         for generator, saved in zip(self.generators, state["states"], strict=True):
             generator.set_state(saved.cpu())
 

@@ -127,10 +127,12 @@ class Run:
         return loss
 
     def _watch(self, loss: Tensor, player: str) -> None:
-        if abs(float(loss.sum())) < self.recipe.diverges_at:  # False for NaN
+        if float(loss.abs().sum()) < self.recipe.diverges_at:  # False for NaN
             return
         bad = ~(loss.abs() < self.recipe.diverges_at)
         seeds = [s for s, b in zip(self.rng.seeds, bad.reshape(-1).tolist(), strict=True) if b]
+        if not seeds:  # only their sum is large
+            return
         for s in seeds:
             self.diverged.setdefault(s, self.step)
         if self.on_divergence == "raise" or len(self.diverged) == len(self.rng.seeds):

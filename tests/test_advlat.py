@@ -277,8 +277,8 @@ def test_j_the_search_lowers_or_raises_the_ratio(direction, offset, per_sample):
     for seed in range(3):
         r = ratios(HardPairs(steps=10, direction=direction, offset=offset, per_sample=per_sample), seed)
         by_batch = r.mean(-1)
-        # measured change 16 to 60 % of the ratio in ten steps; a tenth is asked for
-        assert direction * (by_batch[-1] / by_batch[0] - 1) > 0.1
+        # measured over ten seeds: ten steps change the ratio by 38 to 112 %
+        assert direction * (by_batch[-1] / by_batch[0] - 1) > 0.2
         assert len(r) == 11
 
 

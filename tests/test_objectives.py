@@ -154,7 +154,7 @@ def test_wgan_clips_after_each_step(clip, seed):
     assert max(p.abs().max() for p in run.d_params) > 0.1
     for player in run.take_step():
         top = max(p.detach().abs().max() for p in run.d_params).item()
-        assert (top <= clip if clip else top > 0.1) or player == "g"
+        assert (top <= clip * (1 + 1e-6) if clip else top > 0.1) or player == "g"
     if clip:
         assert top == pytest.approx(clip) and max(p.abs().max() for p in run.g_params) > clip  # G is not clipped
 

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations, parametrize
+from torch.nn.functional import normalize
+from torch.nn.utils import parametrizations
 
 
 class Critique(NamedTuple):
@@ -54,9 +55,6 @@ def initialise(module: nn.Module, rng, how=None) -> nn.Module:
     for path, part in module.named_modules():
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             part.reset_running_stats()
-        if isinstance(part, parametrizations._SpectralNorm):
-            for vector in part.buffers():
-                vector.copy_(nn.functional.normalize(torch.randn(vector.shape, generator=g, device=rng.device), dim=0))
         for name, p in part.named_parameters(recurse=False):
             with torch.no_grad():
                 if how is not None and how(part, name, p, g):
@@ -66,8 +64,15 @@ def initialise(module: nn.Module, rng, how=None) -> nn.Module:
                 else:
                     fan_in = nn.init._calculate_fan_in_and_fan_out(part.weight)[0]
                     p.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=g)
-    for part in module.modules():
-        if parametrize.is_parametrized(part, "weight"):
-            for _ in range(15):  # each look at the weight is one power iteration; torch starts with 15 too
-                part.weight  # noqa: B018
     return module
+
+
+def spectral(layer: nn.Module, rng) -> nn.Module:
+    """Divide the layer's weight by its largest singular value from now on (Miyato et al. 2018); the vectors come from `rng`."""
+    with torch.random.fork_rng([rng.device] if rng.device.type == "cuda" else []):  # torch's own start is drawn and dropped
+        layer = parametrizations.spectral_norm(layer)
+    for vector in layer.parametrizations.weight.buffers():
+        vector.copy_(normalize(rng.randn(len(vector)), dim=0))
+    for _ in range(15):  # each look at the weight is one power iteration; torch starts with 15 too
+        layer.weight  # noqa: B018
+    return layer

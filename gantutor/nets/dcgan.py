@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
-from torch.nn.utils.parametrizations import spectral_norm
 
-from gantutor.nets import Discriminator, initialise
+from gantutor.nets import Discriminator, initialise, spectral
 
 NORMS = ("spectral", "batch", "none")
 
@@ -31,12 +30,11 @@ class Critic(Discriminator):
 
     def __init__(self, widths: list[int], channels: int, norm: str):
         super().__init__()
-        wrap = spectral_norm if norm == "spectral" else lambda layer: layer
         pairs = zip([channels, *widths], widths, strict=False)
-        self.layers = nn.ModuleList(wrap(nn.Conv2d(a, b, 4, 2, 1, bias=False)) for a, b in pairs)
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1, bias=False) for a, b in pairs)
         # no batch norm on the pixels' own layer (Radford et al. 2016)
         self.norms = nn.ModuleList(nn.BatchNorm2d(b) if norm == "batch" and i else nn.Identity() for i, b in enumerate(widths))
-        self.out = wrap(nn.Linear(16 * widths[-1], 1, bias=False))
+        self.out = nn.Linear(16 * widths[-1], 1, bias=False)
 
     def features(self, x: Tensor) -> Tensor:
         for layer, norm in zip(self.layers, self.norms, strict=True):
@@ -83,7 +81,12 @@ class Dcgan:
         widths = [self.width * 2**i for i in range(self.size.bit_length() - 3)]
         with torch.device("meta"):
             G, D = Generator(self.z, widths, self.channels), Critic(widths, self.channels, self.norm)
-        return initialise(G, rng, small_normal), initialise(D, rng, small_normal)
+        # channels last: a tenth faster on a CPU, and what tensor cores want
+        G, D = (initialise(net.to(memory_format=torch.channels_last), rng, small_normal) for net in (G, D))
+        if self.norm == "spectral":
+            for layer in [*D.layers, D.out]:
+                spectral(layer, rng)
+        return G, D
 
 
 def small_normal(part: nn.Module, name: str, p: Tensor, generator) -> bool:

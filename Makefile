@@ -1,0 +1,55 @@
+# Two commands on a fresh machine, each complete by itself: `make test` and `make reproduce`.
+# They need Python 3.11 or newer, make and a package index. What is installed already is not installed again.
+
+PYTHON  ?= python3
+PROFILE ?= class
+SEEDS   ?= 3
+OUT     ?= runs/$(PROFILE)
+
+BIN     := .venv/bin
+# names the state of the environment: a change of place, project file or pins calls for another installation
+KEY     := $(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | tr ' ' -)
+READY   := .venv/.ready-$(KEY)
+LAB     := .venv/.lab-$(KEY)
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input -c constraints.txt
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help setup test test-slow reproduce bench lab
+help:
+	@echo 'make test        set up .venv and pass the tests (under 10 minutes)'
+	@echo 'make reproduce   set up .venv, run every target and write $(OUT)/report.html (PROFILE=$(PROFILE) SEEDS=$(SEEDS) OUT=$(OUT))'
+	@echo 'make lab         open the notebooks in JupyterLab'
+	@echo 'make test-slow   the tests that take minutes'
+	@echo 'make bench       the speed of the training loop'
+	@echo 'make setup       .venv alone'
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Python 3.11 or newer is needed, and $(PYTHON) is not: say which, as in \`make PYTHON=python3.12 ...\`"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make environments: install its venv module (Debian: apt-get install python3-venv)"; exit 1; }
+	@mkdir -p .venv
+	@.ci/step 'making .venv' .venv/install.log $(PYTHON) -m venv .venv
+	@.ci/step 'installing into .venv' .venv/install.log $(INSTALL) -e '.[test]'
+	@rm -f .venv/.ready-* && touch $@
+
+$(LAB): $(READY)
+	@.ci/step 'installing JupyterLab' .venv/install.log $(INSTALL) -e '.[test,lab]'
+	@rm -f .venv/.lab-* && touch $@
+
+test: $(READY)
+	@SHOW=1 .ci/step 'tests' .venv/test.log $(BIN)/python -m pytest -q -m 'not slow' -n auto --maxprocesses 4 --dist loadscope
+
+test-slow: $(READY)
+	@SHOW=1 .ci/step 'slow tests' .venv/test.log $(BIN)/python -m pytest -q -m slow
+
+reproduce: $(READY)
+	@$(BIN)/gantutor reproduce --profile $(PROFILE) --seeds $(SEEDS) --out $(OUT)
+
+bench: $(READY)
+	@$(BIN)/python benchmarks/toy.py
+
+lab: $(LAB)
+	@$(BIN)/jupyter lab --KernelManager.transport=ipc notebooks

@@ -1,0 +1,131 @@
+"""The commands from outside: what runs, what is kept, and one clear sentence with a non-zero exit for every bad input."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from tiny import SAVE, SETUP, course, write
+
+SCORES = """
+for variant in ("AdaptiveMix", "Std-GAN", "WGAN", "KDD", "hinge", "initial"):
+    for metric in ("modes", "mean_slope", "energy_distance", "angle_median_deg", "nearest_kept", "mode_share", "hinge_arrow_spread"):
+        record.add(metric, [0.0 for s in cfg.seed_list], variant)
+"""
+
+
+def start(*arguments: str, cwd, **env) -> subprocess.Popen:
+    environment = {k: v for k, v in os.environ.items() if k != "GANTUTOR_DATA"} | {"OMP_NUM_THREADS": "1"} | env
+    command = [sys.executable, "-m", "gantutor.cli", *arguments]
+    return subprocess.Popen(command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def gantutor(*arguments: str, cwd, **env) -> tuple[int, str, str]:
+    process = start(*arguments, cwd=cwd, **env)
+    out, err = process.communicate(timeout=90)
+    assert "Traceback" not in err, err
+    return process.returncode, out, err
+
+
+def test_run_keeps_its_result_and_does_not_run_twice(tmp_path):
+    write(tmp_path, SETUP, SAVE)
+    code, out, _ = gantutor("run", "tiny.ipynb", "-p", "steps=7", "-p", "word=012", "--seed", "3", "--out", "here", cwd=tmp_path)
+    assert code == 0 and "ok: " in out
+    result = json.loads((tmp_path / "here/result.json").read_text())
+    assert result["parameters"] | {"steps": 7, "word": "012", "seed": 3} == result["parameters"]
+    code, out, _ = gantutor("run", "tiny.ipynb", "-p", "steps=7", "-p", "word=012", "--seed", "3", "--out", "here", cwd=tmp_path)
+    assert code == 0 and out.startswith("kept: ")
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["run", "01", "-p", "stepz=3"], "gantutor: unknown parameter 'stepz' of 01_plane: did you mean 'steps'? known: "),
+    (["run", "01", "-p", "steps=abc"], "gantutor: steps='abc': expected an integer"),
+    (["run", "01", "-p", "steps"], "gantutor: -p 'steps': expected NAME=VALUE"),
+    (["run", "01", "--profile", "big"], "gantutor: profile='big': expected 'smoke', 'class', 'colab' or 'paper'"),
+    (["run", "05", "-p", "lr=-1e-3"], "gantutor: lr=-0.001: expected a number above 0"),
+    (["run", "02"], "gantutor: 02_adaptivemix.ipynb is in none of "),
+    (["run", "01_plan"], "gantutor: no notebook '01_plan': did you mean '01_plane'?"),
+    (["run", "01", "--out", "notebooks/01_plane.ipynb/x"], "gantutor: output folder "),
+    (["reproduce", "kddgan/fig2"], "gantutor: unknown target 'kddgan/fig2': did you mean "),
+    (["reproduce", "--profile", "big"], "gantutor: unknown profile 'big'"),
+    (["reproduce", "--seeds", "0"], "gantutor: seed=0, seeds=0: expected"),
+    (["reproduce", "--jobs", "0"], "gantutor: --jobs 0: expected at least 1"),
+    (["reproduce", "--out", "notebooks/01_plane.ipynb"], "gantutor: output folder "),
+    (["report", "--out", "nowhere"], "gantutor: no folder nowhere"),
+])  # fmt: skip
+def test_bad_input_is_one_sentence(tmp_path, arguments, sentence):
+    for stem in ("01_plane", "05_images"):
+        course(tmp_path / "notebooks", stem)
+    if arguments[:2] == ["run", "02"]:  # an installed checkout has the course's notebooks beside the package
+        pytest.importorskip("gantutor.reproduce.run")
+        from gantutor.reproduce.run import find_notebook
+
+        try:
+            find_notebook("02")
+        except FileNotFoundError:
+            pass
+        else:
+            pytest.skip("the course's own notebook is found")
+    code, _, err = gantutor(*arguments, cwd=tmp_path)
+    assert code == 2 and err.startswith(sentence) and err.count("\n") == 1
+
+
+def test_a_failing_run_exits_with_its_sentence(tmp_path):
+    write(tmp_path, SETUP, "raise ValueError('no luck')", SAVE)
+    code, _, err = gantutor("run", "tiny.ipynb", "--out", "here", cwd=tmp_path)
+    assert code == 1 and err == "gantutor: tiny ended with error: cell 4 of 5 raised ValueError: no luck\n"
+
+
+def test_reproduce_goes_on_after_failures_and_absent_data_and_skips_what_is_done(tmp_path):
+    course(tmp_path / "notebooks", "03_kdd", SCORES)
+    course(tmp_path / "notebooks", "02_adaptivemix", "1 / 0")
+    course(tmp_path / "notebooks", "05_images")
+    ask = ["reproduce", "kddgan/fig1", "kddgan/fig3", "adaptivemix/fig3", "kddgan/cifar10-jpeg", "--profile", "smoke", "--out", "out"]
+    code, out, _ = gantutor(*ask, "--dry-run", cwd=tmp_path)
+    assert code == 0 and out.count("would run") == 2 and "not run  kddgan/cifar10-jpeg: GANTUTOR_DATA is not set" in out
+    code, out, err = gantutor(*ask, cwd=tmp_path)
+    assert code == 1 and err.startswith("gantutor: 1 of 2 runs failed; the first: 02_adaptivemix: cell 4 of 5 raised ZeroDivisionError")
+    assert "done     03_kdd" in out and "error    02_adaptivemix" in out and "2 of 2 done, 1 failed" in out
+    page = (tmp_path / "out/report.html").read_text()
+    assert "ZeroDivisionError" in page and "GANTUTOR_DATA is not set" in page
+    # mended: only the failed run starts again
+    course(tmp_path / "notebooks", "02_adaptivemix", SCORES)
+    code, out, err = gantutor(*ask, cwd=tmp_path)
+    assert (code, err) == (0, "") and "kept     03_kdd" in out and "done     02_adaptivemix" in out
+    code, out, _ = gantutor(*ask, cwd=tmp_path)
+    assert code == 0 and "2 runs, 0 to do" in out and "start" not in out
+    code, out, _ = gantutor("report", "--out", "out", cwd=tmp_path)
+    assert code == 0 and out.strip().endswith("report.html")
+
+
+def test_ctrl_c_stops_the_children_and_says_how_to_go_on(tmp_path):
+    course(tmp_path / "notebooks", "03_kdd", f"open({str(tmp_path / 'begun')!r}, 'w').write(str(__import__('os').getpid())); import time; time.sleep(99)")
+    process = start("reproduce", "kddgan/fig1", "--profile", "smoke", "--out", "out", cwd=tmp_path)
+    for _ in range(300):
+        if (tmp_path / "begun").exists() and (tmp_path / "begun").read_text():
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=40)
+    assert process.returncode == 130 and "the same command goes on from there" in out and "Traceback" not in err
+    kernel = int((tmp_path / "begun").read_text())
+    time.sleep(1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(kernel, 0)
+
+
+def test_targets_are_listed_for_people_and_machines(tmp_path):
+    code, out, _ = gantutor("targets", cwd=tmp_path)
+    assert code == 0 and "kddgan/fig3" in out
+    code, out, _ = gantutor("targets", "--json", cwd=tmp_path)
+    listed = json.loads(out)
+    assert {t["name"] for t in listed} >= {"adaptivemix/fig3", "kddgan/fig1", "advlatgan/table1-toy"}
+    assert all(t["minutes"]["class"] > 0 for t in listed)
+
+
+def test_help_is_fast_because_nothing_heavy_is_imported(tmp_path):
+    code = "import sys, gantutor.cli; print(sorted({'torch', 'pandas', 'pydantic', 'papermill', 'scipy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

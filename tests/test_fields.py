@@ -1,0 +1,169 @@
+"""Fields, pictures and sliders: values against direct computation, layers that draw, sliders that redraw."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gantutor import fields, plot, toy
+from gantutor.lab import Explore
+from gantutor.methods.kdd import log_ratio
+from gantutor.nets.mlp import Critic
+from gantutor.recipes import METHODS, OBJECTIVES, TOY, mlp
+from gantutor.rng import Rng
+from gantutor.train import Run
+
+
+def trained(recipe=TOY, seed=0, steps=3):
+    run = Run(recipe.but(nets=mlp(2, 16, 2), batch=32), toy.ring(), seed)
+    for _ in run.steps(steps):
+        pass
+    return run
+
+
+def test_the_plane_is_row_by_row_from_the_bottom_left():
+    assert fields.plane(2.0, 3).tolist()[:4] == [[-2, -2], [0, -2], [2, -2], [-2, 0]]
+
+
+def test_confidence_is_the_sigmoid_of_the_score_at_each_point():
+    run = trained()
+    map_ = fields.confidence(run, limit=1.5, n=5)
+    x = torch.tensor([[-1.5 + 3.0 * 4 / 4, -1.5 + 3.0 * 1 / 4]])  # column 4, row 1
+    assert map_.values[1, 4] == pytest.approx(torch.sigmoid(run.D(x).score).item(), rel=1e-5)
+
+
+def test_kdd_is_mapped_by_its_log_ratio_and_not_by_the_head():
+    run = trained(METHODS["KDD"])
+    turn = run.fresh_turn(50, 3)
+    x = fields.plane(1.0, 3)
+    kdd = run.recipe.objective
+    expected = log_ratio(*(kdd.phi(v, run.D) for v in (run.D.features(x), turn.real.features, turn.fake.features)), kdd.tau)
+    assert np.allclose(fields.logit_map(run, 1.0, 3, turn).values.reshape(-1), expected.detach().numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [*OBJECTIVES, *METHODS])
+def test_gradient_field_is_minus_the_slope_of_g_s_loss(name):
+    """Against central differences of the same loss in float64."""
+    run = trained({**OBJECTIVES, **METHODS}[name])
+    turn = run.fresh_turn(40, 3)
+    run.D.double(), run.G.double()
+    for side in ("real", "fake"):
+        setattr(turn, side, type(getattr(turn, side))(*(t.double() for t in getattr(turn, side))))
+    x = torch.tensor([[0.3, -0.7], [1.9, 0.1]], dtype=torch.float64)
+    got = fields.gradient_field(run, turn=turn, points=x).vectors
+
+    def loss(p):
+        with torch.no_grad():
+            return run.recipe.objective.gen(run.recipe.objective.logit_at(run.D(p), turn))
+
+    for axis in range(2):
+        step = torch.zeros(2, dtype=torch.float64)
+        step[axis] = 1e-6
+        assert np.allclose(got[:, axis], -((loss(x + step) - loss(x - step)) / 2e-6).numpy(), rtol=1e-4, atol=1e-7)
+
+
+def test_looking_does_not_disturb_the_run():
+    plain, watched = trained(steps=6), Run(TOY.but(nets=mlp(2, 16, 2), batch=32), toy.ring(), 0)
+    for _ in watched.steps(6):
+        fields.confidence(watched), fields.gradient_field(watched), fields.latent_warp(watched), watched.sample(10)
+    assert all(torch.equal(a, b) for a, b in zip(plain.G.parameters(), watched.G.parameters(), strict=True))
+
+
+def test_seeds_are_drawn_apart():
+    both, one = trained(seed=[0, 1]), trained(seed=1)
+    assert np.allclose(fields.confidence(both, n=4).values[1], fields.confidence(one, n=4).values, atol=1e-5)
+    assert np.allclose(fields.gradient_field(both, n=4).vectors[1], fields.gradient_field(one, n=4).vectors, atol=1e-5)
+    assert fields.latent_warp(both, 5).shape == (2, 5, 5, 2)
+    assert fields.slopes(both.D, fields.plane(1, 3)).shape == (2, 9)
+
+
+def test_slopes_of_a_linear_critic_are_its_weight():
+    D = Critic([2, 3], "mean", 0.2, Rng(0))
+    w = D.pairs[0][0].detach().mean(1)
+    assert np.allclose(fields.slopes(D, torch.randn(7, 2)), w.norm().item(), rtol=1e-6)
+
+
+def test_principal_axes_are_numpy_s_and_do_not_flip():
+    v = torch.randn(200, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([3.0, 2.0, 1.0, 0.5, 0.1])
+    axes = fields.principal_axes(v)
+    values, vectors = np.linalg.eigh(np.cov(v.numpy().T))
+    for mine, theirs in zip(axes.axes.numpy(), vectors.T[::-1], strict=False):
+        assert abs(mine @ theirs) == pytest.approx(1, abs=1e-4)
+    assert torch.equal(axes.axes, fields.principal_axes(v.flip(0)).axes.sign() * axes.axes.abs())
+    assert axes(v).shape == (200, 2)
+
+
+def test_mix_path_of_an_affine_critic_has_no_gap_and_of_a_bent_one_has():
+    affine, bent = Critic([2, 4], "linear", 0.2, Rng(0)), Critic([2, 8, 4], "linear", 0.0, Rng(0))
+    a, b = torch.tensor([2.0, 1.0]), torch.tensor([-2.0, -1.0])
+    assert fields.mix_path(affine, a, b).gap.max() < 1e-5
+    path = fields.mix_path(bent, a, b)
+    assert path.gap[0] < 1e-6 and path.gap[-1] < 1e-6 and path.gap.max() > 0.01
+    assert torch.allclose(path.features[-1], bent.features(a[None])[0])
+
+
+def drawn(figure) -> np.ndarray:
+    import io
+
+    return np.asarray(Image.open(io.BytesIO(plot.png(figure))).convert("RGB"))
+
+
+def test_layers_leave_ink_of_their_colour():
+    run = trained()
+    for layer, colour in [(lambda ax: plot.points(ax, np.zeros((1, 2)), "real", 400), plot.REAL),
+                          (lambda ax: plot.arrows(ax, fields.gradient_field(run, n=4)), plot.PUSH),
+                          (lambda ax: plot.warp(ax, fields.latent_warp(run, 5)), plot.LATENT)]:  # fmt: skip
+        figure, axes = plot.plate(1, caption="A caption.")
+        plot.square(axes[0, 0], 2.5)
+        before = drawn(figure)
+        layer(axes[0, 0])
+        after = drawn(figure)
+        changed = after[(before != after).any(-1)].astype(float)
+        assert len(changed) > 10
+        ink = 255 - changed[np.ptp(changed, axis=1).argmax()]  # the strongest new colour, as what it takes from white
+        palette = {c: 255 - np.array([int(c[i : i + 2], 16) for i in (1, 3, 5)]) for c in (plot.REAL, plot.FAKE, plot.PUSH, plot.LATENT)}
+        assert max(palette, key=lambda c: ink @ palette[c] / np.linalg.norm(palette[c])) == colour
+
+
+def test_pyplot_stays_out():
+    """JupyterLab delivers widget messages on another thread; pyplot's global figure list would be shared with it."""
+    import subprocess
+    import sys
+
+    code = ("import sys, gantutor.plot as p, gantutor.fields; f, a = p.plate(2, caption='x'); p.png(f); "
+            "assert 'matplotlib.pyplot' not in sys.modules")  # fmt: skip
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_slider_redraws_and_an_error_is_shown_not_lost():
+    def draw(tau, kind):
+        if tau > 5:
+            raise ValueError("tau too large for this lesson")
+        return plot.plate(1, titles=[f"{tau} {kind}"])[0]
+
+    view = Explore(draw, tau=(0.0, 10.0, 1.0), kind=["vmf", "gauss"])
+    first = view.image.value
+    assert first[:4] == b"\x89PNG"
+    view.controls["tau"].value = 2.0
+    second = view.image.value
+    view.controls["kind"].value = "gauss"
+    assert first != second != view.image.value and view.message.value == ""
+    kept = view.image.value
+    view.controls["tau"].value = 9.0
+    assert "tau too large" in view.message.value and view.image.value == kept
+    view.controls["tau"].value = 1.0
+    assert view.message.value == ""
+
+
+def test_a_slider_is_a_widget_and_a_picture():
+    bundle = Explore(lambda n: plot.plate(1)[0], n=(1, 5, 2))._repr_mimebundle_()
+    assert {"application/vnd.jupyter.widget-view+json", "image/png"} <= bundle.keys()
+
+
+def test_t_interval_is_scipy_s():
+    from scipy.stats import t
+
+    v = [1.0, 2.0, 4.0]
+    low, high = plot.t_interval(v)
+    assert (low, high) == pytest.approx(t.interval(0.95, 2, np.mean(v), np.std(v, ddof=1) / 3**0.5))
+    assert plot.t_interval([3.0]) == (3.0, 3.0)

@@ -1,0 +1,82 @@
+"""A room imports only from rooms above it; the core needs torch, torchvision, numpy and matplotlib alone; importing costs nothing."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import gantutor
+import pytest
+
+PACKAGE = Path(gantutor.__file__).parent
+TABLE = (PACKAGE.parent / "ARCHITECTURE.md").read_text()
+# the rooms in ARCHITECTURE.md's order; a row may name several
+ROWS = [re.findall(r"`([\w/]+?)(?:\.py|/)`", line.split("|")[1]) for line in TABLE.splitlines() if line.startswith("| `")]
+LEVEL = {room: level for level, row in enumerate(ROWS) for room in row}
+FILES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
+CORE = {room for room, level in LEVEL.items() if level <= LEVEL["plot"]}
+OUTSIDE = {"pydantic": {"config"}, "yaml": {"config"}, "typer": {"cli"}, "ipywidgets": {"lab"}, "papermill": {"reproduce"}}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> list[str]:
+    """All modules that a file imports, at its top or inside its functions."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [a.name for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively: write gantutor in full"
+            found += [f"{node.module}.{a.name}" for a in node.names] if node.module == "gantutor" else [node.module]
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_a_room_imports_only_from_rooms_above(path):
+    here = room_of(path)
+    assert here in LEVEL, f"{here} is not in ARCHITECTURE.md's table: add its line where it belongs"
+    for module in imports(path):
+        top, _, rest = module.partition(".")
+        if top != "gantutor":
+            assert here in OUTSIDE.get(top, {here}), f"{here} imports {top}, which belongs to {OUTSIDE[top]}"
+            continue
+        room = rest.split(".")[0]
+        if room in LEVEL and room != here:
+            assert LEVEL[room] <= LEVEL[here], f"{here} imports {room}, which stands below it"
+
+
+def python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_importing_the_package_loads_nothing():
+    heavy = "torch torchvision numpy matplotlib pandas seaborn sklearn scipy pydantic typer IPython".split()
+    code = f"import sys; before = set(sys.modules); import gantutor; print({heavy!r}, [m for m in {heavy!r} if m in set(sys.modules) - before])"
+    assert python(code).strip().endswith("[]")
+
+
+def test_the_core_imports_with_four_packages_alone():
+    modules = [".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__") for p in FILES if room_of(p) in CORE]
+    blocked = "pandas seaborn sklearn scipy pydantic typer IPython ipywidgets ipykernel papermill nbformat yaml requests".split()
+    code = f"""
+import importlib, sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {blocked!r}:
+            raise ModuleNotFoundError("the core must do without " + name, name=name)
+sys.meta_path.insert(0, Blocker())
+for module in {modules!r}:
+    importlib.import_module(module)
+assert "torchvision" not in sys.modules, "torchvision is imported only where images are read"
+"""
+    python(code)
+
+
+def test_the_names_of_the_package_are_loaded_when_asked_for():
+    assert gantutor.Recipe is gantutor.recipes.Recipe and "toy" in dir(gantutor)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        gantutor.nonsense  # noqa: B018
