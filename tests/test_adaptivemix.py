@@ -187,10 +187,10 @@ def test_mse_is_sq_l2_over_the_number_of_features():
     assert a == pytest.approx(5 * b)
 
 
-@pytest.mark.parametrize("idle", [AdaptiveMix(weight=0.0), AdaptiveMix(weight=0.0, pairing="pooled"), AdaptiveMix(weight=0.0, pairing="cross")])
-def test_weight_0_is_the_baseline_bit_for_bit(idle):
+@pytest.mark.parametrize("pairing", ["within", "pooled", "cross"])
+def test_weight_0_is_the_baseline_bit_for_bit(pairing):
     runs, calls = [], []
-    for recipe in (TOY, TOY.but(terms=(idle,))):
+    for recipe in (TOY, TOY.but(terms=(AdaptiveMix(weight=0.0, pairing=pairing),))):
         run = Run(recipe.but(batch=16), toy.ring(), 0)
         forward, count = run.D.features, []
         run.D.features = lambda x, forward=forward, count=count: (count.append(len(x)), forward(x))[1]
@@ -228,8 +228,8 @@ def test_noise_floor_of_mse_is_sigma_squared(noise_on):
 
 
 def test_noise_on_either_side_has_the_same_distribution():
-    losses = {on: torch.stack([AdaptiveMix(sigma=0.5, noise_on=on).d(turn_of(seed=s)) for s in range(400)]) for on in ("target", "mixed")}
-    a, b = losses.values()
+    terms = (AdaptiveMix(sigma=0.5, noise_on=on) for on in ("target", "mixed"))
+    a, b = (torch.stack([term.d(turn_of(seed=s)) for s in range(400)]) for term in terms)
     assert not torch.equal(a, b)
     error = (a.var() / 400 + b.var() / 400).sqrt()
     assert (a.mean() - b.mean()).abs() < 4 * error  # same pairs and lam in both, so this is wide
@@ -279,7 +279,8 @@ def test_lam_of_a_batch_is_one_number():
 def test_several_seeds_in_one_term():
     xs = torch.stack([data(seed=s) for s in range(3)], 1)  # (2, seeds, B, 2)
     D, together = Net(), []
-    for term in (AdaptiveMix(), STYLEGAN_CODE, AdaptiveMix(pairing="pooled", alpha=2.0, noise_scale="rms"), AdaptiveMix(pairing="cross")):
+    pooled = AdaptiveMix(pairing="pooled", alpha=2.0, noise_scale="rms")
+    for term in (AdaptiveMix(), STYLEGAN_CODE, pooled, AdaptiveMix(pairing="cross")):
         many = Turn("d", None, D, Rng([5, 6, 7]), xs[1], xs[0], xs[1], True, D(xs[0]), D(xs[1]))
         together = term.d(many)
         alone = []
@@ -292,7 +293,7 @@ def test_several_seeds_in_one_term():
 
 @pytest.mark.parametrize("bad, quoted", [
     ({"distance": "l3"}, "distance='l3'"), ({"pairing": "all"}, "pairing='all'"), ({"lam": "each"}, "lam='each'"),
-    ({"noise_on": "both"}, "noise_on='both'"), ({"noise_scale": "std"}, "noise_scale='std'"), ({"logits": "mean"}, "logits='mean'"),
+    ({"noise_on": "both"}, "noise_on='both'"), ({"noise_scale": "std"}, "='std'"), ({"logits": "mean"}, "logits='mean'"),
     ({"players": "gd"}, "players='gd'"), ({"alpha": 0.0}, "alpha=0.0"), ({"alpha": float("nan")}, "alpha=nan"),
     ({"sigma": -1.0}, "sigma=-1.0"), ({"weight": -2.0}, "weight=-2.0"), ({"logits": "sum", "pairing": "cross"}, "'cross'"),
 ])  # fmt: skip
@@ -307,5 +308,5 @@ def test_unknown_distance_is_quoted():
 
 
 def test_presets_are_the_authors_programs():
-    assert (STYLEGAN_CODE.distance, STYLEGAN_CODE.detach, STYLEGAN_CODE.lam, STYLEGAN_CODE.logits) == ("cosine", True, "batch", "sum")
-    assert (CLASSIFIER_CODE.distance, CLASSIFIER_CODE.detach, CLASSIFIER_CODE.lam, CLASSIFIER_CODE.logits) == ("mse", True, "batch", "plain")
+    for term, want in ((STYLEGAN_CODE, ("cosine", True, "batch", "sum")), (CLASSIFIER_CODE, ("mse", True, "batch", "plain"))):
+        assert (term.distance, term.detach, term.lam, term.logits) == want and (term.weight, term.sigma) == (1.0, 0.05)

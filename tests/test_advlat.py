@@ -53,7 +53,7 @@ def linear():
     return (lambda z: z @ a), (lambda x: Critique(x @ w, x)), a @ w
 
 
-SEARCHES = [IFGSM(0.02, 5), IFGSM(0.02, 5, radius=0.05), PGD(0.02, 5, radius=0.05), MIFGSM(0.02, 5, mu=0.5), GradientStep(0.02, 5)]
+SEARCHES = [IFGSM(0.02, 5), IFGSM(0.02, 5, 0.05), PGD(0.02, 5, 0.05), MIFGSM(0.02, 5, mu=0.5), GradientStep(0.02, 5)]
 
 
 def test_a_linear_nets_exactly():
@@ -143,7 +143,7 @@ def test_d_modes_survive_an_error():
 
 def test_mode_decides_which_statistics_are_used():
     G, D = nets()
-    moves = {mode: IFGSM(0.01, 3, mode=mode)(latents(), *map(copy.deepcopy, (G, D))) for mode in ("eval", "train_frozen", "train")}
+    moves = {m: IFGSM(0.01, 3, mode=m)(latents(), *map(copy.deepcopy, (G, D))) for m in ("eval", "train_frozen", "train")}
     assert not torch.equal(moves["eval"], moves["train_frozen"])
     G.eval(), D.eval()
     assert torch.equal(IFGSM(0.01, 3)(latents(), G, D), moves["eval"])  # whatever mode the nets were in

@@ -70,7 +70,8 @@ def test_a_leading_seed_axis_equals_vmap(objective, player):
     a, b = scores(4, 9)
     whole = getattr(objective, player)(turn_of(player, a, b))
     assert whole.shape == (4,)
-    assert torch.allclose(whole, torch.func.vmap(lambda a, b: getattr(objective, player)(turn_of(player, a, b)))(a, b), atol=1e-12)
+    one = torch.func.vmap(lambda a, b: getattr(objective, player)(turn_of(player, a, b)))
+    assert torch.allclose(whole, one(a, b), atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", adaptivemix.DISTANCES)

@@ -153,11 +153,13 @@ def make_up(folder, seeds=3):
     return out
 
 
-@pytest.fixture
-def made_up(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GANTUTOR_DATA", raising=False)
-    return make_up(tmp_path)
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made_up")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("GANTUTOR_DATA", raising=False)
+        yield make_up(folder)
 
 
 def test_every_status_stands_on_the_page_with_what_is_missing(made_up):
@@ -207,6 +209,7 @@ def test_a_report_of_nothing_says_not_run_everywhere(tmp_path):
     assert {s.status for s in report.collect(tmp_path)} == {"not run"} and page.count("not asked for yet") == len(ALL)
 
 
-def test_a_notebook_that_changed_since_is_said(made_up, tmp_path):
+def test_a_notebook_that_changed_since_is_said(made_up, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     course(tmp_path / "notebooks", "03_kdd", "# another cell")
     assert "the notebook has changed since this run" in report.build(made_up).read_text()

@@ -92,11 +92,13 @@ def test_mean_log_density_of_samples_is_minus_the_entropy(world):
     assert abs(values.mean().item() - want) < 5 * values.std().item() / 20000**0.5
 
 
-@pytest.mark.parametrize("world, n_modes", [(toy.ring(), 8), (toy.grid(), 25), (toy.nine(), 9), (toy.two_modes(), 2), (toy.circles(), 36)])
-def test_modes_and_distance(world, n_modes):
+@pytest.mark.parametrize("name, n_modes", [("ring", 8), ("grid", 25), ("nine", 9), ("two_modes", 2), ("circles", 36)])
+def test_modes_and_distance(name, n_modes):
+    world = toy.by_name(name)
     assert world.modes.shape == (n_modes, 2) and world.mode_of(world.modes).tolist() == list(range(n_modes))
     assert world.distance(world.modes).max() < 1e-4
-    direction = torch.tensor([1.0, 0.0]) if isinstance(world, toy.Gaussians) else world.modes / world.modes.norm(dim=-1, keepdim=True)
+    outwards = world.modes / world.modes.norm(dim=-1, keepdim=True)
+    direction = torch.tensor([1.0, 0.0]) if isinstance(world, toy.Gaussians) else outwards
     # 3 std away (single precision: coordinates of 4 in units of std 0.02)
     assert torch.allclose(world.distance(world.modes + 3 * world.std * direction), torch.tensor(3.0), atol=1e-3)
     assert torch.equal(world.mode_of(world.sample(500, 0)), nearest(world, world.sample(500, 0)))
@@ -112,7 +114,8 @@ def nearest(world, x):
 
 
 def test_shares():
-    assert WORLDS["points"].shares.tolist() == pytest.approx([2 / 3, 1 / 3]) and toy.grid().shares.tolist() == pytest.approx([1 / 25] * 25)
+    assert WORLDS["points"].shares.tolist() == pytest.approx([2 / 3, 1 / 3])
+    assert toy.grid().shares.tolist() == pytest.approx([1 / 25] * 25)
     assert toy.circles().shares.tolist() == pytest.approx([1 / 36] * 36)
 
 
@@ -201,9 +204,10 @@ def test_rng():
 
 @pytest.mark.parametrize("make, quoted", [
     (lambda: toy.by_name("moons"), "'moons'"), (lambda: toy.ring(modes=0), "modes=0"), (lambda: toy.ring(std=0), "std=0"),
-    (lambda: toy.grid(std=-1.0), "std=-1.0"), (lambda: toy.nine(std=float("nan")), "std=nan"), (lambda: toy.points([]), "points of shape"),
+    (lambda: toy.grid(std=-1.0), "std=-1.0"), (lambda: toy.nine(std=float("nan")), "std=nan"),
+    (lambda: toy.points([]), "points of shape"), (lambda: toy.points([[0, 0]], 0), "std=0"),
     (lambda: toy.grid(side=0), "side=0"), (lambda: toy.Gaussians("g", torch.zeros(0, 2), 1.0), r"\(0, 2\)"),
-    (lambda: toy.points([[1, 2, 3]]), r"\(1, 3\)"), (lambda: toy.points([[0, float("nan")]]), "NaN"), (lambda: toy.points([[0, 0]], 0), "std=0"),
+    (lambda: toy.points([[1, 2, 3]]), r"\(1, 3\)"), (lambda: toy.points([[0, float("nan")]]), "NaN"),
     (lambda: toy.circles(()), r"radii=\(\)"), (lambda: toy.circles((0.4, -1.0)), "-1.0"), (lambda: toy.circles(std=0.0), "std=0.0"),
     (lambda: toy.Circles("c", (1.0,), 0.1, arcs=0), "arcs=0"),
 ])  # fmt: skip

@@ -25,7 +25,7 @@ NAMED = {**OBJECTIVES, **METHODS}
 SMALL = {"nets": Mlp(4, (16, 16), (16, 16)), "batch": 16}
 MIXED = {  # the papers together, and the corners that the named recipes leave out
     "joint": TOY.but(objective=Hinge() + 0.5 * KDD(stale="g_step"), terms=(JacobianD(0.1, 0.05), STYLEGAN_CODE), d_opt=Sgd(1e-2)),
-    "pairs": TOY.but(terms=(ModeSeeking(pairs=HardPairs(steps=1)), AdaptiveMix(alpha=2.0, pairing="pooled")), n_dis=2, joint=False),
+    "pairs": TOY.but(terms=(ModeSeeking(pairs=HardPairs(steps=1)), AdaptiveMix(alpha=2, pairing="pooled")), n_dis=2, joint=False),
     "qua": TOY.but(latent=PGD(0.01, 2, radius=0.05), n_dis=2, reuse_z=True, g_batch=24, g_opt=RmsProp(1e-3)),
 }
 SMALLER = {name: recipe.but(**SMALL) for name, recipe in {**NAMED, **MIXED}.items()}
@@ -64,13 +64,13 @@ def last(steps):
 
 
 # -- many seeds ----------------------------------------------------------------------------------------------------------
-@EVERY
-def test_eight_seeds_together_equal_eight_runs(recipe, doubles):
+@pytest.mark.parametrize("name", [name for name in SMALLER if name != "baseline"])  # it is "non-saturating"
+def test_eight_seeds_together_equal_eight_runs(name, doubles):
     """In doubles: what single precision blurs (sign steps, Adam's first steps, hinges) is then far from rounding."""
-    seeds = [3, 1, 4, 15, 9, 2, 6, 5]
-    many = last(Run(recipe, toy.nine(), seeds).steps(20))
+    recipe, seeds, steps = SMALLER[name], [3, 1, 4, 15, 9, 2, 6, 5], 6 if name in MIXED else 20
+    many = last(Run(recipe, toy.nine(), seeds).steps(steps))
     for i, seed in enumerate(seeds):
-        one = last(Run(recipe, toy.nine(), seed).steps(20))
+        one = last(Run(recipe, toy.nine(), seed).steps(steps))
         gaps = [(p[i].reshape(q.shape) - q).abs().max().item() for p, q in zip(weights(many.run), weights(one.run), strict=True)]
         # measured: below 1e-15 here and 7e-13 for the recipes' own larger nets, while one learning rate is 5e-4
         assert max(gaps) < 1e-11
@@ -84,7 +84,8 @@ def test_eight_seeds_in_single_precision(name):
     for i in (0, 7):
         one = last(Run(SMALLER[name], toy.nine(), i).steps(20))
         # measured 4e-7 for these smooth losses (sign steps and clipping amplify rounding: see the test in doubles)
-        assert max((p[i].reshape(q.shape) - q).abs().max() for p, q in zip(weights(many.run), weights(one.run), strict=True)) < 2e-5
+        for p, q in zip(weights(many.run), weights(one.run), strict=True):
+            assert (p[i].reshape(q.shape) - q).abs().max() < 2e-5
 
 
 def test_the_order_of_seeds_and_their_company_do_not_matter():
@@ -304,7 +305,8 @@ def test_train_yields_as_asked(every, want, saved, tmp_path):
 @pytest.mark.parametrize("saved", [False, True])
 def test_train_yields_each_turn(saved, tmp_path):
     how = {"checkpoint": tmp_path / "run.pt", "save_every": 2} if saved else {}
-    seen = [(s.index, s.phase, s.d_loss.item(), s.g_loss.item()) for s in train(SMALLER["pairs"], toy.ring(), 0, 3, "turn", **how)]
+    steps = train(SMALLER["pairs"], toy.ring(), 0, 3, "turn", **how)
+    seen = [(s.index, s.phase, s.d_loss.item(), s.g_loss.item()) for s in steps]
     assert [s[:2] for s in seen] == [(0, "d"), (0, "d"), (1, "g"), (1, "d"), (1, "d"), (2, "g"), (2, "d"), (2, "d"), (3, "g")]
     assert seen[0][2] != seen[1][2] and seen[1][2] == seen[2][2] and seen[1][3] == 0 != seen[2][3]
 
@@ -384,8 +386,9 @@ def test_the_baseline_learns_something():
 
 # -- recipes -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("bad, quoted", [
-    ({"batch": 1}, "batch=1"), ({"g_batch": 1}, "g_batch=1"), ({"n_dis": 0}, "n_dis=0"), ({"g_opt": Adam(0.0)}, r"g_opt=Adam\(lr=0.0"),
-    ({"d_opt": Sgd(-1.0)}, r"d_opt=Sgd\(lr=-1.0"), ({"d_opt": RmsProp(float("nan"))}, "lr=nan"), ({"optimizer": Adam()}, "optimizer"),
+    ({"batch": 1}, "batch=1"), ({"g_batch": 1}, "g_batch=1"), ({"n_dis": 0}, "n_dis=0"), ({"optimizer": Adam()}, "optimizer"),
+    ({"g_opt": Adam(0.0)}, r"g_opt=Adam\(lr=0.0"), ({"d_opt": Sgd(-1.0)}, r"d_opt=Sgd\(lr=-1.0"),
+    ({"d_opt": RmsProp(float("nan"))}, "lr=nan"),
 ])  # fmt: skip
 def test_bad_recipes_are_quoted(bad, quoted):
     with pytest.raises(ValueError, match=quoted):

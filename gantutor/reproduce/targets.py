@@ -28,7 +28,7 @@ MINUTES: dict[str, dict[str, float]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Target:
     """`runs`: what each run changes in the notebook's parameters; `needs`: a data set that must be at hand."""
 

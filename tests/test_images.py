@@ -1,0 +1,285 @@
+import io
+import os
+import tarfile
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from torchvision.io import encode_jpeg, encode_png
+
+from gantutor import images as room
+from gantutor.images import DataError, ImageSet, cache_dir, open_images
+from gantutor.rng import Rng
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path, monkeypatch):
+    """A cache and a data folder of the test's own."""
+    monkeypatch.setenv("GANTUTOR_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GANTUTOR_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+
+
+def grey(value, height=8, width=8):
+    return torch.full((3, height, width), value, dtype=torch.uint8)
+
+
+def png(value, *shape):
+    return encode_png(grey(value, *shape)).numpy().tobytes()
+
+
+TREE = {f"{c}/{i}.png": 10 * i + (100 if c == "dog" else 0) for c in ("cat", "dog") for i in range(4)}
+LAYOUTS = {
+    "classes": {name: v for name, v in TREE.items()},
+    "wrapped": {f"animals/{name}": v for name, v in TREE.items()},
+    "splits": {f"animals/{s}/{name}": v for s in ("train", "test") for name, v in TREE.items()},
+    "images": {f"tiny/train/{n.replace('/', '/images/')}": v for n, v in TREE.items()} | {"tiny/val/images/x.png": 1, "words.txt": 1},
+}
+PACKERS = ("folder", "tar", "tar.gz", "tar.xz", "zip")
+
+
+def pack(root, tree, kind, name="set"):
+    """A tree {path: grey value or bytes} as a folder or an archive; archives hold it in the order given."""
+    content = {p: v if isinstance(v, bytes) else png(v) for p, v in tree.items()}
+    if kind == "folder":
+        for path, data in content.items():
+            (root / name / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / name / path).write_bytes(data)
+        return root / name
+    place = root / f"{name}.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(place, "w") as archive:
+            for path, data in content.items():
+                archive.writestr(path, data)
+        return place
+    with tarfile.open(place, f"w:{kind.partition('.')[2]}") as archive:
+        for path, data in content.items():
+            info = tarfile.TarInfo(path)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return place
+
+
+def some(n=10, classes=3, seed=0):
+    labels = torch.arange(n) % classes
+    return ImageSet("some", Rng(seed).randint(256, n, 3, 4, 4).to(torch.uint8), labels, tuple("abc"[:classes]))
+
+
+# -- the set ---------------------------------------------------------------------------------------------------------
+def test_floats_span_minus_one_to_one():
+    pixels = torch.tensor([0, 51, 255], dtype=torch.uint8)[None, :, None, None]
+    x = ImageSet("x", pixels, torch.zeros(1).long(), ("a",)).floats()
+    assert x.dtype == torch.float32
+    torch.testing.assert_close(x.flatten(), torch.tensor([-1.0, -0.6, 1.0]))
+
+
+def test_samples_are_rows_drawn_by_the_seed_with_replacement():
+    data, state = some(10), torch.get_rng_state()
+    x = data.sample(400, Rng(0))
+    assert x.shape == (400, 3, 4, 4) and torch.equal(x, data.sample(400, 0)) and not torch.equal(x, data.sample(400, 1))
+    nearest = torch.cdist(x.flatten(1), data.floats().flatten(1)).min(1)
+    assert nearest.values.max() == 0 and len(nearest.indices.unique()) == 10 and nearest.indices.bincount().max() < 80
+    assert torch.equal(torch.get_rng_state(), state)
+    with pytest.raises(ValueError, match=r"\[0, 1\].*one seed"):
+        data.sample(2, Rng([0, 1]))
+
+
+def test_memory_mapped_and_in_memory_sets_are_alike(tmp_path):
+    data = some()
+    np.save(tmp_path / "x.npy", data.images.numpy())
+    mapped = ImageSet("some", np.load(tmp_path / "x.npy", mmap_mode="r"), data.labels, data.classes)
+    assert mapped.digest == data.digest and torch.equal(mapped.sample(5, 3), data.sample(5, 3))
+    assert torch.equal(mapped.floats(slice(2, 4)), data.floats(torch.tensor([2, 3])))
+    assert mapped.subset(4, 1).digest == data.subset(4, 1).digest and torch.equal(mapped.to("cpu").images, data.images)
+
+
+def test_digest_is_of_the_content():
+    data = some()
+    other = data.images.clone()
+    other[3, 0, 0, 0] ^= 1
+    digests = [d.digest for d in (data, ImageSet("x", other, data.labels, data.classes), some(classes=2),
+                                  ImageSet("x", data.images, data.labels, ("a", "b", "d")))]  # fmt: skip
+    assert len(set(digests)) == 4 and ImageSet("other name", data.images, data.labels, data.classes).digest == data.digest
+
+
+def test_subset_is_balanced_as_far_as_can_be():
+    labels = torch.tensor([0] * 20 + [1] * 3 + [2] * 10)
+    data = ImageSet("x", torch.arange(33, dtype=torch.uint8)[:, None, None, None], labels, tuple("abc"))
+    part = data.subset(15, seed=1)
+    assert part.labels.bincount().tolist() == [6, 3, 6] and len(part.images.unique()) == 15
+    assert part.digest == data.subset(15, seed=1).digest != data.subset(15, seed=2).digest
+    assert sorted(data.subset(8).labels.bincount().tolist()) == [2, 3, 3]
+    for n in (0, 34):
+        with pytest.raises(ValueError, match=f"n={n}: expected 1 to 33"):
+            data.subset(n)
+
+
+def test_sets_that_make_no_sense_are_refused():
+    images, labels = some().images, some().labels
+    for args, words in (((images.float(), labels), "uint8"), ((images[:0], labels[:0]), "N >= 1"), ((images, labels[1:]), "10 images"),
+                        ((images, labels + 1), "below 3"), ((images, labels - 1), "below 3")):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            ImageSet("x", *args, ("a", "b", "c"))
+
+
+# -- openers ---------------------------------------------------------------------------------------------------------
+def test_digits_need_no_file():
+    train, test = open_images(), open_images("digits", split="test")
+    assert train.shape == (1, 32, 32) and len(train) + len(test) == 1797 and len(test) == 299
+    assert train.images.max() == 255 and train.classes == tuple("0123456789") and train.labels.bincount().min() > 120
+    small = open_images("digits", size=8)
+    from sklearn.datasets import load_digits
+
+    sixteenths = torch.from_numpy(load_digits().images)[torch.arange(1797) % 6 != 5]
+    assert torch.equal((small.images[:, 0].double() * 16 / 255).round(), sixteenths)
+    assert len(open_images("digits", limit=50)) == 50 and len(open_images("digits", limit=10**6)) == len(train)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", PACKERS)
+def test_every_layout_in_every_box_is_the_same_set(kind, layout, tmp_path):
+    tree = dict(reversed(LAYOUTS[layout].items()))  # an archive's order must not matter
+    data = open_images("folder", pack(tmp_path, tree, kind), size=8)
+    assert data.name == "set" and data.classes == ("cat", "dog") and data.labels.tolist() == [0] * 4 + [1] * 4
+    assert data.images[:, 2, 3, 4].tolist() == [0, 10, 20, 30, 100, 110, 120, 130]
+    assert data.digest == open_images("folder", pack(tmp_path, TREE, "folder", "other"), size=8).digest
+
+
+def test_only_the_split_asked_for_is_decoded(tmp_path):
+    tree = {f"train/{n}": v for n, v in TREE.items()} | {"test/cat/a.png": 7, "test/dog/b.png": 8}
+    assert open_images("folder", pack(tmp_path, tree, "tar"), split="test").images[:, 0, 0, 0].tolist() == [7, 8]
+    broken = tree | {"test/cat/a.png": b"no image"}
+    assert len(open_images("folder", pack(tmp_path, broken, "tar", "broken"))) == 8
+    with pytest.raises(DataError, match="no split 'val': it has test, train"):
+        open_images("folder", tmp_path / "set.tar", split="val")
+    with pytest.raises(DataError, match="no split folders"):
+        open_images("folder", pack(tmp_path, TREE, "folder"), split="test")
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    assert open_images("folder", pack(tmp_path, {"train/a.png": 1, "car/b.png": 2}, "folder")).classes == ("car", "train")
+
+
+def test_images_are_cropped_square_and_resized(tmp_path):
+    wide = torch.zeros(3, 10, 30, dtype=torch.uint8)
+    wide[:, :, 10:20] = 200  # the middle square
+    root = pack(tmp_path, {"a/wide.png": encode_png(wide).numpy().tobytes(), "a/photo.jpg": encode_jpeg(grey(90, 40, 50)).numpy().tobytes()}, "folder")
+    data = open_images("folder", root, size=16)
+    assert data.shape == (3, 16, 16) and data.images[1].min() == 200 and (data.images[0].astype(int) - 90 < 3).all()
+
+
+def test_cifar10_jpeg_is_found_where_the_variable_points(tmp_path, monkeypatch):
+    with pytest.raises(DataError, match="cifar10-jpeg is not here: set GANTUTOR_DATA to the folder that holds cifar10-jpeg.tar.xz, or"):
+        open_images("cifar10-jpeg")
+    tree = {f"{s}/{n}": v for s in ("train", "test") for n, v in TREE.items()}
+    pack(tmp_path / "data", tree, "tar.xz", "cifar10-jpeg")
+    packed = open_images("cifar10-jpeg")
+    (tmp_path / "data" / "cifar10-jpeg.tar.xz").unlink()
+    assert packed.name == "cifar10-jpeg" and packed.digest == open_images("cifar10-jpeg", pack(tmp_path, tree, "folder")).digest
+    monkeypatch.delenv("GANTUTOR_DATA")
+    (tmp_path / "data").rmdir()
+    pack(tmp_path, tree, "folder", "data/cifar10-jpeg")
+    assert open_images("cifar10-jpeg").digest == packed.digest  # ./data
+    assert open_images("folder", "cifar10-jpeg").digest == packed.digest
+
+
+def test_cifar10_without_a_network_is_a_sentence(monkeypatch, tmp_path):
+    from urllib.error import URLError
+
+    def offline(*args, **kwargs):
+        raise URLError("no route")
+
+    monkeypatch.setattr("torchvision.datasets.CIFAR10.download", offline)
+    with pytest.raises(DataError, match="not in .*no route.*cifar-10-python.tar.gz.*'digits'"):
+        open_images("cifar10")
+
+
+# -- the cache -------------------------------------------------------------------------------------------------------
+def test_decoded_once_then_mapped(tmp_path, monkeypatch):
+    place = pack(tmp_path, TREE, "tar")
+    first = open_images("folder", place)
+    assert isinstance(first.images, np.memmap) and not first.images.flags.writeable
+    monkeypatch.setattr(room, "_decode", lambda *a: pytest.fail("decoded again"))
+    assert open_images("folder", place).digest == first.digest
+
+
+def test_a_changed_source_size_or_split_is_another_entry(tmp_path):
+    place = pack(tmp_path, TREE, "tar")
+    before = open_images("folder", place)
+    assert open_images("folder", place, size=16).shape == (3, 16, 16)
+    pack(tmp_path, TREE | {"cat/0.png": 55}, "tar")
+    os.utime(place, (1, 1))
+    assert open_images("folder", place).images[0, 0, 0, 0] == 55 and open_images("folder", place).digest != before.digest
+    root = pack(tmp_path, TREE, "folder")
+    assert len(open_images("folder", root)) == 8
+    (root / "cat" / "9.png").write_bytes(png(9))
+    assert len(open_images("folder", root)) == 9
+
+
+@pytest.mark.parametrize("file", ["images.npy", "labels.npy", "about.json"])
+def test_a_broken_cache_is_decoded_anew(file, tmp_path):
+    place = pack(tmp_path, TREE, "tar")
+    digest = open_images("folder", place).digest
+    (broken,) = cache_dir().glob(f"*/{file}")
+    broken.write_bytes(broken.read_bytes()[:20])
+    assert open_images("folder", place).digest == digest
+    assert isinstance(open_images("folder", place).images, np.memmap)
+
+
+def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("GANTUTOR_CACHE", str(tmp_path / "file"))
+    assert len(open_images("folder", pack(tmp_path, TREE, "tar"))) == 8
+
+
+def test_two_at_once_end_with_one_whole_entry(tmp_path):
+    place = pack(tmp_path, TREE, "tar.xz")
+    with ThreadPoolExecutor(4) as pool:
+        digests = set(pool.map(lambda _: open_images("folder", place).digest, range(8)))
+    assert len(digests) == 1 and [p.suffix for p in cache_dir().iterdir()] == [""]
+
+
+# -- what can be wrong -----------------------------------------------------------------------------------------------
+def test_each_wrong_source_is_one_sentence(tmp_path):
+    def says(words, path, **kwargs):
+        with pytest.raises(DataError, match=words) as caught:
+            open_images("folder", path, **kwargs)
+        assert "\n" not in str(caught.value) and (path is None or str(path) in str(caught.value))
+
+    says("path=None", None)
+    says("is not here: check the path", "nowhere/at/all")
+    (tmp_path / "empty").mkdir()
+    says("is empty: expected <class>/", tmp_path / "empty")
+    (tmp_path / "notes.txt").write_text("x")
+    says("neither a folder nor one of .tar", tmp_path / "notes.txt")
+    says("holds no images: expected", pack(tmp_path, {"a/x.txt": b"x"}, "folder", "texts"))
+    says("images but no class folders: expected", pack(tmp_path, {"x.png": 1}, "folder", "flat"))
+    for data in (b"", b"no image", png(3)[:40]):
+        says("image cat/0.png in .* cannot be read .*replace or delete", pack(tmp_path, TREE | {"cat/0.png": data}, "folder", f"bad{len(data)}"))
+    for unsafe in ("../evil.png", "/etc/evil.png", "a/../../b.png"):
+        says(f"unsafe path '{unsafe}'", pack(tmp_path, TREE | {unsafe: 1}, "tar", "unsafe"))
+    for kind in PACKERS[1:]:
+        whole = pack(tmp_path, TREE, kind, "whole")
+        for part in (0.3, 0.9) if kind != "tar" else (512 * 3 / whole.stat().st_size, 0.1):
+            cut = tmp_path / f"cut.{kind}"
+            cut.write_bytes(whole.read_bytes()[: int(part * whole.stat().st_size)])
+            says("truncated or damaged", cut)
+    (tmp_path / "text.tar").write_bytes(b"this is text " * 200)
+    says("truncated or damaged", tmp_path / "text.tar")
+
+
+def test_wrong_arguments_are_one_sentence(tmp_path):
+    for args, words in (
+        ({"name": "cifar-10-jpeg"}, "'cifar-10-jpeg' is unknown; did you mean 'cifar10-jpeg'"),
+        ({"name": "xyz"}, "known: digits, cifar10"),
+        ({"name": str(tmp_path)}, r"open_images\('folder', path="),
+        ({"split": "trian"}, "'trian'.*train, val, test"),
+        ({"size": 2}, "size=2"),
+        ({"limit": 0}, "limit=0"),
+        ({"split": "val"}, "digits have 'train' and 'test'"),
+    ):
+        with pytest.raises(DataError, match=words):
+            open_images(**args)

@@ -1,0 +1,159 @@
+"""Every notebook of the course: its style, its parameters, its smoke run by papermill, and by nbval what it prints."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from gantutor.config import NOTEBOOKS
+from gantutor.records import read
+from gantutor.reproduce.run import parameters_cell, run_one
+from gantutor.reproduce.targets import expected
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+PRINTED = Path(__file__).parent / "expected"
+STEMS = sorted(NOTEBOOKS)
+
+
+def notebook(stem: str):
+    return nbformat.read(FOLDER / f"{stem}.ipynb", as_version=4)
+
+
+def cells(stem: str, kind: str):
+    return [c for c in notebook(stem).cells if c.cell_type == kind]
+
+
+def lines(cell) -> list[str]:
+    return [line for line in cell.source.splitlines() if line.strip()]
+
+
+def tags(cell) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def figures(cell) -> bool:
+    return bool(re.search(r"record\.figure\(|Explore\(", cell.source))
+
+
+def test_the_course_is_complete():
+    assert sorted(p.stem for p in FOLDER.glob("*.ipynb")) == STEMS
+
+
+@pytest.mark.parametrize("stem", STEMS)
+class TestStyle:
+    def test_sources_are_committed_without_outputs(self, stem):
+        nbformat.validate(notebook(stem))
+        assert all(not c.outputs and c.execution_count is None for c in cells(stem, "code"))
+        text = (FOLDER / f"{stem}.ipynb").read_text(encoding="utf-8")
+        assert not re.search(r"/(work|home|root|tmp|Users)/|[A-Z]:\\\\", text), "a path of somebody's machine"
+
+    def test_cells_are_short(self, stem):
+        for c in cells(stem, "code"):
+            limit = 30 if "long" in tags(c) else 20
+            assert len(lines(c)) <= limit, f"{c.id}: {len(lines(c))} lines"
+        assert sum("long" in tags(c) for c in cells(stem, "code")) <= 1
+
+    def test_there_are_at_least_four_words_for_each_line_of_code(self, stem):
+        words = sum(len(re.findall(r"\w+", c.source)) for c in cells(stem, "markdown"))
+        code = sum(len(lines(c)) for c in cells(stem, "code"))
+        assert words >= 4 * code, f"{words} words for {code} lines"
+
+    def test_headings_are_short_and_the_first_is_the_title(self, stem):
+        headings = [line for c in cells(stem, "markdown") for line in c.source.splitlines() if line.startswith("#")]
+        assert headings[0].startswith(f"# {stem[:2]} · ")
+        assert all(len(h.lstrip("# ")) <= 70 for h in headings), [h for h in headings if len(h.lstrip("# ")) > 70]
+
+    def test_a_cell_ends_in_a_value_a_figure_or_a_definition(self, stem):
+        for c in cells(stem, "code"):
+            if "parameters" in tags(c):
+                continue
+            last = ast.parse(c.source).body[-1]
+            assert isinstance(last, ast.Expr | ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom), f"{c.id} ends in {ast.unparse(last)[:60]!r}"
+
+    def test_a_figure_has_words_beside_it(self, stem):
+        all_cells = notebook(stem).cells
+        for i, c in enumerate(all_cells):
+            if c.cell_type == "code" and figures(c):
+                beside = [x.cell_type for x in all_cells[max(0, i - 1) : i + 2] if x is not c]
+                assert "markdown" in beside, c.id
+
+    def test_no_pyplot_and_no_magic(self, stem):
+        code = "\n".join(c.source for c in cells(stem, "code"))
+        assert "pyplot" not in code and not re.search(r"^\s*[%!]", code, re.M)
+
+    def test_the_parameters_cell_is_the_config(self, stem):
+        config = NOTEBOOKS[stem]
+        literals = parameters_cell(FOLDER / f"{stem}.ipynb")
+        assert literals == {k: f.default for k, f in config.model_fields.items()}
+        for profile in ("smoke", "class", "colab", "paper"):  # final values: nothing is left open in any profile
+            final = config(profile=profile).parameters()
+            assert all(v is not None for k, v in final.items() if k not in ("out", "path")), final
+
+    def test_what_its_targets_read_is_written(self, stem):
+        metrics = {metric for _, metric in expected(stem)}
+        code = "\n".join(c.source for c in cells(stem, "code"))
+        assert "record.save()" in code
+        assert not metrics or "record.add(" in code
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_smoke_profile_by_papermill(stem, tmp_path):
+    outcome = run_one(stem, {"profile": "smoke"}, tmp_path, limit=300, say=lambda line: None)
+    assert outcome.status == "ok", outcome.message
+    result = read(tmp_path)
+    assert result["rows"] and result["figures"]
+    assert all((tmp_path / f["file"]).stat().st_size > 2000 and len(f["caption"].split()) >= 6 for f in result["figures"])
+    written = {(row["variant"], row["metric"]) for row in result["rows"]}
+    needed = expected(stem)
+    if stem == "05_images":  # one run is one method
+        needed = {(v, m) for v, m in needed if v == result["parameters"]["method"]}
+    assert needed <= written, needed - written
+    executed = nbformat.read(tmp_path / "executed.ipynb", as_version=4)
+    printed = [o for c in executed.cells if c.cell_type == "code" for o in c.outputs if o.output_type == "stream" and o.name == "stderr"]
+    assert not printed, "".join(o.text for o in printed)[:500]
+
+
+def with_expectations(nb, texts: dict[str, str]):
+    """The notebook as nbval wants it: tagged cells hold the text that they must print."""
+    for c in nb.cells:
+        if "parameters" in c.get("metadata", {}).get("tags", []):
+            c.source = c.source.replace('profile = "class"', 'profile = "smoke"')
+            assert '"smoke"' in c.source
+    for name, text in texts.items():
+        cell = next(c for c in nb.cells if c.id == name)
+        assert "nbval-check-output" in cell.metadata.tags
+        shows_value = isinstance(ast.parse(cell.source).body[-1], ast.Expr) and not cell.source.splitlines()[-1].startswith("print(")
+        cell.execution_count = 1
+        cell.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": text}, execution_count=1) if shows_value
+                        else nbformat.v4.new_output("stream", name="stdout", text=text)]  # fmt: skip
+    return nb
+
+
+def nbval(nb, folder: Path) -> subprocess.CompletedProcess:
+    nbformat.write(nb, folder / "checked.ipynb")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "300",
+         "--nbval-kernel-startup-timeout", "120", "-q", "-W", "ignore", "--rootdir", str(folder), "-c", os.devnull, "checked.ipynb"],
+        cwd=folder, capture_output=True, text=True, env={**os.environ, "MPLBACKEND": "Agg"}, timeout=600,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_what_it_prints_by_nbval(stem, tmp_path):
+    texts = json.loads((PRINTED / f"{stem}.json").read_text(encoding="utf-8"))
+    tagged = {c.id for c in cells(stem, "code") if "nbval-check-output" in tags(c)}
+    assert tagged == set(texts) and tagged, "each tagged cell has its text in tests/expected, and each notebook some"
+    done = nbval(with_expectations(notebook(stem), texts), tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_nbval_would_notice_another_text(tmp_path):
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(6 * 7)", id="a", metadata={"tags": ["nbval-check-output"]})])
+    assert nbval(with_expectations(nb, {"a": "42\n"}), tmp_path).returncode == 0
+    assert nbval(with_expectations(nb, {"a": "43\n"}), tmp_path).returncode == 1
