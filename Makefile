@@ -11,7 +11,7 @@ BIN     := .venv/bin
 KEY     := $(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | tr ' ' -)
 READY   := .venv/.ready-$(KEY)
 LAB     := .venv/.lab-$(KEY)
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input -c constraints.txt
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --no-compile -c constraints.txt
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: help setup test test-slow reproduce bench lab

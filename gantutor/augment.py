@@ -83,7 +83,8 @@ class DiffAugment:
         """Augmented images, shape and dtype of x; raises ValueError for a batch of another shape or an Rng of several seeds."""
         rng = Rng.of(rng)
         if x.ndim != 4 or rng.stacked:
-            raise ValueError(f"x of shape {tuple(x.shape)}, rng of {len(rng.seeds)} seed(s): expected images (B, C, H, W) and one seed")
+            raise ValueError(f"x of shape {tuple(x.shape)}, rng of {len(rng.seeds)} seed(s): expected images (B, C, H, W) and "
+                             "one seed")  # fmt: skip
         for name in self.policy:
             x = DRAWS[name](x, rng).to(x.dtype)
         return x

@@ -136,7 +136,7 @@ class AdaptiveMix(Config):
     notebook = "02_adaptivemix"
     PROFILES = {
         "smoke": dict(seeds=2, steps=60),
-        "class": dict(seeds=3, steps=2000),
+        "class": dict(seeds=3, steps=1000),
         "colab": dict(seeds=5, steps=3000),
         "paper": dict(seeds=8, steps=3000),
     }
@@ -163,18 +163,25 @@ class Kdd(Config):
 
 
 class AdvLat(Config):
-    """04: moving the latent by `latent_steps` signed steps of `eps`."""
+    """04: moving `points` latents by up to `latent_steps` signed steps of `eps`; -qua trains with one step of `qua_eps`.
+
+    `steps` is the ring's training, `grid_steps` the grid's, `div_steps` that of the pairs' comparison.
+    """
 
     notebook = "04_advlat"
     PROFILES = {
-        "smoke": dict(seeds=2, steps=60, latent_steps=3),
-        "class": dict(seeds=3, steps=2000, latent_steps=20),
-        "colab": dict(seeds=5, steps=5000, latent_steps=50),
-        "paper": dict(seeds=8, steps=10000, latent_steps=100),
+        "smoke": dict(seeds=2, steps=40, grid_steps=40, div_steps=20, latent_steps=10, points=400),
+        "class": dict(seeds=3, steps=700, grid_steps=1200, div_steps=400, latent_steps=100, points=2000),
+        "colab": dict(seeds=5, steps=2000, grid_steps=5000, div_steps=2000, latent_steps=300, points=5000),
+        "paper": dict(seeds=5, steps=2000, grid_steps=50000, div_steps=5000, latent_steps=1000, points=20000),
     }
     steps: Count = None
-    eps: Rate = 0.01
+    grid_steps: Count = None
+    div_steps: Count = None
+    eps: Rate = 0.003
+    qua_eps: Rate = 0.01
     latent_steps: Count = None
+    points: Count = None
 
 
 class Images(Config):

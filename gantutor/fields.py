@@ -100,7 +100,7 @@ def principal_axes(v: Tensor) -> Axes:
 
 
 class MixPath(NamedTuple):
-    """Features along lam a + (1-lam) b, (n, K), the straight line between their ends, (n, K), and lam (n,)."""
+    """Features along lam a + (1-lam) b, (..., n, K), the straight line between their ends, the same shape, and lam (n,)."""
 
     features: Tensor
     line: Tensor
@@ -108,17 +108,17 @@ class MixPath(NamedTuple):
 
     @property
     def gap(self) -> np.ndarray:
-        """|F(x_mix) - mix of features|, what AdaptiveMix makes small, (n,)."""
+        """|F(x_mix) - mix of features|, what AdaptiveMix makes small, (..., n)."""
         return (self.features - self.line).norm(dim=-1).cpu().numpy()
 
 
 @torch.no_grad()
 def mix_path(D: Discriminator, a: Tensor, b: Tensor, n: int = 41) -> MixPath:
-    """The lambda path in feature space between two samples a and b (both without a batch axis)."""
+    """The lambda path in feature space between two samples a and b (both without a batch axis); stacked seeds give one path each."""
     lam = torch.linspace(0, 1, n)
     x = torch.stack([t * a + (1 - t) * b for t in lam])
     v = D.features(x)
-    return MixPath(v, lam[:, None] * v[-1] + (1 - lam[:, None]) * v[0], lam)
+    return MixPath(v, lam[:, None] * v[..., -1:, :] + (1 - lam[:, None]) * v[..., :1, :], lam)
 
 
 def critique_at(run, x: Tensor) -> Critique:

@@ -10,6 +10,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -48,9 +49,10 @@ class ImageSet:
     def __post_init__(self):
         if self.images.ndim != 4 or str(self.images.dtype).removeprefix("torch.") != "uint8" or len(self.images) == 0:
             raise ValueError(f"images {self.images.dtype} {tuple(self.images.shape)}: expected uint8 (N, C, H, W) with N >= 1")
-        if self.labels.shape != (len(self.images),) or not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.classes):
-            raise ValueError(f"labels {tuple(self.labels.shape)} for {len(self.images)} images: expected as many, each below "
-                             f"{len(self.classes)}, the number of classes")  # fmt: skip
+        n, k = len(self.images), len(self.classes)
+        if self.labels.shape != (n,) or not 0 <= int(self.labels.min()) <= int(self.labels.max()) < k:
+            raise ValueError(f"labels {tuple(self.labels.shape)} for {n} images: expected as many, each from 0 and below {k}, "
+                             "the number of classes")  # fmt: skip
         if not self.digest:
             object.__setattr__(self, "digest", _digest(self.images, self.labels, self.classes))
 
@@ -58,7 +60,8 @@ class ImageSet:
         return len(self.images)
 
     def __repr__(self) -> str:
-        return f"ImageSet({self.name}: {len(self)} images {'x'.join(map(str, self.shape))}, {len(self.classes)} classes, {self.digest})"
+        shape = "x".join(map(str, self.shape))
+        return f"ImageSet({self.name}: {len(self)} images {shape}, {len(self.classes)} classes, {self.digest})"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -154,7 +157,7 @@ def _cifar10(path, size: int, split: str) -> ImageSet:
     try:
         data = CIFAR10(str(root), train=split == "train", download=True)
     except (OSError, RuntimeError) as error:  # URLError is an OSError
-        raise DataError(f"CIFAR-10 is not in {root} and could not be downloaded ({error}): put {CIFAR10.filename} there, "
+        raise DataError(f"CIFAR-10 is not in {root} and could not be downloaded ({_line(error)}): put {CIFAR10.filename} there, "
                         "or use 'digits', which needs no file") from error  # fmt: skip
     images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
     return ImageSet("cifar10", _resized(images, size), torch.tensor(data.targets), tuple(data.classes))
@@ -178,7 +181,7 @@ def _folder(path, size: int, split: str) -> ImageSet:
         raise DataError(f"{path} is not here: check the path, or set GANTUTOR_DATA to the folder that holds it")
     source = source.resolve()
     if not source.is_dir() and not source.name.lower().endswith(ARCHIVES):
-        raise DataError(f"{source} is neither a folder nor one of {', '.join(ARCHIVES)}: pass a class folder or an archive of one")
+        raise DataError(f"{source} is neither a folder nor one of {', '.join(ARCHIVES)}: pass one of these")
     name = source.name
     for suffix in ARCHIVES:
         name = name.removesuffix(suffix)
@@ -199,20 +202,21 @@ def _data_dirs() -> list[Path]:
 def _decode(source: Path, size: int, split: str) -> tuple[np.ndarray, Tensor, tuple[str, ...]]:
     """One pass over a folder or archive: images uint8 (N, 3, size, size), labels, classes; sorted by class and file name."""
     found, splits, n_images = [], set(), 0
-    for name, read in _members(source):
-        if not name.lower().endswith(SUFFIXES):
-            continue
-        n_images += 1
-        its_split, its_class = _place(name)
-        if its_split is not None:
-            splits.add(its_split)
-        if not its_class or (its_split != split if splits else False):
-            continue
-        found.append((its_class, name, its_split, _pixels(read(), size, name, source)))
+    with _reading(source), closing(_members(source)) as members:
+        for name, read in members:
+            if not name.lower().endswith(SUFFIXES):
+                continue
+            n_images += 1
+            its_split, its_class = _place(name)
+            if its_split is not None:
+                splits.add(its_split)
+            if not its_class or (its_split != split if splits else False):
+                continue
+            found.append((its_class, name, its_split, _pixels(read(), size, name, source)))
     if splits:  # where there are splits, what lies outside them (Tiny ImageNet's val/images) is not of ours
         found = [f for f in found if f[2] == split]
     elif split != "train" and found:
-        raise DataError(f"{source} has no split folders, so no split {split!r}: pass split='train' for all of it, or add {split}/")
+        raise DataError(f"{source} has no split folders, so no {split!r}: pass split='train' for all of it, or add {split}/")
     if not n_images:
         empty = source.is_dir() and not any(source.iterdir())
         raise DataError(f"{source} {'is empty' if empty else 'holds no images'}: {LAYOUT}")
@@ -244,7 +248,7 @@ def _pixels(data: bytes, size: int, name: str, source: Path) -> Tensor:
     try:
         image = decode_image(torch.frombuffer(bytearray(data), dtype=torch.uint8), ImageReadMode.RGB)
     except Exception as error:  # ValueError for no bytes, RuntimeError for wrong ones
-        raise DataError(f"image {name} in {source} cannot be read ({str(error).splitlines()[0]}): replace or delete it") from error
+        raise DataError(f"image {name} in {source} cannot be read ({_line(error)}): replace or delete it") from error
     height, width = image.shape[1:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -254,13 +258,14 @@ def _pixels(data: bytes, size: int, name: str, source: Path) -> Tensor:
 def _members(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Relative name and reader of each file, in one pass; nothing is unpacked to disk. Hidden files are left out."""
     walk = _files(source) if source.is_dir() else _in_zip(source) if source.suffix.lower() == ".zip" else _in_tar(source)
-    for name, read in walk:
-        name = name.removeprefix("./")
-        parts = name.split("/")
-        if name.startswith("/") or ".." in parts:
-            raise DataError(f"archive {source} holds the unsafe path {name!r}: do not use it, or pack it anew")
-        if not any(p.startswith(".") or p == "__MACOSX" for p in parts):
-            yield name, read
+    with closing(walk):
+        for name, read in walk:
+            name = name.removeprefix("./")
+            parts = name.split("/")
+            if name.startswith("/") or ".." in parts:
+                raise DataError(f"archive {source} holds the unsafe path {name!r}: do not use it, or pack it anew")
+            if not any(p.startswith(".") or p == "__MACOSX" for p in parts):
+                yield name, read
 
 
 def _files(root: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -272,31 +277,36 @@ def _files(root: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
 
 
 def _in_zip(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                if not info.is_dir():
-                    yield info.filename, lambda info=info: archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise _damaged(path, error) from error
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if not info.is_dir():
+                yield info.filename, lambda info=info: archive.read(info)
 
 
 def _in_tar(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     # "r:*", not the stream mode "r|*": that one takes a truncated file for a short one
+    with tarfile.open(path, "r:*") as archive:
+        for info in archive:
+            if info.isfile():
+                yield info.name, lambda info=info: archive.extractfile(info).read()
+        archive.fileobj.seek(archive.offset)
+        if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise EOFError("the end mark of a tar is missing")
+        while archive.fileobj.read(1 << 20):  # to the compressed stream's own end and checksum
+            pass
+
+
+@contextmanager
+def _reading(source: Path) -> Iterator[None]:
     try:
-        with tarfile.open(path, "r:*") as archive:
-            for info in archive:
-                if info.isfile():
-                    yield info.name, lambda info=info: archive.extractfile(info).read()
-            archive.fileobj.seek(archive.offset)
-            if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # the end mark of every tar
-                raise EOFError("the end mark is missing")
-    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
-        raise _damaged(path, error) from error
+        yield
+    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
+        kind = "archive, truncated or damaged" if source.is_file() else "folder"
+        raise DataError(f"{source} cannot be read to its end ({kind}: {_line(error)}): copy or download it anew") from error
 
 
-def _damaged(path: Path, error: Exception) -> DataError:
-    return DataError(f"archive {path} is truncated or damaged ({error}): copy or download it anew")
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 # -- the cache -----------------------------------------------------------------------------------------------------------

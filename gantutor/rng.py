@@ -53,7 +53,7 @@ class Rng:
         """Beta(alpha, alpha) numbers in (0, 1); uniform for alpha = 1."""
         if alpha == 1.0:
             return self.rand(*shape)
-        shape_of = torch.full(shape, alpha, device=self.device)
+        shape_of = torch.full(shape, float(alpha), device=self.device)
         # torch has no public Gamma draw that takes a generator; this is the one behind torch.distributions
         gamma = self._draw(lambda g: torch._standard_gamma(torch.stack([shape_of, shape_of]), generator=g))
         a, b = gamma.unbind(1 if self.stacked else 0)

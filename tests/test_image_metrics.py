@@ -148,4 +148,5 @@ def test_wrong_sizes_are_said():
 
 def test_a_record_names_the_stand_in():
     said = judge(cloud(60), cloud(60, seed=1))
-    assert set(said) == {"kd_small", "kd_small_se", "density_small", "coverage_small"} and all(isinstance(v, float) for v in said.values())
+    assert set(said) == {"kd_small", "kd_small_se", "density_small", "coverage_small"}
+    assert all(isinstance(v, float) for v in said.values())

@@ -36,7 +36,8 @@ LAYOUTS = {
     "classes": {name: v for name, v in TREE.items()},
     "wrapped": {f"animals/{name}": v for name, v in TREE.items()},
     "splits": {f"animals/{s}/{name}": v for s in ("train", "test") for name, v in TREE.items()},
-    "images": {f"tiny/train/{n.replace('/', '/images/')}": v for n, v in TREE.items()} | {"tiny/val/images/x.png": 1, "words.txt": 1},
+    "images": {f"tiny/train/{n.replace('/', '/images/')}": v for n, v in TREE.items()}
+    | {"tiny/val/images/x.png": 1, "words.txt": 1},
 }
 PACKERS = ("folder", "tar", "tar.gz", "tar.xz", "zip")
 
@@ -80,8 +81,8 @@ def test_samples_are_rows_drawn_by_the_seed_with_replacement():
     data, state = some(10), torch.get_rng_state()
     x = data.sample(400, Rng(0))
     assert x.shape == (400, 3, 4, 4) and torch.equal(x, data.sample(400, 0)) and not torch.equal(x, data.sample(400, 1))
-    nearest = torch.cdist(x.flatten(1), data.floats().flatten(1)).min(1)
-    assert nearest.values.max() == 0 and len(nearest.indices.unique()) == 10 and nearest.indices.bincount().max() < 80
+    same = (x[:, None] == data.floats()).flatten(2).all(2)  # (400, 10): which row each one is
+    assert (same.sum(1) == 1).all() and 10 < same.sum(0).min() and same.sum(0).max() < 80
     assert torch.equal(torch.get_rng_state(), state)
     with pytest.raises(ValueError, match=r"\[0, 1\].*one seed"):
         data.sample(2, Rng([0, 1]))
@@ -119,8 +120,13 @@ def test_subset_is_balanced_as_far_as_can_be():
 
 def test_sets_that_make_no_sense_are_refused():
     images, labels = some().images, some().labels
-    for args, words in (((images.float(), labels), "uint8"), ((images[:0], labels[:0]), "N >= 1"), ((images, labels[1:]), "10 images"),
-                        ((images, labels + 1), "below 3"), ((images, labels - 1), "below 3")):  # fmt: skip
+    for args, words in (
+        ((images.float(), labels), "uint8"),
+        ((images[:0], labels[:0]), "N >= 1"),
+        ((images, labels[1:]), "10 images"),
+        ((images, labels + 1), "below 3"),
+        ((images, labels - 1), "below 3"),
+    ):
         with pytest.raises(ValueError, match=words):
             ImageSet("x", *args, ("a", "b", "c"))
 
@@ -166,9 +172,10 @@ def test_a_class_may_be_called_train(tmp_path):
 def test_images_are_cropped_square_and_resized(tmp_path):
     wide = torch.zeros(3, 10, 30, dtype=torch.uint8)
     wide[:, :, 10:20] = 200  # the middle square
-    root = pack(tmp_path, {"a/wide.png": encode_png(wide).numpy().tobytes(), "a/photo.jpg": encode_jpeg(grey(90, 40, 50)).numpy().tobytes()}, "folder")
+    files = {"a/wide.png": encode_png(wide), "a/photo.jpg": encode_jpeg(grey(90, 40, 50))}
+    root = pack(tmp_path, {name: data.numpy().tobytes() for name, data in files.items()}, "folder")
     data = open_images("folder", root, size=16)
-    assert data.shape == (3, 16, 16) and data.images[1].min() == 200 and (data.images[0].astype(int) - 90 < 3).all()
+    assert data.shape == (3, 16, 16) and data.images[1].min() == 200 and (abs(data.images[0].astype(int) - 90) < 3).all()
 
 
 def test_cifar10_jpeg_is_found_where_the_variable_points(tmp_path, monkeypatch):
@@ -178,7 +185,8 @@ def test_cifar10_jpeg_is_found_where_the_variable_points(tmp_path, monkeypatch):
     pack(tmp_path / "data", tree, "tar.xz", "cifar10-jpeg")
     packed = open_images("cifar10-jpeg")
     (tmp_path / "data" / "cifar10-jpeg.tar.xz").unlink()
-    assert packed.name == "cifar10-jpeg" and packed.digest == open_images("cifar10-jpeg", pack(tmp_path, tree, "folder")).digest
+    assert packed.name == "cifar10-jpeg"
+    assert packed.digest == open_images("cifar10-jpeg", pack(tmp_path, tree, "folder")).digest
     monkeypatch.delenv("GANTUTOR_DATA")
     (tmp_path / "data").rmdir()
     pack(tmp_path, tree, "folder", "data/cifar10-jpeg")
@@ -258,15 +266,16 @@ def test_each_wrong_source_is_one_sentence(tmp_path):
     says("holds no images: expected", pack(tmp_path, {"a/x.txt": b"x"}, "folder", "texts"))
     says("images but no class folders: expected", pack(tmp_path, {"x.png": 1}, "folder", "flat"))
     for data in (b"", b"no image", png(3)[:40]):
-        says("image cat/0.png in .* cannot be read .*replace or delete", pack(tmp_path, TREE | {"cat/0.png": data}, "folder", f"bad{len(data)}"))
+        bad = pack(tmp_path, TREE | {"cat/0.png": data}, "folder", f"bad{len(data)}")
+        says("image cat/0.png in .* cannot be read .*replace or delete", bad)
     for unsafe in ("../evil.png", "/etc/evil.png", "a/../../b.png"):
         says(f"unsafe path '{unsafe}'", pack(tmp_path, TREE | {unsafe: 1}, "tar", "unsafe"))
     for kind in PACKERS[1:]:
         whole = pack(tmp_path, TREE, kind, "whole")
-        for part in (0.3, 0.9) if kind != "tar" else (512 * 3 / whole.stat().st_size, 0.1):
+        for part in (0.1, 0.3, 0.9) if kind != "tar" else (0.1, 0.15):
             cut = tmp_path / f"cut.{kind}"
             cut.write_bytes(whole.read_bytes()[: int(part * whole.stat().st_size)])
-            says("truncated or damaged", cut)
+            says("cannot be read to its end .archive, truncated or damaged", cut)
     (tmp_path / "text.tar").write_bytes(b"this is text " * 200)
     says("truncated or damaged", tmp_path / "text.tar")
 

@@ -411,11 +411,18 @@ def test_half_precision_features_are_lifted():
 
 @pytest.mark.parametrize("bad, quoted", [
     ({"tau": 0.0}, "tau=0.0"), ({"tau": float("nan")}, "tau=nan"), ({"kernel": "rbf"}, "'rbf'"),
-    ({"leave_one_out": "all"}, "'all'"), ({"stale": "both"}, "'both'"), ({"copies": 2}, "copies=2"), ({"copies": -1}, "copies=-1"), ({"augment": Shift()}, "Shift"),
+    ({"leave_one_out": "all"}, "'all'"), ({"stale": "both"}, "'both'"), ({"copies": 2}, "copies=2"),
+    ({"copies": -1}, "copies=-1"), ({"augment": Shift()}, "Shift"),
 ])  # fmt: skip
 def test_bad_kdd_is_quoted(bad, quoted):
     with pytest.raises(ValueError, match=quoted):
         KDD(**bad)
+
+
+@pytest.mark.parametrize("kernel", ["vmf", "gauss"])
+def test_log_kernels(kernel):
+    x, a = sets()
+    assert np.allclose(log_kernels(x, a, 0.7, kernel), np_kernels(x.numpy(), a.numpy(), 0.7, kernel), atol=1e-12)
 
 
 def test_unknown_kernel_is_quoted():
@@ -476,7 +483,7 @@ def test_jacobian_of_orthonormal_rows_is_not_one():
     assert slope.mean().item() == pytest.approx((16 / 400) ** 0.5, abs=0.01)  # standard error about 0.0015
 
 
-@pytest.mark.parametrize("bad, quoted", [({"method": "vjp"}, "'vjp'"), ({"delta": 0.0}, "delta=0.0"), ({"weight": -1.0}, "weight=-1")])
+@pytest.mark.parametrize("bad, quoted", [({"method": "vjp"}, "'vjp'"), ({"delta": 0.0}, "delta=0.0"), ({"weight": -1}, "=-1")])
 def test_bad_jacobian_is_quoted(bad, quoted):
     with pytest.raises(ValueError, match=quoted):
         JacobianD(**bad)

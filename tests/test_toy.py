@@ -208,7 +208,8 @@ def test_rng():
     (lambda: toy.points([]), "points of shape"), (lambda: toy.points([[0, 0]], 0), "std=0"),
     (lambda: toy.grid(side=0), "side=0"), (lambda: toy.Gaussians("g", torch.zeros(0, 2), 1.0), r"\(0, 2\)"),
     (lambda: toy.points([[1, 2, 3]]), r"\(1, 3\)"), (lambda: toy.points([[0, float("nan")]]), "NaN"),
-    (lambda: toy.circles(()), r"radii=\(\)"), (lambda: toy.circles((0.4, -1.0)), "-1.0"), (lambda: toy.circles(std=0.0), "std=0.0"),
+    (lambda: toy.circles(()), r"radii=\(\)"), (lambda: toy.circles((0.4, -1.0)), "-1.0"),
+    (lambda: toy.circles(std=0.0), "std=0.0"),
     (lambda: toy.Circles("c", (1.0,), 0.1, arcs=0), "arcs=0"),
 ])  # fmt: skip
 def test_bad_input_is_quoted(make, quoted):

@@ -1,6 +1,7 @@
 """KDD GAN (Lemkhenter et al., 2021): the discriminator's logit is a log-ratio of kernel density estimates in feature space."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -20,10 +21,10 @@ def log_kernels(points: Tensor, anchors: Tensor, tau: float = 1.0, kernel: str =
     """
     if kernel not in KERNELS:
         raise ValueError(f"kernel={kernel!r}: expected one of {', '.join(KERNELS)}")
-    s = points @ anchors.mT
+    s = (points / tau) @ anchors.mT
     if kernel == "gauss":
-        s = s - 0.5 * points.square().sum(-1)[..., None] - 0.5 * anchors.square().sum(-1)[..., None, :]
-    return s / tau
+        s = s - (0.5 / tau) * (points.square().sum(-1)[..., None] + anchors.square().sum(-1)[..., None, :])
+    return s
 
 
 def log_ratio(points: Tensor, reals: Tensor, fakes: Tensor, tau: float = 1.0, kernel: str = "vmf",
@@ -116,6 +117,7 @@ class KDD(Hinge):
         return real, fake, *anchors
 
 
+@lru_cache(maxsize=16)  # the same mask serves every step of a run
 def own_kernels(m: int, n: int, copies: int = 0, leave_one_out: str = "self") -> Tensor:
     """Which kernels are a point's own: rows m reals then n fakes, columns the real anchors then the fake ones, (m+n, ...)."""
     times = {"self": [1] + [0] * copies, "self+copies": [1] * (copies + 1), "none": [0] * (copies + 1)}[leave_one_out]

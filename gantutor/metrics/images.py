@@ -96,8 +96,9 @@ def features(net: SmallCnn, images: Tensor | ImageSet, chunk: int = 500) -> Tens
 def kernel_distance(a: Tensor, b: Tensor, degree: int = 3, blocks: int = 10) -> tuple[float, float]:
     """Unbiased squared MMD of features (N, K) and (M, K) with the kernel (<x, y> / K + 1)^degree: mean and standard error.
 
-    The form of KID (Binkowski et al. 2018), in float64, over `blocks` disjoint blocks; block i takes the rows i, i + blocks, ...,
-    so that sets sorted by class are cut into like parts. 0 on average for equal distributions, hence at times below 0.
+    The form of KID (Binkowski et al. 2018), in float64, over `blocks` disjoint blocks; block i takes the rows i, i + blocks,
+    ..., so that sets sorted by class are cut into like parts. 0 on average, hence at times below it, for equal distributions
+    drawn independently (`ImageSet.sample`); a balanced subset lowers it slightly.
     """
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise ValueError(f"features {tuple(a.shape)} and {tuple(b.shape)}: expected (N, K) and (M, K)")

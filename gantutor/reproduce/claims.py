@@ -152,7 +152,7 @@ class Within(Claim):
 def values(frame, metric: str, variant: str) -> dict[int, float]:
     """{seed: value}; a value that belongs to no seed has key -1."""
     rows = frame[(frame["metric"] == metric) & (frame["variant"] == variant)]
-    return {-1 if s is None or s != s else int(s): float(v) for s, v in zip(rows["seed"].astype(object).where(rows["seed"].notna(), None), rows["value"], strict=True)}
+    return {int(seed): float(value) for seed, value in zip(rows["seed"].fillna(-1), rows["value"], strict=True)}
 
 
 def worst(verdicts: Sequence[Verdict]) -> str:
@@ -162,7 +162,8 @@ def worst(verdicts: Sequence[Verdict]) -> str:
 
 def number(x: float) -> str:
     """Three significant digits; nothing is rounded to a 0 that it is not."""
-    return f"{x:.3g}" if x == 0 or not math.isfinite(x) or 1e-3 <= abs(x) < 1e4 else f"{x:.1e}"
+    plain = x == 0 or not math.isfinite(x) or 1e-3 <= abs(x) < 1e4
+    return (f"{x:.3g}" if plain else f"{x:.1e}").replace("-", "\N{MINUS SIGN}" if x < 0 and plain else "-")
 
 
 def _side(d: Spread, sign: int) -> str:

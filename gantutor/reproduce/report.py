@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+import json
 import os
 from collections import Counter
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ COLUMNS = ("target", "paper", "where", "status", "claim", "metric", "variant", "
            "claim_status", "note", "profile", "runs")  # fmt: skip
 
 
-@dataclass
+@dataclass(eq=False)
 class Section:
     """A target with what its runs left behind."""
 
@@ -93,8 +94,6 @@ def _judge(target: Target, results: list[dict]) -> list[Verdict]:
 
 def _why(folder: Path) -> str:
     """Why a planned run has no record: its own status, if it wrote one."""
-    import json
-
     try:
         status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -159,11 +158,10 @@ def _badge(status: str) -> str:
 def _page(sections: list[Section], out: Path) -> str:
     counts = Counter(s.status for s in sections)
     tally = "".join(f'<li>{_badge(b)}<b>{counts[b]}</b><small>{BADGES[b][2]}</small></li>' for b in BADGES if counts[b])
-    seen: set[tuple[str, str]] = set()
     body = []
     for paper in dict.fromkeys(s.target.paper for s in sections):
         body.append(f"<h2>{escape(paper)}</h2>")
-        body += [_article(s, sections, out, seen) for s in sections if s.target.paper == paper]
+        body += [_article(s, sections, out) for s in sections if s.target.paper == paper]
     rows = "".join(_front_row(s) for s in sections)
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return f"""<!doctype html>
@@ -174,7 +172,7 @@ def _page(sections: list[Section], out: Path) -> str:
 <p class="lede">What AdaptiveMix, KDD GAN and AdvLatGAN claim, and what came out here. Every number below comes from a run record;
 the paper's own numbers say so. Intervals are 95 % t intervals of the mean over seeds, variants are compared seed by seed.</p>
 <ul class="tally">{tally}</ul></header>
-<main><section><table class="front"><thead><tr><th>Status</th><th>Target</th><th>In the paper</th><th>Seeds</th><th>Profile</th></tr></thead>
+<main><section><table class="front"><thead><tr><th>Status</th><th>Target</th><th>In the paper</th><th>Claims</th><th>Seeds</th><th>Profile</th></tr></thead>
 <tbody>{rows}</tbody></table></section>
 {"".join(body)}
 {_runs(sections)}</main>
@@ -185,12 +183,14 @@ the paper's own numbers say so. Intervals are 95 % t intervals of the mean over 
 
 def _front_row(s: Section) -> str:
     t = s.target
+    counts = Counter(v.status for v in s.verdicts)
+    claims = ", ".join(f"{counts[b]} {b}" for b in BADGES if counts[b] and s.results) or "–"
     return (f'<tr><td>{_badge(s.status)}</td><td><a href="#{s.anchor}">{escape(t.name)}</a><br><small>{escape(t.title)}</small></td>'
-            f'<td data-label="In the paper">{escape(t.where)}</td><td data-label="Seeds">{s.seeds or "–"}</td>'
-            f'<td data-label="Profile">{escape(s.profile) if s.results else "–"}</td></tr>')  # fmt: skip
+            f'<td data-label="In the paper">{escape(t.where)}</td><td data-label="Claims"><small>{claims}</small></td>'
+            f'<td data-label="Seeds">{s.seeds or "–"}</td><td data-label="Profile">{escape(s.profile) if s.results else "–"}</td></tr>')  # fmt: skip
 
 
-def _article(s: Section, sections: list[Section], out: Path, seen: set[tuple[str, str]]) -> str:
+def _article(s: Section, sections: list[Section], out: Path) -> str:
     t = s.target
     parts = [f'<article id="{s.anchor}"><header><h3>{escape(t.title)}</h3>{_badge(s.status)}</header>'
              f'<p class="meta">{escape(t.where)} · <code>{escape(t.name)}</code> · notebook <code>{escape(t.notebook)}</code></p>']  # fmt: skip
@@ -205,7 +205,7 @@ def _article(s: Section, sections: list[Section], out: Path, seen: set[tuple[str
         parts.append(f'<div class="missing"><p>What is missing</p><ul>{listed}</ul><p>This fills it: <code>{escape(s.command)}</code></p></div>')
     if t.note:
         parts.append(f'<p class="note">{escape(t.note)}</p>')
-    parts.append(_figures(s, sections, out, seen))
+    parts.append(_figures(s, sections, out))
     if s.results:
         parts.append(f"<details><summary>All measures</summary>{_measures(s)}</details>")
         parts.append(f"<details><summary>Protocol and hardware</summary>{_protocol(s)}</details>")
@@ -215,35 +215,36 @@ def _article(s: Section, sections: list[Section], out: Path, seen: set[tuple[str
 def _claim_row(claim, v: Verdict) -> str:
     who = escape(claim.variant) + (f" <small>against</small> {escape(claim.against)}" if hasattr(claim, "against") else "")
     better = f", {claim.better} is better" if isinstance(claim, Direction) else ""
-    if v.spread is not None and isinstance(claim, Direction):
-        extra = f"<br><small>difference {v.spread}</small>"
-    else:
-        extra = ""
+    ours = "<br><small>against</small> ".join(f"<span>{escape(part)}</span>" for part in v.ours.split(" against ")) or "–"
+    extra = f"<br><small>difference <span>{v.spread}</span></small>" if v.spread is not None and isinstance(claim, Direction) else ""
     note = f"<br><small>{escape(v.note)}</small>" if v.note else ""
     return (f'<tr><td>{escape(claim.paper)}</td><td data-label="Measure"><code>{escape(claim.metric)}</code>{better}<br>{who}</td>'
-            f'<td data-label="Ours">{escape(v.ours) or "–"}{extra}{note}</td><td data-label="Seeds">{v.seeds or "–"}</td>'
+            f'<td data-label="Ours">{ours}{extra}{note}</td><td data-label="Seeds">{v.seeds or "–"}</td>'
             f"<td>{_badge(v.status)}</td></tr>")  # fmt: skip
 
 
-def _figures(s: Section, sections: list[Section], out: Path, seen: set[tuple[str, str]]) -> str:
-    """The figures of the target's runs. A shared run's figure goes to the target that its name begins with, else to the first."""
-    mine = s.target.name.split("/")[1]
-    parts, elsewhere = [], set()
+def _home(run: str, figure: str, sections: list[Section]) -> Section:
+    """Where a run's figure is shown: under the target that its name begins with, else under the first that shares the run."""
+    sharing = [s for s in sections if run in dict(s.results)]
+    return next((s for s in sharing if figure.startswith(s.target.name.split("/")[1])), sharing[0])
+
+
+def _figures(s: Section, sections: list[Section], out: Path) -> str:
+    parts, elsewhere = [], {}
     for run, result in s.results:
-        others = [o for o in sections if o is not s and run in [r for r, _ in o.results]]
         for figure in result["figures"]:
-            named = next((o for o in others if figure["name"].startswith(o.target.name.split("/")[1])), None)
-            if named is not None and not figure["name"].startswith(mine) or (run, figure["name"]) in seen:
-                elsewhere.add(named or next(o for o in others if sections.index(o) < sections.index(s)))if others else None
+            home = _home(run, figure["name"], sections)
+            if home is not s:
+                elsewhere[home.anchor] = home.target.name
                 continue
-            seen.add((run, figure["name"]))
             try:
                 data = base64.b64encode((out / run / figure["file"]).read_bytes()).decode()
             except OSError:
+                parts.append(f'<p class="note">The picture {escape(figure["file"])} is lost: delete its run and run it again.</p>')
                 continue
             caption = escape(figure["caption"])
             parts.append(f'<figure><img alt="{caption}" src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>')
-    links = ", ".join(f'<a href="#{o.anchor}">{escape(o.target.name)}</a>' for o in sections if o.anchor in {e.anchor for e in elsewhere})
+    links = ", ".join(f'<a href="#{anchor}">{escape(name)}</a>' for anchor, name in elsewhere.items())
     return "".join(parts) + (f'<p class="meta">Its runs are shared: more pictures under {links}.</p>' if links else "")
 
 
@@ -308,7 +309,7 @@ code { font: .86em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono",
 .tally { list-style: none; margin: 0 0 2rem; padding: 0; display: grid; gap: .6rem;
   grid-template-columns: repeat(auto-fit, minmax(11.5rem, 1fr)); }
 .tally li { background: var(--wash); border-radius: .5rem; padding: .8rem .9rem; display: grid; grid-template-columns: 1fr auto;
-  align-items: center; row-gap: .4rem; }
+  align-items: center; align-content: start; row-gap: .4rem; }
 .tally b { font: 600 1.5rem Georgia, serif; }
 .tally small { grid-column: 1 / -1; line-height: 1.35; }
 .badge { display: inline-flex; align-items: center; gap: .4em; white-space: nowrap; font-size: .82rem; font-weight: 600; line-height: 1.5;
@@ -326,6 +327,7 @@ td { vertical-align: top; border-bottom: 1px solid var(--line); padding: .6rem .
 td:last-child, th:last-child { padding-right: 0; }
 .front td:first-child { width: 9.5rem; }
 .claims td:first-child { width: 30%; }
+.claims span { white-space: nowrap; }
 article { margin: 0 0 2.8rem; scroll-margin-top: 1rem; }
 article > header { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem 1rem; margin-bottom: .2rem; }
 figure { margin: 1.4rem 0; }
@@ -346,6 +348,7 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   table, tbody, tr, td { display: block; width: 100% !important; }
   tr { padding: .7rem 0; border-bottom: 1px solid var(--line); }
   td { border: 0; padding: .15rem 0; }
+  .front td[data-label] { display: inline; margin-right: 1rem; font-size: .88rem; }
   td[data-label]::before { content: attr(data-label) ": "; color: var(--soft); font-size: .84rem; }
   dl { grid-template-columns: 1fr; } dt { margin-top: .4rem; }
 }
@@ -353,6 +356,6 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   body { max-width: none; padding: 0; font-size: 10.5pt; } a { color: inherit; text-decoration: none; }
   article, figure, tr, .tally li { break-inside: avoid; } h2, h3 { break-after: avoid; }
   .badge, .tally li, .missing { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
-  img { max-height: 20cm; width: auto; }
+  img { max-height: 20cm; width: auto; } details::details-content { content-visibility: visible; }
 }
 """

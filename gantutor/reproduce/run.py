@@ -9,8 +9,10 @@ import ast
 import json
 import os
 import re
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -204,8 +206,10 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) ->
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from traitlets.config import Config
 
-    tcp = sys.platform == "win32"
-    config = Config() if tcp else Config({"KernelManager": {"transport": "ipc"}})  # no ports: no races, nobody listens in
+    # sockets instead of ports: no races, nobody listens in. Left alone they would lie in the working folder, under the same
+    # names for every run; their paths must be short
+    sockets = tempfile.mkdtemp(prefix="gantutor-")
+    config = Config() if sys.platform == "win32" else Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k"}})
     clock.cells = sum(c["cell_type"] == "code" for c in json.loads(path.read_text(encoding="utf-8"))["cells"])
     clock.cells += bool(values)  # papermill adds a cell of its own
     source, target = (str(p).replace("{", "{{").replace("}", "}}") for p in (path, folder / "executed.ipynb"))
@@ -231,6 +235,7 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) ->
         return Outcome("error", f"{type(error).__name__}: {_line(error)}")
     finally:
         clock.stop.set()
+        shutil.rmtree(sockets, ignore_errors=True)
     return Outcome("ok")
 
 
