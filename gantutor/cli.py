@@ -95,7 +95,10 @@ def reproduce(
     waiting = [job for job in plan.jobs if job.done is None]
     minutes = sum(job.minutes for job in waiting) / min(jobs, max(len(waiting), 1))
     guess = f", about {minutes:.0f} min" if minutes >= 1 else ""
-    print(f"{len(plan.targets)} targets, {len(plan.jobs)} runs, {len(waiting)} to do{guess}, {jobs} at once -> {plan.out}", flush=True)
+    print(
+        f"{len(plan.targets)} targets, {len(plan.jobs)} runs, {len(waiting)} to do{guess}, {jobs} at once -> {plan.out}",
+        flush=True,
+    )
     for name, reason in plan.missing.items():
         print(f"  not run  {name}: {reason}")
     if dry_run:

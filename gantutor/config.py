@@ -77,7 +77,8 @@ class Config(BaseModel):
             return f"unknown parameter {name!r} of {cls.notebook or cls.__name__}: {did_you_mean(str(name), cls.model_fields)}"
         expected = {
             "int_type": "an integer", "float_type": "a number", "string_type": "a text", "bool_type": "True or False",
-            "finite_number": "a finite number", "literal_error": limits.get("expected"), "greater_than": f"a number above {limits.get('gt', 0):g}",
+            "finite_number": "a finite number", "literal_error": limits.get("expected"),
+            "greater_than": f"a number above {limits.get('gt', 0):g}",
             "greater_than_equal": f"at least {limits.get('ge', 0):g}", "less_than_equal": f"at most {limits.get('le', 0):g}",
         }.get(kind)  # fmt: skip
         return f"{name}={given!r}: " + (f"expected {expected}" if expected else error["msg"])
@@ -147,19 +148,20 @@ class AdaptiveMix(Config):
 
 
 class Kdd(Config):
-    """03: forces; `iterations` of `points` fakes before a frozen critic, kernels `sigma` (Gaussian) and `tau` (vMF) wide."""
+    """03: forces; `iterations` of `points` fakes before a frozen critic, kernels `sigma` (Gaussian) and `tau` (vMF) wide; `steps` on the ring."""
 
     notebook = "03_kdd"
     PROFILES = {
-        "smoke": dict(seeds=2, points=100, iterations=20),
-        "class": dict(seeds=3, points=1000, iterations=200),
-        "colab": dict(seeds=5, points=1000, iterations=800),
-        "paper": dict(seeds=5, points=1000, iterations=200),
+        "smoke": dict(seeds=2, points=100, iterations=20, steps=20),
+        "class": dict(seeds=3, points=1000, iterations=200, steps=800),
+        "colab": dict(seeds=5, points=1000, iterations=200, steps=4000),
+        "paper": dict(seeds=5, points=1000, iterations=200, steps=10000),
     }
-    points: Count = None
+    points: Annotated[int, Field(ge=40)] = None
     iterations: Count = None
     sigma: Rate = 1.0
     tau: Rate = 1.0
+    steps: Count = None
 
 
 class AdvLat(Config):

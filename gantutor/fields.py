@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gantutor.methods.advlat import latent_mode
 from gantutor.nets import Critique, Discriminator
 from gantutor.parts import Turn
 
@@ -34,7 +35,7 @@ def plane(limit: float, n: int) -> Tensor:
 def logit_map(run, limit: float | None = None, n: int = 100, turn: Turn | None = None) -> Map:
     """The logit on which the objective acts, over the square; KDD measures it against the batch of `turn` (a fresh one)."""
     limit, turn = limit or run.data.limit, turn or run.fresh_turn(512)
-    with torch.no_grad():
+    with torch.no_grad(), latent_mode([run.D], "eval"):
         logit = run.recipe.objective.logit_at(run.D(plane(limit, n).to(turn.z.device)), turn)
     return Map(logit.unflatten(-1, (n, n)).cpu().numpy(), limit)
 
@@ -51,7 +52,7 @@ def gradient_field(run, limit: float | None = None, n: int = 20, turn: Turn | No
     x = plane(limit or run.data.limit, n) if points is None else points
     at = (x.expand(len(run.rng.seeds), *x.shape[-2:]) if run.rng.stacked else x).to(turn.z.device).detach().requires_grad_(True)
     objective = run.recipe.objective
-    with torch.enable_grad():
+    with torch.enable_grad(), latent_mode([run.D], "eval"):
         loss = objective.gen(objective.logit_at(run.D(at), turn))
         (g,) = torch.autograd.grad(loss.sum(), at)
     return Arrows(x.cpu().numpy(), -g.cpu().numpy())

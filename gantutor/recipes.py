@@ -74,7 +74,12 @@ class Recipe:
                 raise ValueError(f"{name}={getattr(self, name)}: expected a learning rate above 0")
         if self.batch < 2 or self.n_dis < 1 or (self.g_batch is not None and self.g_batch < 2):
             raise ValueError(f"batch={self.batch}, g_batch={self.g_batch}, n_dis={self.n_dis}: expected batches >= 2, n_dis >= 1")
+        for name, kind in {"objective": Objective, "latent": LatentMap | None}.items():
+            if not isinstance(getattr(self, name), kind):
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of the package's, for example Hinge() or IFGSM()")
         object.__setattr__(self, "terms", tuple(self.terms))
+        if not all(isinstance(t, Term) for t in self.terms):
+            raise ValueError(f"terms={self.terms!r}: expected Terms, for example (AdaptiveMix(),)")
 
     def but(self, **changes) -> "Recipe":
         """The same recipe with some parts changed; raises ValueError for an unknown part."""

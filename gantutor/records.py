@@ -75,7 +75,9 @@ class Record:
             what = f"{len(values)} values and {len(errors)} standard errors"
             raise ValueError(f"{metric!r} of {variant!r} has {what}: expected one for each of the seeds {seeds}, or a single one")
         if any(r["metric"] == metric and r["variant"] == variant for r in self.rows):
-            raise ValueError(f"{metric!r} of {variant!r} is in this record already: give it another variant, or start a new Record")
+            raise ValueError(
+                f"{metric!r} of {variant!r} is in this record already: give it another variant, or start a new Record"
+            )
         at = seeds if len(values) == len(seeds) else [None]
         errors = errors * len(values) if len(errors) == 1 else errors
         for seed, value, error in zip(at, values, errors, strict=True):
@@ -93,7 +95,9 @@ class Record:
         if self.out is not None:
             self.out.mkdir(parents=True, exist_ok=True)
             fig.savefig(self.out / f"{name}.png", dpi=144, bbox_inches="tight")
-        self.figures = [f for f in self.figures if f["name"] != name] + [{"name": name, "file": f"{name}.png", "caption": caption}]
+        self.figures = [f for f in self.figures if f["name"] != name] + [
+            {"name": name, "file": f"{name}.png", "caption": caption}
+        ]
         return fig
 
     def note(self, key: str, value) -> "Record":
@@ -104,7 +108,7 @@ class Record:
 
     def frame(self):
         """The numbers as a tidy pandas frame: notebook, variant, metric, seed, value, se, unit, n."""
-        return frame_of([self.result("ok")])
+        return frame_of([{"notebook": self.notebook, "rows": self.rows}])
 
     def result(self, status: str, step: int | None = None, message: str = "") -> dict[str, Any]:
         """What `save` writes."""
@@ -136,7 +140,12 @@ def read(folder: str | Path) -> dict[str, Any]:
         raise ValueError(f"no record in {folder}: run its notebook") from None
     except ValueError:
         raise ValueError(f"{path} is truncated or no JSON: delete it and run its notebook again") from None
-    if not isinstance(result, dict) or not result.keys() >= NEEDED or result["schema"] != SCHEMA or result["status"] not in STATUSES:
+    if (
+        not isinstance(result, dict)
+        or not result.keys() >= NEEDED
+        or result["schema"] != SCHEMA
+        or result["status"] not in STATUSES
+    ):
         raise ValueError(f"{path} is no record of this version of gantutor: delete it and run its notebook again")
     return result
 
@@ -177,10 +186,20 @@ def frame_of(results: Iterable[dict], runs: list[str] | None = None):
 
     rows = []
     for i, result in enumerate(results):
-        extra = {} if runs is None else {"run": runs[i], "profile": result["parameters"].get("profile"), "status": result["status"]}
+        extra = (
+            {} if runs is None else {"run": runs[i], "profile": result["parameters"].get("profile"), "status": result["status"]}
+        )
         for row in result["rows"]:
             se = row.get("se_flag") or row["se"]
-            rows.append({"notebook": result["notebook"], **row, "value": value_of(row), "se": math.nan if se is None else float(se), **extra})
+            rows.append(
+                {
+                    "notebook": result["notebook"],
+                    **row,
+                    "value": value_of(row),
+                    "se": math.nan if se is None else float(se),
+                    **extra,
+                }
+            )
     frame = pd.DataFrame(rows, columns=COLUMNS + ([] if runs is None else ["run", "profile", "status"]))
     return frame.astype({"value": float, "se": float, "seed": "Int64", "n": "Int64"})
 

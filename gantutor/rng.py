@@ -30,6 +30,11 @@ class Rng:
         """The Rng itself, or a new one around a seed, seeds or a `torch.Generator`."""
         return source if isinstance(source, cls) else cls(source)
 
+    def aside(self) -> "Rng":
+        """Other numbers for the same seeds, always the same ones: for looking at a run without disturbing it."""
+        seeds = [s + 1_000_003 for s in self.seeds]
+        return Rng(seeds if self.stacked else seeds[0], self.device)
+
     def _draw(self, one) -> Tensor:
         return torch.stack([one(g) for g in self.generators]) if self.stacked else one(self.generators[0])
 

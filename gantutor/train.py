@@ -1,5 +1,6 @@
 """The one training loop: a generator of steps that a lesson, the lab and a batch run drive alike."""
 
+import copy
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gantutor.methods.advlat import latent_mode
 from gantutor.parts import Turn, describe
 from gantutor.recipes import Recipe
 from gantutor.rng import Rng
@@ -22,15 +24,41 @@ class Diverged(RuntimeError):
                          "lower the learning rate, or bound the critic by clipping or a gradient penalty")  # fmt: skip
 
 
-def flatten(params: list[Tensor]) -> torch.nn.Parameter:
-    """Move weights into one buffer, of which they become views: the optimiser then handles a single tensor.
+def data_name(data) -> str:
+    """What a checkpoint remembers of its data: the name, and the digest where there is one."""
+    return " ".join(str(v) for v in (getattr(data, "name", type(data).__name__), getattr(data, "digest", "")) if v)
 
-    On the plane's small nets an optimiser's time goes into walking over tensors, not into arithmetic.
+
+class Weights:
+    """A net's parameters as its optimiser sees them: the MLPs' in one buffer of which they are views, others as they are.
+
+    On the plane's small nets an optimiser's time goes into walking over tensors, not into arithmetic. Convolutions keep
+    their own tensors and with them their memory format.
     """
-    flat = torch.nn.Parameter(torch.cat([p.detach().reshape(-1) for p in params]))
-    for p, part in zip(params, flat.detach().split([p.numel() for p in params]), strict=True):
-        p.data = part.view(p.shape)
-    return flat
+
+    def __init__(self, net: torch.nn.Module):
+        self.params = list(net.parameters())
+        self.flat = None
+        if all(p.ndim <= 3 for p in self.params):
+            self.flat = torch.nn.Parameter(torch.cat([p.detach().reshape(-1) for p in self.params]))
+            parts = self.flat.detach().split([p.numel() for p in self.params])
+            for p, part in zip(self.params, parts, strict=True):
+                p.data = part.view(p.shape)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """What to hand to the optimiser."""
+        return self.params if self.flat is None else [self.flat]
+
+    def differentiate(self, loss: Tensor) -> None:
+        """Set the gradients of `loss` at these weights and at nothing else; weights that it does not use get zeros."""
+        grads = torch.autograd.grad(loss, self.params, allow_unused=True)
+        grads = [torch.zeros_like(p) if g is None else g for p, g in zip(self.params, grads, strict=True)]
+        if self.flat is not None:
+            self.flat.grad = torch.cat([g.reshape(-1) for g in grads])
+        else:
+            for p, g in zip(self.params, grads, strict=True):
+                p.grad = g
 
 
 class Step(NamedTuple):
@@ -50,7 +78,7 @@ class Run:
     """Nets, optimisers and random state of one recipe on one data set, for one seed or for several at once.
 
     `data` has `sample(n, rng)`. With a list of seeds every weight gets a leading seed axis and the seeds train together,
-    each exactly as it would alone, to rounding.
+    each as it would alone: equal to rounding, which clipping and hinges may magnify as training goes on.
     """
 
     def __init__(self, recipe: Recipe, data, seed: int | list[int] = 0, device: str = "cpu", on_divergence: str = "raise"):
@@ -59,9 +87,8 @@ class Run:
         self.recipe, self.data, self.on_divergence = recipe, data, on_divergence
         self.rng = Rng(seed, device)
         self.G, self.D = recipe.nets.build(self.rng)
-        self.g_params, self.d_params = list(self.G.parameters()), list(self.D.parameters())
-        self.g_flat, self.d_flat = flatten(self.g_params), flatten(self.d_params)
-        self.g_opt, self.d_opt = recipe.g_opt.build([self.g_flat]), recipe.d_opt.build([self.d_flat])
+        self.g_weights, self.d_weights = Weights(self.G), Weights(self.D)
+        self.g_opt, self.d_opt = recipe.g_opt.build(self.g_weights.tensors), recipe.d_opt.build(self.d_weights.tensors)
         self.joint = recipe.nets.joint if recipe.joint is None else recipe.joint
         self.step = 0
         self.diverged: dict[int, int] = {}  # seed -> step, for on_divergence="mark"
@@ -99,7 +126,7 @@ class Run:
         else:
             real, fake = self.D(x_real), self.D(x_fake)
         turn = self.turn = Turn("d", self.G, self.D, self.rng, z, x_real, x_fake, self.joint, real, fake)
-        self.d_loss = self._update(turn, self.d_params, self.d_opt)
+        self.d_loss = self._update(turn, self.d_weights, self.d_opt)
         self.recipe.objective.after_d(self.D)
         turn.stale = real
 
@@ -108,21 +135,18 @@ class Run:
         z = self.latents("g")
         x_fake = self.G(z)
         turn = Turn("g", self.G, self.D, self.rng, z, self.turn.x_real, x_fake, self.joint, None, self.D(x_fake), self.turn.stale)
-        self.g_loss = self._update(turn, self.g_params, self.g_opt)
+        self.g_loss = self._update(turn, self.g_weights, self.g_opt)
 
-    def _update(self, turn: Turn, params: list[Tensor], opt: torch.optim.Optimizer) -> Tensor:
+    def _update(self, turn: Turn, weights: Weights, opt: torch.optim.Optimizer) -> Tensor:
         r, player = self.recipe, turn.player
         # terms first: AdaptiveMix's summed logits replace the scores that the objective sees
         added = [t for t in [getattr(term, player)(turn) for term in r.terms] if t is not None]
         loss = getattr(r.objective, player)(turn)
         for t in added:
             loss = loss + t
-        # gradients of this player's weights and of nothing else; weights that the loss does not use get zeros
-        grads = torch.autograd.grad(loss.sum(), params, allow_unused=True)
+        weights.differentiate(loss.sum())
         loss = loss.detach()
         self._watch(loss, player)
-        flat = self.d_flat if player == "d" else self.g_flat
-        flat.grad = torch.cat([torch.zeros_like(p).reshape(-1) if g is None else g.reshape(-1) for p, g in zip(params, grads, strict=True)])
         opt.step()
         return loss
 
@@ -149,23 +173,20 @@ class Run:
     # -- what a trained run is asked ------------------------------------------------------------------------------
     @torch.no_grad()
     def sample(self, n: int, rng=None, latent=None) -> Tensor:
-        """n fakes (n, ...) or (seeds, n, ...), from latents of `rng` (an Rng, seed or Generator; None: the run's seeds anew).
+        """n fakes (n, ...) or (seeds, n, ...) in eval mode, from latents of `rng` (an Rng, a seed or seeds; None: numbers aside).
 
-        `latent` moves them first (AdvLatGAN-z). Training's own random state is not touched; nets are in eval mode.
+        `latent` moves them first (AdvLatGAN-z). The run itself is left as it is, its random state too.
         """
-        rng = Rng(list(self.rng.seeds) if self.rng.stacked else self.rng.seeds[0], self.rng.device) if rng is None else Rng.of(rng)
-        modes = self.G.training, self.D.training
-        self.G.eval(), self.D.eval()
-        try:
+        rng = self.rng.aside() if rng is None else Rng.of(rng)
+        with latent_mode([self.G, self.D], "eval"):
             z = rng.randn(n, self.recipe.nets.z)
             return self.G(z if latent is None else latent(z, self.G, self.D, rng))
-        finally:
-            self.G.train(modes[0]), self.D.train(modes[1])
 
+    @torch.no_grad()
     def fresh_turn(self, n: int, rng=None, player: str = "d") -> Turn:
-        """A turn on a new batch of n, for maps and fields; neither weights nor the training's random state move."""
-        rng = Rng(list(self.rng.seeds) if self.rng.stacked else self.rng.seeds[0], self.rng.device) if rng is None else Rng.of(rng)
-        with torch.no_grad():
+        """A turn on a new batch of n in eval mode, for maps and fields; the run is left as it is."""
+        rng = self.rng.aside() if rng is None else Rng.of(rng)
+        with latent_mode([self.G, self.D], "eval"):
             z = rng.randn(n, self.recipe.nets.z)
             x_real, x_fake = self.data.sample(n, rng), self.G(z)
             real, fake = self.D(x_real), self.D(x_fake)
@@ -173,24 +194,27 @@ class Run:
 
     # -- checkpoints -------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict:
-        """All that the next step depends on; plain tensors, numbers and strings."""
-        return {
-            "recipe": describe(self.recipe), "step": self.step, "diverged": self.diverged, "rng": self.rng.state_dict(),
-            "G": self.G.state_dict(), "D": self.D.state_dict(),
+        """All that the next step depends on, copied: plain tensors, numbers and strings."""
+        return copy.deepcopy({
+            "recipe": describe(self.recipe), "data": data_name(self.data), "step": self.step, "diverged": self.diverged,
+            "losses": [self.d_loss, self.g_loss], "rng": self.rng.state_dict(), "G": self.G.state_dict(), "D": self.D.state_dict(),
             "g_opt": self.g_opt.state_dict(), "d_opt": self.d_opt.state_dict(),
-        }  # fmt: skip
+        })  # fmt: skip
 
     def load_state_dict(self, state: dict) -> None:
-        """Continue from `state_dict`; raises ValueError where the recipe or the seeds differ."""
-        if state["recipe"] != describe(self.recipe):
-            mine, saved = describe(self.recipe), state["recipe"]
+        """Continue from `state_dict`; raises ValueError where the recipe, the data or the seeds differ."""
+        mine, saved = describe(self.recipe), state["recipe"]
+        if saved != mine:
             raise ValueError(f"the checkpoint is of another recipe; parts that differ: {[k for k in mine if mine[k] != saved.get(k)]}")
+        if state["data"] != data_name(self.data):
+            raise ValueError(f"the checkpoint is of the data {state['data']!r}, this run has {data_name(self.data)!r}")
         self.rng.load_state_dict(state["rng"])
         self.G.load_state_dict(state["G"])
         self.D.load_state_dict(state["D"])
         self.g_opt.load_state_dict(state["g_opt"])
         self.d_opt.load_state_dict(state["d_opt"])
         self.step, self.diverged = state["step"], dict(state["diverged"])
+        self.d_loss, self.g_loss = state["losses"]
 
     def save(self, path: str | Path) -> None:
         """Write a checkpoint beside `path` and move it there in one go: a kill leaves the old one or the new one."""
@@ -203,7 +227,7 @@ class Run:
         """Read a checkpoint; raises ValueError, naming the file and the remedy, where it is truncated or not one."""
         try:
             state = torch.load(path, map_location=self.rng.device, weights_only=True)
-            known = isinstance(state, dict) and {"recipe", "step", "rng", "G", "D"} <= state.keys()
+            known = isinstance(state, dict) and {"recipe", "data", "step", "rng", "G", "D"} <= state.keys()
         except FileNotFoundError:
             raise
         except Exception as error:
@@ -220,9 +244,14 @@ def train(recipe: Recipe, data, seed: int | list[int] = 0, steps: int = 1000, ev
     `checkpoint`: a file to continue from if it is there and to write every `save_every` steps and at the end; a run
     that was killed and is started again ends, on a CPU, bit for bit where the unbroken run ends. Raises Diverged.
     """
+    for name, value in {"every": every, "save_every": save_every}.items():
+        if value != "turn" and not (isinstance(value, int) and value >= 1) or (name, value) == ("save_every", "turn"):
+            raise ValueError(f"{name}={value!r}: expected a whole number of at least 1" + (' or "turn"' if name == "every" else ""))
     run = Run(recipe, data, seed, device, on_divergence)
-    if checkpoint is not None and Path(checkpoint).exists():
-        run.load(checkpoint)
+    if checkpoint is not None:
+        Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)  # now, not after the first thousand steps
+        if Path(checkpoint).exists():
+            run.load(checkpoint)
     if run.step >= steps:  # all done before: the caller still gets its trained run
         yield Step(run.step, "g", run, run.d_loss, run.g_loss)
     while run.step < steps:

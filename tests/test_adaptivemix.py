@@ -197,7 +197,7 @@ def test_weight_0_is_the_baseline_bit_for_bit(pairing):
         list(run.steps(4))
         runs.append(run), calls.append(count)
     assert calls[0] == calls[1]
-    for a, b in zip(runs[0].g_params + runs[0].d_params, runs[1].g_params + runs[1].d_params, strict=True):
+    for a, b in zip(runs[0].g_weights.params + runs[0].d_weights.params, runs[1].g_weights.params + runs[1].d_weights.params, strict=True):
         assert torch.equal(a, b)
 
 

@@ -323,7 +323,7 @@ def test_k_the_search_of_d_gives_g_no_gradient():
         run = Run(TOY.but(latent=IFGSM(0.05, 2, mode=mode), batch=16), toy.ring(), 0)
         before = {k: v.clone() for k, v in run.G.state_dict().items()}
         run.d_turn()
-        assert all(p.grad is None for p in run.g_params) and not run.turn.x_fake.requires_grad
+        assert all(p.grad is None for p in run.g_weights.params) and not run.turn.x_fake.requires_grad
         assert all(torch.equal(v, before[k]) for k, v in run.G.state_dict().items())
 
 

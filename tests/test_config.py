@@ -1,8 +1,9 @@
 """Parameters are checked before anything starts, and what is wrong is said in a sentence."""
 
 import pytest
-from gantutor.config import NOTEBOOKS, PROFILE_NAMES, AdaptiveMix, BadParameters, Images, Plane, literal
 from pydantic import ValidationError
+
+from gantutor.config import NOTEBOOKS, PROFILE_NAMES, AdaptiveMix, BadParameters, Images, Plane, literal
 
 
 def test_none_takes_the_profiles_value_and_a_given_value_stays():
@@ -24,7 +25,8 @@ def test_every_profile_of_every_notebook_is_whole_and_comes_back_from_json(confi
 
 
 @pytest.mark.parametrize(("given", "sentence"), [
-    ({"stepz": 3}, "unknown parameter 'stepz' of 01_plane: did you mean 'steps'? known: profile, seed, seeds, out, steps, batch, data"),
+    ({"stepz": 3}, "unknown parameter 'stepz' of 01_plane: did you mean 'steps'? "
+                   "known: profile, seed, seeds, out, steps, batch, data"),
     ({"steps": "abc"}, "steps='abc': expected an integer"),
     ({"steps": "3"}, "steps='3': expected an integer"),
     ({"steps": True}, "steps=True: expected an integer"),

@@ -179,7 +179,7 @@ def test_images_are_cropped_square_and_resized(tmp_path):
 
 
 def test_cifar10_jpeg_is_found_where_the_variable_points(tmp_path, monkeypatch):
-    with pytest.raises(DataError, match="cifar10-jpeg is not here: set GANTUTOR_DATA to the folder that holds cifar10-jpeg.tar.xz, or"):
+    with pytest.raises(DataError, match="is not here: set GANTUTOR_DATA to the folder that holds cifar10-jpeg.tar.xz, or"):
         open_images("cifar10-jpeg")
     tree = {f"{s}/{n}": v for s in ("train", "test") for n, v in TREE.items()}
     pack(tmp_path / "data", tree, "tar.xz", "cifar10-jpeg")

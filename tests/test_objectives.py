@@ -152,12 +152,12 @@ def test_extreme_scores_stay_finite():
 @pytest.mark.parametrize("seed", [0, [0, 1]])
 def test_wgan_clips_after_each_step(clip, seed):
     run = Run(TOY.but(objective=WGAN(clip), n_dis=2, batch=8), toy.ring(), seed)
-    assert max(p.abs().max() for p in run.d_params) > 0.1
+    assert max(p.abs().max() for p in run.d_weights.params) > 0.1
     for player in run.take_step():
-        top = max(p.detach().abs().max() for p in run.d_params).item()
+        top = max(p.detach().abs().max() for p in run.d_weights.params).item()
         assert (top <= clip * (1 + 1e-6) if clip else top > 0.1) or player == "g"
     if clip:
-        assert top == pytest.approx(clip) and max(p.abs().max() for p in run.g_params) > clip  # G is not clipped
+        assert top == pytest.approx(clip) and max(p.abs().max() for p in run.g_weights.params) > clip  # G is not clipped
 
 
 @pytest.mark.parametrize("clip", [0.0, -1.0, float("nan")])

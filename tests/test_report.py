@@ -7,14 +7,15 @@ import re
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from scipy import stats
+
 from gantutor.config import NOTEBOOKS
 from gantutor.records import Record
 from gantutor.reproduce import report
 from gantutor.reproduce.claims import STATUSES, Direction, Printed, Ratio, Spread, Verdict, Within, number, worst
 from gantutor.reproduce.grid import make_plan
 from gantutor.reproduce.targets import ALL, MINUTES, TARGETS, absent, choose, expected
-from matplotlib.figure import Figure
-from scipy import stats
 from tiny import course
 
 

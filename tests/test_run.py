@@ -5,6 +5,7 @@ import math
 
 import nbformat
 import pytest
+
 from gantutor.config import BadParameters, Plane
 from gantutor.records import Record, load, read, source_hash
 from gantutor.reproduce.run import check, find_notebook, parameters_cell, run_one, typed
@@ -95,8 +96,9 @@ def test_the_courses_notebooks_are_checked_by_their_config(tmp_path):
 
 
 def test_a_parameters_cell_holds_literals_and_nothing_else(tmp_path):
-    assert parameters_cell(write(tmp_path, parameters='a: int | None = 1  # "x"\nb = (1, [2])\nc = -1e-3')) == {"a": 1, "b": (1, [2]), "c": -1e-3}
-    for wrong in ("a = 1\nb = a * 2", "import os", "a = b = 1"[:0] + "a.b = 1"):
+    literals = 'a: int | None = 1  # "x"\nb = (1, [2])\nc = -1e-3'
+    assert parameters_cell(write(tmp_path, parameters=literals)) == {"a": 1, "b": (1, [2]), "c": -1e-3}
+    for wrong in ("a = 1\nb = a * 2", "import os", "a.b = 1"):
         with pytest.raises(BadParameters, match="expected `name = literal` and nothing else"):
             parameters_cell(write(tmp_path, parameters=wrong))
     (tmp_path / "tiny.ipynb").write_text('{"cells": [')
@@ -114,7 +116,10 @@ def test_an_output_folder_that_cannot_be_written(tmp_path):
 def test_notebooks_are_found_by_stem_number_and_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = course(tmp_path / "notebooks", "01_plane").resolve()
-    assert find_notebook("01") == find_notebook("01_plane") == find_notebook("01_plane.ipynb") == find_notebook("notebooks/01_plane.ipynb") == made
+    assert {find_notebook(n) for n in ("01", "01_plane", "01_plane.ipynb", "notebooks/01_plane.ipynb")} == {made}
+    monkeypatch.setattr("gantutor.__file__", str(tmp_path / "elsewhere/gantutor/__init__.py"))
+    with pytest.raises(FileNotFoundError, match="02_adaptivemix.ipynb is in none of .* run this in the course's folder"):
+        find_notebook("02")
     with pytest.raises(FileNotFoundError, match="no notebook '01_plan': did you mean '01_plane'?"):
         find_notebook("01_plan")
 

@@ -41,7 +41,7 @@ def doubles():
 
 
 def weights(run):
-    return [p.detach().clone() for p in run.g_params + run.d_params]
+    return [p.detach().clone() for p in run.g_weights.params + run.d_weights.params]
 
 
 def leaves(state):
@@ -323,8 +323,8 @@ def test_each_turn_moves_its_own_player(recipe):
     run, before = Run(recipe, toy.ring(), [0, 1]), None
     for _ in range(2):
         for player in run.take_step():
-            now = [p.detach().clone() for p in run.g_params], [p.detach().clone() for p in run.d_params]
-            assert all(p.grad is None for p in run.g_params + run.d_params)  # no net collects gradients of the other's turn
+            now = [p.detach().clone() for p in run.g_weights.params], [p.detach().clone() for p in run.d_weights.params]
+            assert all(p.grad is None for p in run.g_weights.params + run.d_weights.params)  # no net collects gradients of the other's turn
             if before is not None:
                 still, moved = (0, 1) if player == "d" else (1, 0)
                 assert same(now[still], before[still]) and not same(now[moved], before[moved])
@@ -368,7 +368,7 @@ def test_asking_a_run_does_not_move_it(seed):
     x, again = asked.sample(7), asked.sample(7)
     assert torch.equal(x, again) and not x.requires_grad and x.shape == ((7, 2) if seed == 0 else (2, 7, 2))
     assert not torch.equal(asked.sample(7, latent=IFGSM(0.1, 3)), x) and asked.G.training and asked.D.training
-    assert torch.equal(asked.sample(7, Rng(seed)), x)
+    assert torch.equal(asked.sample(7, Rng(seed).aside()), x)
     asked.fresh_turn(5)
     for run in runs:
         list(run.steps(4))
@@ -410,7 +410,25 @@ def test_recipes_are_described_as_json(recipe):
 
 def test_what_cannot_be_described_is_refused():
     with pytest.raises(TypeError, match="lambda"):
-        describe(TOY.but(objective=lambda turn: 0))
+        describe((1.0, lambda turn: 0))
+    with pytest.raises(ValueError, match="objective=.*lambda"):
+        TOY.but(objective=lambda turn: 0)
+
+
+def test_a_checkpoint_of_other_data_is_refused_and_a_finished_run_has_its_losses(tmp_path):
+    path = tmp_path / "new" / "run.pt"
+    *_, last = train(SMALLER["baseline"], toy.ring(), steps=3, checkpoint=path)
+    (again,) = train(SMALLER["baseline"], toy.ring(), steps=3, checkpoint=path)
+    assert again.index == 3 and torch.equal(again.d_loss, last.d_loss) and torch.equal(again.g_loss, last.g_loss)
+    with pytest.raises(ValueError, match="data 'ring', this run has 'grid'"):
+        next(train(SMALLER["baseline"], toy.grid(), steps=3, checkpoint=path))
+
+
+@pytest.mark.parametrize("bad", [{"every": 0}, {"every": -1}, {"every": "epoch"}, {"save_every": 0}, {"save_every": "turn"}])
+def test_how_often_must_be_a_count(bad):
+    ((name, value),) = bad.items()
+    with pytest.raises(ValueError, match=f"{name}={value!r}"):
+        next(train(SMALLER["baseline"], toy.ring(), steps=3, **bad))
 
 
 def test_diff_is_the_difference_of_two_rows():

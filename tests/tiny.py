@@ -4,6 +4,7 @@ import textwrap
 from pathlib import Path
 
 import nbformat
+
 from gantutor.config import NOTEBOOKS
 
 OWN = """

@@ -63,7 +63,7 @@ class AdaptiveMix(Term):
         for name, values in allowed.items():
             if getattr(self, name) not in values:
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(values)}")
-        if not self.alpha > 0 or self.sigma < 0 or self.weight < 0:
+        if not (self.alpha > 0 and self.sigma >= 0 and self.weight >= 0):
             raise ValueError(f"alpha={self.alpha}, sigma={self.sigma}, weight={self.weight}: expected alpha > 0, others >= 0")
         if self.logits == "sum" and self.pairing != "within":
             raise ValueError(f"logits='sum' with pairing={self.pairing!r}: the summed logit needs pairs of one kind, 'within'")

@@ -61,7 +61,7 @@ class IFGSM(LatentMap):
     mode: str = "eval"
 
     def __post_init__(self):
-        if self.eps < 0 or self.steps < 0 or (self.radius is not None and self.radius <= 0):
+        if not (self.eps >= 0 and self.steps >= 0 and (self.radius is None or self.radius > 0)):
             raise ValueError(f"eps={self.eps}, steps={self.steps}, radius={self.radius}: expected eps, steps >= 0, radius > 0")
         if self.objective not in PHI:
             raise ValueError(f"objective={self.objective!r}: expected one of {', '.join(PHI)}")

@@ -103,7 +103,7 @@ def kernel_distance(a: Tensor, b: Tensor, degree: int = 3, blocks: int = 10) -> 
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise ValueError(f"features {tuple(a.shape)} and {tuple(b.shape)}: expected (N, K) and (M, K)")
     if blocks < 2 or min(len(a), len(b)) < 2 * blocks:
-        raise ValueError(f"{len(a)} and {len(b)} features in blocks={blocks}: expected blocks >= 2 and at least 2 of each a block")
+        raise ValueError(f"{len(a)} and {len(b)} features in blocks={blocks}: expected blocks >= 2, each with 2 or more")
     a, b = a.double(), b.double()
     each = torch.stack([_squared_mmd(a[i::blocks], b[i::blocks], degree) for i in range(blocks)])
     return float(each.mean()), float(each.std() / blocks**0.5)
@@ -124,7 +124,7 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> tuple[float, flo
     """Density and Coverage of features (N, K) and (M, K) (Naeem et al. 2020).
 
     Density: how many reals' balls a fake lies in, on average, over k. Coverage: part of the reals with a fake in their ball.
-    A ball reaches to the k-th nearest other real, border excluded. Equal distributions score about 1 and 1 - 2^-k (0.969).
+    A ball reaches to the k-th nearest other real, border excluded. Equal distributions score about 1 and 1 - 2^-k.
     """
     if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1] or len(fake) == 0:
         raise ValueError(f"features {tuple(real.shape)} and {tuple(fake.shape)}: expected (N, K) and (M, K) with M >= 1")

@@ -69,7 +69,9 @@ def load_plan(out: Path) -> dict[str, dict[str, Any]]:
     return plan if isinstance(plan, dict) else {}
 
 
-def make_plan(targets: Sequence[Target], out: str | Path, profile: str = "class", seed: int = 0, seeds: int | None = None) -> Plan:
+def make_plan(
+    targets: Sequence[Target], out: str | Path, profile: str = "class", seed: int = 0, seeds: int | None = None
+) -> Plan:
     """Check every run of every target before any starts. BadParameters where profile, seeds or `out` cannot be."""
     if profile not in PROFILE_NAMES:
         raise BadParameters(f"unknown profile {profile!r}: {did_you_mean(profile, PROFILE_NAMES)}")
@@ -104,8 +106,14 @@ def _job(plan: Plan, notebook: Path, changes: dict[str, Any]) -> Job:
 
 
 # -- running ----------------------------------------------------------------------------------------------------------------
-def run_plan(plan: Plan, jobs: int = 2, say: Callable[[str], None] = print, limit: float | None = None,
-             cell_timeout: float | None = None, every: float = 20.0) -> dict[str, Outcome]:
+def run_plan(
+    plan: Plan,
+    jobs: int = 2,
+    say: Callable[[str], None] = print,
+    limit: float | None = None,
+    cell_timeout: float | None = None,
+    every: float = 20.0,
+) -> dict[str, Outcome]:
     """Run what is not done, `jobs` at once; a failure stops nothing else. {label: Outcome}. Ctrl-C stops all and is raised."""
     plan.save()
     outcomes: dict[str, Outcome] = {}
@@ -142,17 +150,24 @@ def run_plan(plan: Plan, jobs: int = 2, say: Callable[[str], None] = print, limi
                 said = time.monotonic()
             if time.monotonic() - said > every:
                 said = time.monotonic()
-                say(_count(total, outcomes, running, waiting, pace, jobs) + "".join(f"\n    {_last_line(job)}" for job in running))
+                say(
+                    _count(total, outcomes, running, waiting, pace, jobs) + "".join(f"\n    {_last_line(job)}" for job in running)
+                )
             time.sleep(0.1)
     except KeyboardInterrupt:
         say(f"stopping {len(running)} run{'s' * (len(running) != 1)} ...")
         stop([process for process, _ in running.values()])
-        say(f"stopped after {time.monotonic() - begun:.0f} s: {len(outcomes)} of {total} runs are kept; the same command goes on from there")
+        say(
+            f"stopped after {time.monotonic() - begun:.0f} s: {len(outcomes)} of {total} runs are kept; "
+            "the same command goes on from there"
+        )
         raise
     return outcomes
 
 
-def launch(job: Job, jobs: int = 1, limit: float | None = None, cell_timeout: float | None = None, quiet: bool = True) -> subprocess.Popen:
+def launch(
+    job: Job, jobs: int = 1, limit: float | None = None, cell_timeout: float | None = None, quiet: bool = True
+) -> subprocess.Popen:
     """Start a run in its own process and process group; its talk goes to console.log, or, if not `quiet`, to our own output."""
     job.folder.mkdir(parents=True, exist_ok=True)
     (job.folder / "status.json").unlink(missing_ok=True)
@@ -176,7 +191,9 @@ def ended(job: Job, process: subprocess.Popen, wall_s: float, overdue: bool = Fa
     if overdue:
         return Outcome("timeout", "the run did not stop at its limit and was killed: allow more with --limit", wall_s)
     if status["status"] in ("running", "error") and "message" not in status:
-        return Outcome("error", f"the run's process ended with exit status {process.returncode}; see {job.folder / 'console.log'}", wall_s)
+        return Outcome(
+            "error", f"the run's process ended with exit status {process.returncode}; see {job.folder / 'console.log'}", wall_s
+        )
     return Outcome(status["status"], status["message"], wall_s, status.get("step"))
 
 
@@ -204,7 +221,8 @@ def _count(total: int, outcomes: dict[str, Outcome], running, waiting, pace: lis
     now = time.monotonic()
     left = sum(max(job.minutes * factor - (now - since) / 60, 0) for job, (_, since) in running.items())
     left = (left + sum(job.minutes for job in waiting) * factor) / max(1, min(jobs, len(running) + len(waiting)))
-    words = [f"{len(outcomes)} of {total} done", f"{failed} failed" if failed else "", f"{len(running)} running" if running else "",
+    words = [f"{len(outcomes)} of {total} done", f"{failed} failed" if failed else "",
+             f"{len(running)} running" if running else "",
              f"about {max(left, 0.1):.1f} min left" if running or waiting else ""]  # fmt: skip
     return "  -- " + ", ".join(filter(None, words))
 

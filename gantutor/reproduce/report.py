@@ -1,4 +1,7 @@
-"""One self-contained page, and a table for machines, from the run records: the paper's claim, our value, the status, the picture."""
+"""From the run records to one self-contained page and a table for machines.
+
+For every target: the paper's claim, our value with its spread, the status, the pictures, and what is missing.
+"""
 
 import base64
 import csv
@@ -138,7 +141,8 @@ def _csv(sections: list[Section]) -> str:
     writer.writeheader()
     for s in sections:
         t = s.target
-        row = {"target": t.name, "paper": t.paper, "where": t.where, "status": s.status, "profile": s.profile if s.results else "",
+        row = {"target": t.name, "paper": t.paper, "where": t.where, "status": s.status,
+               "profile": s.profile if s.results else "",
                "runs": " ".join(run for run, _ in s.results), "note": "; ".join(s.problems)}  # fmt: skip
         if not t.claims:
             writer.writerow(row)
@@ -157,7 +161,7 @@ def _badge(status: str) -> str:
 
 def _page(sections: list[Section], out: Path) -> str:
     counts = Counter(s.status for s in sections)
-    tally = "".join(f'<li>{_badge(b)}<b>{counts[b]}</b><small>{BADGES[b][2]}</small></li>' for b in BADGES if counts[b])
+    tally = "".join(f"<li>{_badge(b)}<b>{counts[b]}</b><small>{BADGES[b][2]}</small></li>" for b in BADGES if counts[b])
     body = []
     for paper in dict.fromkeys(s.target.paper for s in sections):
         body.append(f"<h2>{escape(paper)}</h2>")
@@ -172,7 +176,8 @@ def _page(sections: list[Section], out: Path) -> str:
 <p class="lede">What AdaptiveMix, KDD GAN and AdvLatGAN claim, and what came out here. Every number below comes from a run record;
 the paper's own numbers say so. Intervals are 95 % t intervals of the mean over seeds, variants are compared seed by seed.</p>
 <ul class="tally">{tally}</ul></header>
-<main><section><table class="front"><thead><tr><th>Status</th><th>Target</th><th>In the paper</th><th>Claims</th><th>Seeds</th><th>Profile</th></tr></thead>
+<main><section><table class="front">
+<thead><tr><th>Status</th><th>Target</th><th>In the paper</th><th>Claims</th><th>Seeds</th><th>Profile</th></tr></thead>
 <tbody>{rows}</tbody></table></section>
 {"".join(body)}
 {_runs(sections)}</main>
@@ -185,24 +190,31 @@ def _front_row(s: Section) -> str:
     t = s.target
     counts = Counter(v.status for v in s.verdicts)
     claims = ", ".join(f"{counts[b]} {b}" for b in BADGES if counts[b] and s.results) or "–"
-    return (f'<tr><td>{_badge(s.status)}</td><td><a href="#{s.anchor}">{escape(t.name)}</a><br><small>{escape(t.title)}</small></td>'
+    link = f'<a href="#{s.anchor}">{escape(t.name)}</a>'
+    return (f'<tr><td>{_badge(s.status)}</td><td>{link}<br><small>{escape(t.title)}</small></td>'
             f'<td data-label="In the paper">{escape(t.where)}</td><td data-label="Claims"><small>{claims}</small></td>'
-            f'<td data-label="Seeds">{s.seeds or "–"}</td><td data-label="Profile">{escape(s.profile) if s.results else "–"}</td></tr>')  # fmt: skip
+            f'<td data-label="Seeds">{s.seeds or "–"}</td>'
+            f'<td data-label="Profile">{escape(s.profile) if s.results else "–"}</td></tr>')  # fmt: skip
 
 
 def _article(s: Section, sections: list[Section], out: Path) -> str:
     t = s.target
     parts = [f'<article id="{s.anchor}"><header><h3>{escape(t.title)}</h3>{_badge(s.status)}</header>'
-             f'<p class="meta">{escape(t.where)} · <code>{escape(t.name)}</code> · notebook <code>{escape(t.notebook)}</code></p>']  # fmt: skip
+             f'<p class="meta">{escape(t.where)} · <code>{escape(t.name)}</code> · notebook '
+             f"<code>{escape(t.notebook)}</code></p>"]  # fmt: skip
     if t.claims and s.results:
         rows = "".join(_claim_row(claim, v) for claim, v in zip(t.claims, s.verdicts, strict=True))
-        parts.append('<table class="claims"><thead><tr><th>The claim</th><th>Measure</th><th>Ours</th><th>Seeds</th><th>Status</th></tr>'
+        parts.append('<table class="claims"><thead><tr><th>The claim</th><th>Measure</th><th>Ours</th><th>Seeds</th>'
+                     "<th>Status</th></tr>"
                      f"</thead><tbody>{rows}</tbody></table>")  # fmt: skip
     elif t.claims:
         parts.append("<p>The paper's claim:</p><ul>" + "".join(f"<li>{escape(claim.paper)}</li>" for claim in t.claims) + "</ul>")
     if s.problems:
         listed = "".join(f"<li>{escape(p)}</li>" for p in s.problems)
-        parts.append(f'<div class="missing"><p>What is missing</p><ul>{listed}</ul><p>This fills it: <code>{escape(s.command)}</code></p></div>')
+        parts.append(
+            f'<div class="missing"><p>What is missing</p><ul>{listed}</ul>'
+            f"<p>This fills it: <code>{escape(s.command)}</code></p></div>"
+        )
     if t.note:
         parts.append(f'<p class="note">{escape(t.note)}</p>')
     parts.append(_figures(s, sections, out))
@@ -216,9 +228,12 @@ def _claim_row(claim, v: Verdict) -> str:
     who = escape(claim.variant) + (f" <small>against</small> {escape(claim.against)}" if hasattr(claim, "against") else "")
     better = f", {claim.better} is better" if isinstance(claim, Direction) else ""
     ours = "<br><small>against</small> ".join(f"<span>{escape(part)}</span>" for part in v.ours.split(" against ")) or "–"
-    extra = f"<br><small>difference <span>{v.spread}</span></small>" if v.spread is not None and isinstance(claim, Direction) else ""
+    extra = (
+        f"<br><small>difference <span>{v.spread}</span></small>" if v.spread is not None and isinstance(claim, Direction) else ""
+    )
     note = f"<br><small>{escape(v.note)}</small>" if v.note else ""
-    return (f'<tr><td>{escape(claim.paper)}</td><td data-label="Measure"><code>{escape(claim.metric)}</code>{better}<br>{who}</td>'
+    return (f"<tr><td>{escape(claim.paper)}</td>"
+            f'<td data-label="Measure"><code>{escape(claim.metric)}</code>{better}<br>{who}</td>'
             f'<td data-label="Ours">{ours}{extra}{note}</td><td data-label="Seeds">{v.seeds or "–"}</td>'
             f"<td>{_badge(v.status)}</td></tr>")  # fmt: skip
 
@@ -240,10 +255,14 @@ def _figures(s: Section, sections: list[Section], out: Path) -> str:
             try:
                 data = base64.b64encode((out / run / figure["file"]).read_bytes()).decode()
             except OSError:
-                parts.append(f'<p class="note">The picture {escape(figure["file"])} is lost: delete its run and run it again.</p>')
+                parts.append(
+                    f'<p class="note">The picture {escape(figure["file"])} is lost: delete its run and run it again.</p>'
+                )
                 continue
             caption = escape(figure["caption"])
-            parts.append(f'<figure><img alt="{caption}" src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>')
+            parts.append(
+                f'<figure><img alt="{caption}" src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'
+            )
     links = ", ".join(f'<a href="#{anchor}">{escape(name)}</a>' for anchor, name in elsewhere.items())
     return "".join(parts) + (f'<p class="meta">Its runs are shared: more pictures under {links}.</p>' if links else "")
 
@@ -271,7 +290,8 @@ def _protocol(s: Section) -> str:
         versions = ", ".join(f"{k} {v}" for k, v in r["versions"].items() if v)
         parts.append(f"<dl><dt>Run</dt><dd><code>{escape(run)}</code>, {escape(r['started'])}, {r['wall_s']:.0f} s</dd>"
                      f"<dt>Parameters</dt><dd>{escape(parameters)}</dd>{data}<dt>Hardware</dt><dd>{escape(_machine(r['hardware']))}</dd>"
-                     f"<dt>Versions</dt><dd>{escape(versions)}; commit {escape((r['commit'] or 'unknown')[:12])}</dd></dl>")  # fmt: skip
+                     f"<dt>Versions</dt><dd>{escape(versions)}; commit {escape((r['commit'] or 'unknown')[:12])}"
+                     "</dd></dl>")  # fmt: skip
     return "".join(parts)
 
 
@@ -296,7 +316,8 @@ CSS = """
 html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
 body { margin: 0 auto; padding: 2.5rem 1.5rem 4rem; max-width: 62rem; color: var(--ink); background: var(--paper);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; }
-h1, h2, h3 { font-family: Georgia, "Times New Roman", "DejaVu Serif", serif; font-weight: 600; line-height: 1.2; text-wrap: balance; }
+h1, h2, h3 { font-family: Georgia, "Times New Roman", "DejaVu Serif", serif; font-weight: 600;
+  line-height: 1.2; text-wrap: balance; }
 h1 { font-size: 2.5rem; margin: .2rem 0 .8rem; letter-spacing: -.01em; }
 h2 { font-size: 1.6rem; margin: 3.5rem 0 1rem; padding-top: 1.2rem; border-top: 2px solid var(--ink); }
 h3 { font-size: 1.25rem; margin: 0; }
@@ -312,8 +333,9 @@ code { font: .86em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono",
   align-items: center; align-content: start; row-gap: .4rem; }
 .tally b { font: 600 1.5rem Georgia, serif; }
 .tally small { grid-column: 1 / -1; line-height: 1.35; }
-.badge { display: inline-flex; align-items: center; gap: .4em; white-space: nowrap; font-size: .82rem; font-weight: 600; line-height: 1.5;
-  padding: .08rem .6rem; border-radius: 1rem; border: 1.5px solid; justify-self: start; }
+.badge { display: inline-flex; align-items: center; gap: .4em; white-space: nowrap;
+  font-size: .82rem; font-weight: 600; line-height: 1.5; padding: .08rem .6rem;
+  border-radius: 1rem; border: 1.5px solid; justify-self: start; }
 .badge i { font-style: normal; font-size: .9em; }
 .good { background: #0072b2; border-color: #0072b2; color: #fff; }
 .some { background: #e3f1fa; border-color: #3d9fd6; color: #004c78; }
@@ -322,10 +344,12 @@ code { font: .86em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono",
 .idle { background: #fff; border-color: #a3adb8; border-style: dashed; color: #56616d; }
 .plain { background: #eef0f3; border-color: #c3cad2; color: #3c4753; }
 table { width: 100%; border-collapse: collapse; margin: 1rem 0; font-size: .94rem; }
-th { text-align: left; font-size: .8rem; font-weight: 600; color: var(--soft); border-bottom: 1.5px solid var(--ink); padding: .3rem .8rem .3rem 0; }
-td { vertical-align: top; border-bottom: 1px solid var(--line); padding: .6rem .8rem .6rem 0; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-size: .8rem; font-weight: 600; color: var(--soft); padding: .3rem .8rem .3rem 0;
+  border-bottom: 1.5px solid var(--ink); }
+td { vertical-align: top; padding: .6rem .8rem .6rem 0; font-variant-numeric: tabular-nums;
+  border-bottom: 1px solid var(--line); }
 td:last-child, th:last-child { padding-right: 0; }
-.front td:first-child { width: 9.5rem; }
+.front td:first-child { width: 9.5rem; } .front th { white-space: nowrap; }
 .claims td:first-child { width: 30%; }
 .claims span { white-space: nowrap; }
 article { margin: 0 0 2.8rem; scroll-margin-top: 1rem; }
@@ -333,8 +357,10 @@ article > header { display: flex; flex-wrap: wrap; align-items: center; gap: .4r
 figure { margin: 1.4rem 0; }
 img { display: block; max-width: 100%; height: auto; border: 1px solid var(--line); border-radius: .3rem; }
 figcaption { color: var(--soft); font-size: .9rem; margin-top: .5rem; max-width: 46rem; }
-.missing { background: var(--wash); border-left: 4px solid #a3adb8; border-radius: 0 .4rem .4rem 0; padding: .7rem 1rem; margin: 1rem 0; font-size: .94rem; }
-.missing p { margin: .2rem 0; } .missing p:first-child { font-weight: 600; } .missing ul { margin: .2rem 0; padding-left: 1.2rem; }
+.missing { background: var(--wash); border-left: 4px solid #a3adb8; border-radius: 0 .4rem .4rem 0;
+  padding: .7rem 1rem; margin: 1rem 0; font-size: .94rem; }
+.missing p { margin: .2rem 0; } .missing p:first-child { font-weight: 600; }
+.missing ul { margin: .2rem 0; padding-left: 1.2rem; }
 .missing li { overflow-wrap: anywhere; }
 details { border-top: 1px solid var(--line); padding: .5rem 0; font-size: .92rem; }
 details:last-child { border-bottom: 1px solid var(--line); }
@@ -348,7 +374,7 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   table, tbody, tr, td { display: block; width: 100% !important; }
   tr { padding: .7rem 0; border-bottom: 1px solid var(--line); }
   td { border: 0; padding: .15rem 0; }
-  .front td[data-label] { display: inline; margin-right: 1rem; font-size: .88rem; }
+  .front td[data-label] { display: inline-block; width: auto !important; margin-right: 1rem; font-size: .88rem; }
   td[data-label]::before { content: attr(data-label) ": "; color: var(--soft); font-size: .84rem; }
   dl { grid-template-columns: 1fr; } dt { margin-top: .4rem; }
 }

@@ -131,8 +131,15 @@ def writable(folder: Path) -> None:
 
 
 # -- the run --------------------------------------------------------------------------------------------------------------
-def run_one(notebook: str | Path, parameters: Mapping[str, Any], out: str | Path, cell_timeout: float | None = None,
-            limit: float | None = None, heartbeat: float = 15.0, say: Callable[[str], None] = print) -> Outcome:
+def run_one(
+    notebook: str | Path,
+    parameters: Mapping[str, Any],
+    out: str | Path,
+    cell_timeout: float | None = None,
+    limit: float | None = None,
+    heartbeat: float = 15.0,
+    say: Callable[[str], None] = print,
+) -> Outcome:
     """Run a notebook into the folder `out`, unless that holds this very run; writes result, status, log and executed notebook."""
     begun, folder, name = time.perf_counter(), Path(out).resolve(), Path(notebook).stem
     try:
@@ -181,8 +188,14 @@ class _Clock:
 
     def timeout(self) -> Outcome:
         spent = time.monotonic() - self.begun
-        what = f"the run took longer than {self.limit:g} s" if spent >= self.limit else f"a cell took longer than {self.cell_timeout:g} s"
-        return Outcome("timeout", f"{what} ({self.where()}): allow more with --limit or --cell-timeout, or do less with --profile smoke")
+        what = (
+            f"the run took longer than {self.limit:g} s"
+            if spent >= self.limit
+            else f"a cell took longer than {self.cell_timeout:g} s"
+        )
+        return Outcome(
+            "timeout", f"{what} ({self.where()}): allow more with --limit or --cell-timeout, or do less with --profile smoke"
+        )
 
     def beat(self) -> None:
         while not self.stop.wait(self.heartbeat):
@@ -274,7 +287,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=float)
     a = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop from outside ends like Ctrl-C: the kernel is shut down
-    outcome = run_one(a.notebook, json.loads(a.parameters), a.out, a.cell_timeout, a.limit, say=lambda line: print(line, flush=True))
+    outcome = run_one(
+        a.notebook, json.loads(a.parameters), a.out, a.cell_timeout, a.limit, say=lambda line: print(line, flush=True)
+    )
     if outcome.message:
         print(f"{outcome.status}: {outcome.message}", flush=True)
     return EXIT.get(outcome.status, 1)

@@ -49,12 +49,15 @@ class Target:
 def _image(name: str, paper: str, where: str, method: str, printed: str, data: str) -> Target:
     """A method against the baseline on images, judged by a stand-in for the paper's FID."""
     short = "handwritten digits" if data == "digits" else "CIFAR-10 (JPEG copy)"
-    claim = Direction("kd_small", method, f"{printed}. Here: kernel distance on small features", against="baseline", better="lower")
+    claim = Direction(
+        "kd_small", method, f"{printed}. Here: kernel distance on small features", against="baseline", better="lower"
+    )
     runs = ({"method": "baseline", "dataset": data}, {"method": method, "dataset": data})
     return Target(
-        name, paper, where, f"The method against its baseline on {short}", "05_images", (claim,), runs,
+        name, paper, where, f"{paper.split(' (')[0]} against its baseline on {short}", "05_images", (claim,), runs,
         needs="" if data == "digits" else data,
-        note="kd_small is a kernel distance on the features of a small classifier: a stand-in, not the paper's FID, and not comparable with it.",
+        note="kd_small is a kernel distance on the features of a small classifier: a stand-in, "
+             "not comparable with the paper's FID.",
     )  # fmt: skip
 
 
@@ -66,8 +69,6 @@ def _images(paper: str, short: str, where: str, method: str, printed: str) -> tu
 
 
 ALL: tuple[Target, ...] = (
-    Target("course/00", COURSE, "lesson", "Start here: the first GAN", "00_start_here"),
-    Target("course/01", COURSE, "lesson", "A GAN on the plane: six objectives", "01_plane"),
     Target(
         "adaptivemix/fig3", ADAPTIVEMIX, "Fig. 3 (a)", "Nine Gaussians: modes covered, and a flatter map of D", "02_adaptivemix",
         (
@@ -79,7 +80,10 @@ ALL: tuple[Target, ...] = (
         note="The paper shows pictures without numbers and leaves the recipe open. "
              "The authors' code also replaces the score by an undisclosed sum of logits: see the variant “logit sum only”.",
     ),
-    *_images(ADAPTIVEMIX, "adaptivemix", "Table 2", "adaptivemix", "CIFAR-10, mean FID over training: WGAN 106.81 ± 21.79, with AdaptiveMix 39.52 ± 7.85"),
+    *_images(
+        ADAPTIVEMIX, "adaptivemix", "Table 2", "adaptivemix",
+        "CIFAR-10, mean FID over training: WGAN 106.81 ± 21.79, with AdaptiveMix 39.52 ± 7.85",
+    ),
     Target(
         "kddgan/fig1", KDDGAN, "Fig. 1", "Gradient fields: the hinge pushes all alike, KDD each its own way", "03_kdd",
         (
@@ -102,13 +106,13 @@ ALL: tuple[Target, ...] = (
     Target(
         "advlatgan/fig9", ADVLATGAN, "Fig. 9", "Grid and ring: samples before and after moving the latent", "04_advlat",
         tuple(
-            claim
+            Direction(metric, f"{data}: {variant}", f"{data}: {says}", f"{data}: raw", "higher")
             for data in ("grid", "ring")
-            for claim in (
-                Direction("high_quality", f"{data}: AdvLatGAN-z", f"{data}: moving z brings more samples onto modes", f"{data}: raw", "higher"),
-                Direction("critic_score", f"{data}: AdvLatGAN-z", f"{data}: and raises the critic's score", f"{data}: raw", "higher"),
-                Direction("held_out_score", f"{data}: AdvLatGAN-z", f"{data}: our control, a critic that did not move z agrees", f"{data}: raw", "higher"),
-                Direction("high_quality", f"{data}: AdvLatGAN-qua", f"{data}: so does training with moved z", f"{data}: raw", "higher"),
+            for metric, variant, says in (
+                ("high_quality", "AdvLatGAN-z", "moving z brings more samples onto modes"),
+                ("critic_score", "AdvLatGAN-z", "and raises the critic's score"),
+                ("held_out_score", "AdvLatGAN-z", "our control: a critic that did not move z agrees"),
+                ("high_quality", "AdvLatGAN-qua", "training with moved z brings more samples onto modes"),
             )
         ),
         note="The caption says “-qua”, the text describes the “-z” experiment: both are run.",
@@ -116,13 +120,18 @@ ALL: tuple[Target, ...] = (
     Target(
         "advlatgan/table1-toy", ADVLATGAN, "Table 1", "Hard pairs: the ratio of distances, lowered and raised", "04_advlat",
         (
-            Direction("pair_ratio", "Eq. 8", "descending Eq. 8 finds pairs that G maps together (CIFAR-10: 0.241)", "neighbour only", "lower"),
-            Direction("pair_ratio", "inverse", "ascending finds pairs that G maps apart (CIFAR-10: 4.023)", "neighbour only", "higher"),
+            Direction("pair_ratio", "Eq. 8", "descending Eq. 8 finds pairs that G maps together (CIFAR-10: 0.241)",
+                      "neighbour only", "lower"),
+            Direction("pair_ratio", "inverse", "ascending finds pairs that G maps apart (CIFAR-10: 4.023)",
+                      "neighbour only", "higher"),
             Direction("pair_ratio", "Eq. 8", "the two are far apart (CIFAR-10: 0.241 and 4.023)", "inverse", "lower"),
         ),
-        note="On the plane, where the paper uses images and leaves its distances undefined: directions only, no number is compared.",
+        note="On the plane, where the paper uses images and leaves its distances undefined: "
+             "directions only, no number is compared.",
     ),
     *_images(ADVLATGAN, "advlatgan", "Table 4", "advlat", "CIFAR-10, FID of a DCGAN: 46.4 ± 0.7, with AdvLatGAN-qua 41.7 ± 1.0"),
+    Target("course/00", COURSE, "lesson", "Start here: the first GAN", "00_start_here"),
+    Target("course/01", COURSE, "lesson", "A GAN on the plane: six objectives", "01_plane"),
 )  # fmt: skip
 TARGETS: dict[str, Target] = {t.name: t for t in ALL}
 
@@ -134,7 +143,9 @@ def choose(names: Sequence[str]) -> list[Target]:
         here = [t for t in ALL if name == t.name or name == t.name.split("/")[0]]
         if not here:
             close = difflib.get_close_matches(name, TARGETS, 1)
-            raise ValueError(f"unknown target {name!r}: " + (f"did you mean {close[0]!r}? " if close else "") + "`gantutor targets` lists them")
+            raise ValueError(
+                f"unknown target {name!r}: " + (f"did you mean {close[0]!r}? " if close else "") + "`gantutor targets` lists them"
+            )
         found += here
     return list(dict.fromkeys(found)) if names else list(ALL)
 
