@@ -108,9 +108,9 @@ class Start(Config):
 
     notebook = "00_start_here"
     PROFILES = {
-        "smoke": dict(seeds=1, steps=60),
-        "class": dict(seeds=3, steps=1500),
-        "colab": dict(seeds=5, steps=3000),
+        "smoke": dict(seeds=1, steps=40),
+        "class": dict(seeds=3, steps=400),
+        "colab": dict(seeds=5, steps=1500),
         "paper": dict(seeds=5, steps=3000),
     }
     steps: Count = None
@@ -132,16 +132,17 @@ class Plane(Config):
 
 
 class AdaptiveMix(Config):
-    """02: feature-space shrinkage; `weight`, `sigma` and `alpha` as in `methods.AdaptiveMix`."""
+    """02: feature-space shrinkage; `weight`, `sigma` and `alpha` as in `methods.AdaptiveMix`; few steps need a high `lr`."""
 
     notebook = "02_adaptivemix"
     PROFILES = {
-        "smoke": dict(seeds=2, steps=60),
-        "class": dict(seeds=3, steps=1000),
-        "colab": dict(seeds=5, steps=3000),
-        "paper": dict(seeds=8, steps=3000),
+        "smoke": dict(seeds=2, steps=60, lr=2e-3),
+        "class": dict(seeds=3, steps=1200, lr=2e-3),
+        "colab": dict(seeds=5, steps=3000, lr=5e-4),
+        "paper": dict(seeds=8, steps=3000, lr=5e-4),
     }
     steps: Count = None
+    lr: Rate = None
     weight: Amount = 1.0
     sigma: Amount = 0.05
     alpha: Rate = 1.0
@@ -173,9 +174,9 @@ class AdvLat(Config):
     notebook = "04_advlat"
     PROFILES = {
         "smoke": dict(seeds=2, steps=40, grid_steps=40, div_steps=20, latent_steps=10, points=400),
-        "class": dict(seeds=3, steps=700, grid_steps=1200, div_steps=400, latent_steps=100, points=2000),
-        "colab": dict(seeds=5, steps=2000, grid_steps=5000, div_steps=2000, latent_steps=300, points=5000),
-        "paper": dict(seeds=5, steps=2000, grid_steps=50000, div_steps=5000, latent_steps=1000, points=20000),
+        "class": dict(seeds=3, steps=700, grid_steps=1200, div_steps=400, latent_steps=100, points=1000),
+        "colab": dict(seeds=5, steps=2000, grid_steps=5000, div_steps=2000, latent_steps=300, points=2000),
+        "paper": dict(seeds=5, steps=2000, grid_steps=50000, div_steps=5000, latent_steps=1000, points=5000),
     }
     steps: Count = None
     grid_steps: Count = None
@@ -191,10 +192,10 @@ class Images(Config):
 
     notebook = "05_images"
     PROFILES = {
-        "smoke": dict(seeds=1, steps=3, batch=16, n_images=64, n_eval=64),
-        "class": dict(seeds=3, steps=300, batch=32, n_images=1797, n_eval=512),
-        "colab": dict(seeds=3, steps=5000, batch=64, n_images=50000, n_eval=5000),
-        "paper": dict(seeds=3, steps=20000, batch=64, n_images=50000, n_eval=10000),
+        "smoke": dict(seeds=1, steps=6, batch=16, width=8, n_images=400, n_eval=100, latent_steps=2, lr=1e-3),
+        "class": dict(seeds=3, steps=400, batch=32, width=24, n_images=20000, n_eval=1000, latent_steps=10, lr=1e-3),
+        "colab": dict(seeds=3, steps=10000, batch=64, width=64, n_images=50000, n_eval=5000, latent_steps=20, lr=2e-4),
+        "paper": dict(seeds=3, steps=100000, batch=128, width=64, n_images=50000, n_eval=10000, latent_steps=20, lr=2e-4),
     }
     method: Literal["baseline", "adaptivemix", "advlat", "kdd"] = "baseline"
     dataset: str = "digits"
@@ -202,9 +203,16 @@ class Images(Config):
     size: Count = 32
     steps: Count = None
     batch: Annotated[int, Field(ge=2)] = None
-    lr: Rate = 2e-4
+    lr: Rate = None
+    width: Count = None
     n_images: Count = None
-    n_eval: Count = None
+    n_eval: Annotated[int, Field(ge=20)] = None
+    latent_steps: Whole = None
+
+    @property
+    def feature_steps(self) -> int:
+        """Training steps of the small classifier whose features judge the samples."""
+        return 40 if self.profile == "smoke" else 400
 
 
 NOTEBOOKS: dict[str, type[Config]] = {c.notebook: c for c in (Start, Plane, AdaptiveMix, Kdd, AdvLat, Images)}

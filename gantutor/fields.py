@@ -58,6 +58,24 @@ def gradient_field(run, limit: float | None = None, n: int = 20, turn: Turn | No
     return Arrows(x.cpu().numpy(), -g.cpu().numpy())
 
 
+class Look(NamedTuple):
+    """A run's first seed at one moment: a picture stored as arrays. `raw` says that `map` holds scores, not confidence."""
+
+    step: int
+    map: Map
+    fakes: np.ndarray
+    arrows: Arrows
+    raw: bool
+
+
+def look(run, n: int = 300, arrows: int = 60, raw: bool = False, size: int = 70) -> Look:
+    """What a run looks like now: map, n fakes of always the same latents, and where the first of them are pushed."""
+    first = (lambda a: a[0]) if run.rng.stacked else (lambda a: a)
+    fakes = first(run.sample(n, [10_000 + s for s in run.rng.seeds] if run.rng.stacked else 10_000 + run.rng.seeds[0]).cpu())
+    seen, pushed = (logit_map if raw else confidence)(run, n=size), gradient_field(run, points=fakes[:arrows])
+    return Look(run.step, Map(first(seen.values), seen.limit), fakes.numpy(), Arrows(pushed.points, first(pushed.vectors)), raw)
+
+
 def slopes(D: Discriminator, x: Tensor) -> np.ndarray:
     """|grad_x D(x)| of the raw score at each point x (..., N, 2)."""
     at = x.detach().clone().requires_grad_(True)
@@ -122,7 +140,24 @@ def mix_path(D: Discriminator, a: Tensor, b: Tensor, n: int = 41) -> MixPath:
     return MixPath(v, lam[:, None] * v[..., -1:, :] + (1 - lam[:, None]) * v[..., :1, :], lam)
 
 
+CORNERS = np.array([[-1.0, -0.9], [1.0, -0.9], [0.0, 0.9]])  # where `image_slice` puts a, b and c
+
+
+@torch.no_grad()
+def image_slice(run, a: Tensor, b: Tensor, c: Tensor, n: int = 40) -> Map:
+    """The logit at every mixture of three images (C, H, W), on the triangle with the CORNERS a, b, c; NaN outside of it."""
+    p = plane(1.0, n).double()
+    corners = torch.cat([torch.from_numpy(CORNERS), torch.ones(3, 1, dtype=torch.float64)], 1)
+    weights = torch.linalg.solve(corners.T, torch.cat([p, torch.ones(len(p), 1, dtype=torch.float64)], 1).T).T.float()
+    inside = (weights > -1e-6).all(1)
+    values = torch.full((n * n,), torch.nan)
+    with latent_mode([run.D], "eval"):
+        x = torch.einsum("nk,kchw->nchw", weights[inside], torch.stack([a, b, c]))
+        values[inside] = run.recipe.objective.logit_at(run.D(x.to(run.rng.device)), run.fresh_turn(256)).cpu()
+    return Map(values.reshape(n, n).numpy(), 1.0)
+
+
 def critique_at(run, x: Tensor) -> Critique:
-    """What D says of the points x, without gradient."""
-    with torch.no_grad():
-        return run.D(x)
+    """What D says of the points x in eval mode and without gradient; for KDD the score is its log-ratio."""
+    with torch.no_grad(), latent_mode([run.D], "eval"):
+        return run.critic()(x)

@@ -4,6 +4,7 @@ import io
 import textwrap
 
 import matplotlib as mpl
+import matplotlib.patches
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -70,6 +71,17 @@ def confidence(ax, field, low: float = 0.0, high: float = 1.0):
     return image
 
 
+def triangle(ax, field, corners, names: tuple[str, ...] = ("real 1", "real 2", "fake")):
+    """Layer: a map on a triangle (`fields.image_slice`) with its corners named; green is the higher score."""
+    image = ax.imshow(field.values, origin="lower", extent=[-1, 1, -1, 1], cmap=CONFIDENCE, interpolation="nearest")
+    ax.add_patch(mpl.patches.Polygon(corners, closed=True, fill=False, edgecolor="#888888", linewidth=1))
+    for (x, y), name in zip(corners, names, strict=True):
+        ax.text(x, y + (0.08 if y > 0 else -0.08), name, ha="center", va="bottom" if y > 0 else "top", fontsize=9, color=INK)
+    ax.set(xlim=(-1.25, 1.25), ylim=(-1.2, 1.2), aspect="equal")
+    ax.set_axis_off()
+    return image
+
+
 def points(ax, x, kind: str = "fake", size: float = 5.0, label: str | None = None, alpha: float = 0.75):
     """Layer: points (N, 2); `kind` is "real", "fake", "latent" or "mixed" and gives the colour."""
     colour = {"real": REAL, "fake": FAKE, "latent": LATENT, "mixed": MIXED}[kind]
@@ -84,6 +96,20 @@ def arrows(ax, field, colour: str = PUSH, length: float | None = None, width: fl
     length = length or 1.1 * np.ptp(field.points[:, 0]) / n
     scale = (norm.max() or 1.0) / length
     return ax.quiver(*field.points.T, *field.vectors.T, color=colour, angles="xy", scale_units="xy", scale=scale, width=width, zorder=zorder)
+
+
+def scene(ax, look, real=None, push: bool = True):
+    """Layers of a Look: map, real points (N, 2) if given, fakes and their arrows. Raw scores get colour limits of their own."""
+    low, high = 0.0, 1.0
+    if look.raw:  # white is the middle of what D says here: a raw score has no fixed zero
+        low, high = np.quantile(look.map.values, [0.02, 0.98])
+    image = confidence(ax, look.map, low, high)
+    if real is not None:
+        points(ax, real, "real", alpha=0.45)
+    points(ax, look.fakes, "fake")
+    if push:
+        arrows(ax, look.arrows, zorder=5)
+    return image
 
 
 def warp(ax, grid, colour: str = LATENT):

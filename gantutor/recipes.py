@@ -113,4 +113,17 @@ METHODS: dict[str, Recipe] = {
     "KDD": TOY.but(objective=KDD(tau=0.05)),
 }
 
-__all__ = ["Adam", "RmsProp", "Sgd", "Recipe", "TOY", "OBJECTIVES", "METHODS", "mlp"]
+
+def image_methods(nets, lr: float = 1e-3, batch: int = 32) -> dict[str, Recipe]:
+    """A baseline for images and the three methods on it, by the names that notebook 05 takes."""
+    base = Recipe(nets, NonSaturating(), g_opt=Adam(lr, (0.5, 0.999)), d_opt=Adam(lr, (0.5, 0.999)), batch=batch)
+    return {
+        "baseline": base,
+        # thousands of features: the mean square, with noise relative to their size
+        "adaptivemix": base.but(terms=(AdaptiveMix(distance="mse", noise_scale="rms"),)),
+        "advlat": base.but(latent=IFGSM(eps=0.03, steps=1, mode="train_frozen")),
+        "kdd": base.but(objective=KDD(tau=0.05)),
+    }
+
+
+__all__ = ["Adam", "RmsProp", "Sgd", "Recipe", "TOY", "OBJECTIVES", "METHODS", "image_methods", "mlp"]

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from gantutor.methods.advlat import latent_mode
+from gantutor.nets import Critique
+from gantutor.objectives import Objective
 from gantutor.parts import Turn, describe
 from gantutor.recipes import Recipe
 from gantutor.rng import Rng
@@ -112,7 +114,22 @@ class Run:
         z = self.rng.randn((r.g_batch or r.batch) if player == "g" else r.batch, r.nets.z)
         for term in r.terms:
             z = term.latents(z, self.G, self.rng, player)
-        return r.latent(z, self.G, self.D, self.rng) if player == "d" and r.latent is not None else z
+        return r.latent(z, self.G, self.critic(r.batch, self.rng), self.rng) if player == "d" and r.latent is not None else z
+
+    def critic(self, n: int = 512, rng=None):
+        """What raises or lowers a sample in the objective's eyes: D, or for KDD D with its log-ratio against a fresh batch of n.
+
+        KDD never trains D's head, so a latent search must not ask it.
+        """
+        if type(self.recipe.objective).logit_at is Objective.logit_at:
+            return self.D
+        turn = self.fresh_turn(n, rng)
+
+        def score(x: Tensor) -> Critique:
+            critique = self.D(x)
+            return Critique(self.recipe.objective.logit_at(critique, turn), critique.features)
+
+        return score
 
     def d_turn(self, z: Tensor | None = None) -> None:
         """One update of D; G is a constant."""
@@ -180,7 +197,7 @@ class Run:
         rng = self.rng.aside() if rng is None else Rng.of(rng)
         with latent_mode([self.G, self.D], "eval"):
             z = rng.randn(n, self.recipe.nets.z)
-            return self.G(z if latent is None else latent(z, self.G, self.D, rng))
+            return self.G(z if latent is None else latent(z, self.G, self.critic(), rng))
 
     @torch.no_grad()
     def fresh_turn(self, n: int, rng=None, player: str = "d") -> Turn:

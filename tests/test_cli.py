@@ -111,7 +111,8 @@ def test_ctrl_c_stops_the_children_and_says_how_to_go_on(tmp_path):
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=40)
-    assert process.returncode == 130 and "the same command goes on from there" in out and "Traceback" not in err
+    assert process.returncode == 130, out + err
+    assert "the same command goes on from there" in out and "Traceback" not in err
     kernel = int((tmp_path / "begun").read_text())
     time.sleep(1)
     with pytest.raises(ProcessLookupError):

@@ -43,8 +43,8 @@ def test_a_bad_value_is_quoted_with_the_remedy(given, sentence):
 
 
 def test_rates_and_several_problems_at_once():
-    with pytest.raises(BadParameters, match=r"^lr=-1: expected a number above 0; n_eval=0: expected at least 1$"):
-        Images(lr=-1, n_eval=0)
+    with pytest.raises(BadParameters, match=r"^size=0: expected at least 1; lr=-1: expected a number above 0$"):
+        Images(lr=-1, size=0)
     with pytest.raises(BadParameters, match="expected a finite number"):
         AdaptiveMix(sigma=float("nan"))
     with pytest.raises(BadParameters, match="method='gan': expected 'baseline', 'adaptivemix', 'advlat' or 'kdd'"):

@@ -63,6 +63,7 @@ def test_only_printed_numbers_and_exact_statements_are_reproduced_and_only_by_th
     exact, bar = Within("m", "a", "", 0, 1e-6), Within("m", "a", "", 0, 1e-6, ours=True)
     assert judge(exact, a=[0, 1e-7, 0]) == "reproduced" and judge(exact, a=[0, 0]) == "direction only"
     assert judge(bar, a=[0, 0, 0]) == "direction only"
+    assert judge(Within("m", "a", "", 0.95, 1), a=[0.949999988079071, 1, 1]) == "reproduced"  # 0.95 in float32
     assert judge(exact, a=[0, 1, 0]) == "not reached" and judge(exact, a=[1, 1, 1]) == "contradicts"
 
 
