@@ -121,8 +121,8 @@ class Plane(Config):
 
     notebook = "01_plane"
     PROFILES = {
-        "smoke": dict(seeds=1, steps=60, batch=64),
-        "class": dict(seeds=3, steps=2000, batch=128),
+        "smoke": dict(seeds=1, steps=40, batch=32),
+        "class": dict(seeds=3, steps=900, batch=64),
         "colab": dict(seeds=8, steps=5000, batch=128),
         "paper": dict(seeds=8, steps=10000, batch=256),
     }
@@ -174,7 +174,7 @@ class AdvLat(Config):
     notebook = "04_advlat"
     PROFILES = {
         "smoke": dict(seeds=2, steps=40, grid_steps=40, div_steps=20, latent_steps=10, points=400),
-        "class": dict(seeds=3, steps=700, grid_steps=1200, div_steps=400, latent_steps=100, points=1000),
+        "class": dict(seeds=3, steps=700, grid_steps=1000, div_steps=500, latent_steps=100, points=1000),
         "colab": dict(seeds=5, steps=2000, grid_steps=5000, div_steps=2000, latent_steps=300, points=2000),
         "paper": dict(seeds=5, steps=2000, grid_steps=50000, div_steps=5000, latent_steps=1000, points=5000),
     }

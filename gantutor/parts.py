@@ -74,3 +74,13 @@ def describe(part) -> object:
     if part is None or isinstance(part, bool | int | float | str):
         return part
     raise TypeError(f"{part!r} cannot stand in a recipe: use numbers, strings, tuples and the frozen classes of gantutor")
+
+
+def brief(part) -> str:
+    """A part as one would write it, with only the values that are not the defaults: "AdaptiveMix(sigma=0.1)"."""
+    if isinstance(part, tuple):
+        return ", ".join(brief(p) for p in part) or "none"
+    if not dataclasses.is_dataclass(part):
+        return "none" if part is None else repr(part)
+    given = {f.name: getattr(part, f.name) for f in dataclasses.fields(part) if getattr(part, f.name) != f.default}
+    return f"{type(part).__name__}({', '.join(f'{k}={brief(v)}' for k, v in given.items())})"
