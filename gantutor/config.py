@@ -122,7 +122,7 @@ class Plane(Config):
     notebook = "01_plane"
     PROFILES = {
         "smoke": dict(seeds=1, steps=40, batch=32),
-        "class": dict(seeds=3, steps=900, batch=64),
+        "class": dict(seeds=3, steps=800, batch=64),
         "colab": dict(seeds=8, steps=5000, batch=128),
         "paper": dict(seeds=8, steps=10000, batch=256),
     }
@@ -136,8 +136,8 @@ class AdaptiveMix(Config):
 
     notebook = "02_adaptivemix"
     PROFILES = {
-        "smoke": dict(seeds=2, steps=60, lr=2e-3),
-        "class": dict(seeds=3, steps=1200, lr=2e-3),
+        "smoke": dict(seeds=2, steps=40, lr=2e-3),
+        "class": dict(seeds=3, steps=1000, lr=2e-3),
         "colab": dict(seeds=5, steps=3000, lr=5e-4),
         "paper": dict(seeds=8, steps=3000, lr=5e-4),
     }
@@ -193,7 +193,7 @@ class Images(Config):
     notebook = "05_images"
     PROFILES = {
         "smoke": dict(seeds=1, steps=6, batch=16, width=8, n_images=400, n_eval=100, latent_steps=2, lr=1e-3),
-        "class": dict(seeds=3, steps=400, batch=32, width=24, n_images=20000, n_eval=1000, latent_steps=10, lr=1e-3),
+        "class": dict(seeds=3, steps=500, batch=32, width=16, n_images=20000, n_eval=1000, latent_steps=10, lr=1e-3),
         "colab": dict(seeds=3, steps=10000, batch=64, width=64, n_images=50000, n_eval=5000, latent_steps=20, lr=2e-4),
         "paper": dict(seeds=3, steps=100000, batch=128, width=64, n_images=50000, n_eval=10000, latent_steps=20, lr=2e-4),
     }
@@ -201,6 +201,7 @@ class Images(Config):
     dataset: str = "digits"
     path: str | None = None
     size: Count = 32
+    norm: Literal["spectral", "batch", "none"] = "spectral"
     steps: Count = None
     batch: Annotated[int, Field(ge=2)] = None
     lr: Rate = None

@@ -119,8 +119,7 @@ def image_methods(nets, lr: float = 1e-3, batch: int = 32) -> dict[str, Recipe]:
     base = Recipe(nets, NonSaturating(), g_opt=Adam(lr, (0.5, 0.999)), d_opt=Adam(lr, (0.5, 0.999)), batch=batch)
     return {
         "baseline": base,
-        # thousands of features: the mean square, with noise relative to their size
-        "adaptivemix": base.but(terms=(AdaptiveMix(distance="mse", noise_scale="rms"),)),
+        "adaptivemix": base.but(terms=(AdaptiveMix(noise_scale="rms"),)),  # Eq. 2 as printed; noise in units of the features
         "advlat": base.but(latent=IFGSM(eps=0.03, steps=1, mode="train_frozen")),
         "kdd": base.but(objective=KDD(tau=0.05)),
     }

@@ -29,7 +29,7 @@ def log_kernels(points: Tensor, anchors: Tensor, tau: float = 1.0, kernel: str =
 
 def log_ratio(points: Tensor, reals: Tensor, fakes: Tensor, tau: float = 1.0, kernel: str = "vmf",
               left_out: Tensor | None = None) -> Tensor:
-    """log p_r - log p_g at `points` (..., N, K), both densities estimated from anchors (..., M, K)   (Eq. 2-4).
+    """log p_r - log p_g at `points` (..., N, K), both densities estimated from anchors (..., M, K).
 
     `left_out` (N, M_r + M_g) marks kernels that a point must not see: its own. Densities divide by the anchors used.
     Raises ValueError where a point is left without an anchor.

@@ -22,7 +22,7 @@ MINUTES: dict[str, dict[str, float]] = {
     "00_start_here": {"smoke": 0.3, "class": 0.6, "colab": 2, "paper": 2},
     "01_plane": {"smoke": 0.4, "class": 1.5, "colab": 8, "paper": 20},
     "02_adaptivemix": {"smoke": 0.4, "class": 2, "colab": 6, "paper": 10},
-    "03_kdd": {"smoke": 0.3, "class": 0.6, "colab": 2, "paper": 1},
+    "03_kdd": {"smoke": 0.4, "class": 1.6, "colab": 6, "paper": 15},
     "04_advlat": {"smoke": 0.4, "class": 2, "colab": 8, "paper": 20},
     "05_images": {"smoke": 0.4, "class": 1.5, "colab": 25, "paper": 120},
 }
