@@ -127,7 +127,7 @@ def own_kernels(m: int, n: int, copies: int = 0, leave_one_out: str = "self") ->
 
 @dataclass(frozen=True)
 class JacobianD(Term):
-    """D: + weight / |S_r| * sum over reals and fakes of | |phi(x + delta u) - phi(x)| / delta - 1 |  (Sec. 3.4, JacD).
+    """D: + weight / |S_r| * sum over reals and fakes of | |phi(x + delta u) - phi(x)| / delta - 1 |  (JacD).
 
     u is uniform on the unit sphere of the images, phi the unnormalised features. `method="jvp"` takes the exact
     directional derivative instead: the finite difference drowns in rounding noise in TF32 and bf16. `mean=True` divides
