@@ -40,7 +40,7 @@ $(LAB): $(READY)
 	@rm -f .venv/.lab-* && touch $@
 
 test: $(READY)
-	@SHOW=1 .ci/step 'tests' .venv/test.log $(BIN)/python -m pytest -q -m 'not slow' -n auto --maxprocesses 4 --dist loadscope
+	@SHOW=1 .ci/step 'tests' .venv/test.log $(BIN)/python -m pytest -q -m 'not slow' -n auto --maxprocesses 4 --dist worksteal
 
 test-slow: $(READY)
 	@SHOW=1 .ci/step 'slow tests' .venv/test.log $(BIN)/python -m pytest -q -m slow

@@ -109,7 +109,7 @@ class Start(Config):
     notebook = "00_start_here"
     PROFILES = {
         "smoke": dict(seeds=1, steps=40),
-        "class": dict(seeds=3, steps=400),
+        "class": dict(seeds=3, steps=320),
         "colab": dict(seeds=5, steps=1500),
         "paper": dict(seeds=5, steps=3000),
     }
@@ -122,7 +122,7 @@ class Plane(Config):
     notebook = "01_plane"
     PROFILES = {
         "smoke": dict(seeds=1, steps=40, batch=32),
-        "class": dict(seeds=3, steps=800, batch=64),
+        "class": dict(seeds=3, steps=700, batch=64),
         "colab": dict(seeds=8, steps=5000, batch=128),
         "paper": dict(seeds=8, steps=10000, batch=256),
     }
