@@ -14,7 +14,7 @@ LAB     := .venv/.lab-$(KEY)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --no-compile -c constraints.txt
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup test test-slow reproduce bench lab
+.PHONY: help setup test test-slow reproduce readme bench lab
 help:
 	@echo 'make test        set up .venv and pass the tests (under 10 minutes)'
 	@echo 'make reproduce   set up .venv, run every target and write $(OUT)/report.html (PROFILE=$(PROFILE) SEEDS=$(SEEDS) OUT=$(OUT))'
@@ -47,6 +47,9 @@ test-slow: $(READY)
 
 reproduce: $(READY)
 	@$(BIN)/gantutor reproduce --profile $(PROFILE) --seeds $(SEEDS) --out $(OUT)
+
+readme: $(READY)
+	@$(BIN)/python -m gantutor.reproduce.report
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/toy.py

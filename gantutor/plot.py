@@ -62,8 +62,15 @@ def square(ax, limit: float) -> None:
         side.set_color("#cccccc")
 
 
-def confidence(ax, field, low: float = 0.0, high: float = 1.0):
-    """Layer: a Map in PRGn; green where D says real. For raw scores give the colour limits `low` and `high`."""
+def confidence(ax, field, low: float = 0.0, high: float = 1.0, into=None):
+    """Layer: a Map in PRGn; green where D says real. For raw scores give the colour limits `low` and `high`.
+
+    This layer and the others return their artist; handed back as `into` it is updated in place, for pictures that move:
+    building a figure costs more than a training step.
+    """
+    if into is not None:
+        into.set_data(field.values)
+        return into
     side = [-field.limit, field.limit] * 2
     image = ax.imshow(field.values, origin="lower", extent=side, cmap=CONFIDENCE, vmin=low, vmax=high, alpha=0.75,
                       interpolation="bilinear", zorder=0)  # fmt: skip
@@ -82,19 +89,27 @@ def triangle(ax, field, corners, names: tuple[str, ...] = ("real 1", "real 2", "
     return image
 
 
-def points(ax, x, kind: str = "fake", size: float = 5.0, label: str | None = None, alpha: float = 0.75):
+def points(ax, x, kind: str = "fake", size: float = 5.0, label: str | None = None, alpha: float = 0.75, into=None):
     """Layer: points (N, 2); `kind` is "real", "fake", "latent" or "mixed" and gives the colour."""
+    if into is not None:
+        into.set_offsets(np.asarray(x))
+        return into
     colour = {"real": REAL, "fake": FAKE, "latent": LATENT, "mixed": MIXED}[kind]
     x = np.asarray(x)
     return ax.scatter(x[:, 0], x[:, 1], s=size, c=colour, alpha=alpha, linewidths=0, label=label, zorder=3 if kind == "real" else 4)
 
 
-def arrows(ax, field, colour: str = PUSH, length: float | None = None, width: float = 0.006, zorder: int = 2):
-    """Layer: arrows; `length` (in data units) of the longest, by default 1.2 spacings of their grid. Lengths are true to scale."""
+def arrows(ax, field, colour: str = PUSH, length: float | None = None, width: float = 0.006, zorder: int = 2, into=None):
+    """Layer: arrows; `length` (in data units) of the longest, by default 1.1 spacings of their grid. Lengths are true to scale."""
     norm = np.linalg.norm(field.vectors, axis=-1)
     n = max(2, int(np.sqrt(len(field.points))))
     length = length or 1.1 * np.ptp(field.points[:, 0]) / n
     scale = (norm.max() or 1.0) / length
+    if into is not None:
+        into.set_offsets(field.points)
+        into.set_UVC(*field.vectors.T)
+        into.scale = scale
+        return into
     return ax.quiver(*field.points.T, *field.vectors.T, color=colour, angles="xy", scale_units="xy", scale=scale, width=width, zorder=zorder)
 
 
@@ -112,9 +127,12 @@ def scene(ax, look, real=None, push: bool = True):
     return image
 
 
-def warp(ax, grid, colour: str = LATENT):
+def warp(ax, grid, colour: str = LATENT, into=None):
     """Layer: the image of a latent grid (n, n, 2) as a net of lines."""
     lines = [*grid, *np.swapaxes(grid, 0, 1)]
+    if into is not None:
+        into.set_segments(lines)
+        return into
     return ax.add_collection(LineCollection(lines, colors=colour, linewidths=0.7, alpha=0.8, zorder=2))
 
 
@@ -123,14 +141,18 @@ def segments(ax, start, end, colour: str = PALE, width: float = 0.8):
     return ax.add_collection(LineCollection(np.stack([start, end], 1), colors=colour, linewidths=width, zorder=2))
 
 
-def images(ax, batch, columns: int = 8):
+def images(ax, batch, columns: int = 8, into=None):
     """Layer: a sheet of images (N, C, H, W) in [-1, 1]."""
     x = ((np.asarray(batch) + 1) / 2).clip(0, 1).transpose(0, 2, 3, 1)
     rows = -(-len(x) // columns)
     x = np.concatenate([x, np.ones((rows * columns - len(x), *x.shape[1:]), x.dtype)])
     sheet = x.reshape(rows, columns, *x.shape[1:]).swapaxes(1, 2).reshape(rows * x.shape[1], columns * x.shape[2], -1)
-    ax.imshow(sheet if sheet.shape[-1] == 3 else sheet[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    sheet = sheet if sheet.shape[-1] == 3 else sheet[..., 0]
+    if into is not None:
+        into.set_data(sheet)
+        return into
     ax.set_axis_off()
+    return ax.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
 
 def spread(ax, frame, x: str = "variant", y: str = "value", order: list[str] | None = None, truth: float | None = None,

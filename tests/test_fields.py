@@ -125,6 +125,32 @@ def test_layers_leave_ink_of_their_colour():
         assert max(palette, key=lambda c: ink @ palette[c] / np.linalg.norm(palette[c])) == colour
 
 
+def test_artists_updated_in_place_show_what_new_ones_show():
+    old, new = trained(steps=2), trained(steps=8)
+
+    def layers(run, ax, into=(None,) * 5):
+        return (plot.confidence(ax, fields.confidence(run, n=20), into=into[0]), plot.points(ax, run.sample(50), into=into[1]),
+                plot.arrows(ax, fields.gradient_field(run, n=5), into=into[2]), plot.warp(ax, fields.latent_warp(run, 5), into=into[3]))  # fmt: skip
+
+    moved, axes = plot.plate(1)
+    artists = layers(old, axes[0, 0])
+    before = drawn(moved)
+    again = layers(new, axes[0, 0], artists)
+    assert all(a is b for a, b in zip(artists, again, strict=True))
+    fresh, axes = plot.plate(1)
+    layers(new, axes[0, 0])
+    assert (drawn(moved) == drawn(fresh)).all() and (before != drawn(moved)).any()
+
+
+def test_a_sheet_of_images_is_updated_in_place():
+    a, b = torch.zeros(4, 1, 8, 8), torch.rand(4, 1, 8, 8) * 2 - 1
+    moved, axes = plot.plate(1)
+    plot.images(axes[0, 0], b, 2, into=plot.images(axes[0, 0], a, 2))
+    fresh, other = plot.plate(1)
+    plot.images(other[0, 0], b, 2)
+    assert (drawn(moved) == drawn(fresh)).all()
+
+
 def test_pyplot_stays_out():
     """JupyterLab delivers widget messages on another thread; pyplot's global figure list would be shared with it."""
     import subprocess

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -215,3 +216,13 @@ def test_a_notebook_that_changed_since_is_said(made_up, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     course(tmp_path / "notebooks", "03_kdd", "# another cell")
     assert "the notebook has changed since this run" in report.build(made_up).read_text()
+
+
+def test_the_readme_s_status_is_that_of_the_committed_records():
+    from gantutor.reproduce.report import MARKS, status_table
+
+    root = Path(__file__).parent.parent
+    text = (root / "README.md").read_text(encoding="utf-8")
+    shown = text.split(MARKS[0])[1].split(MARKS[1])[0].strip()
+    assert shown == status_table((root / "data/records/class.csv").read_text(encoding="utf-8"))
+    assert shown.count("\n") > 10

@@ -385,3 +385,28 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   img { max-height: 20cm; width: auto; } details::details-content { content-visibility: visible; }
 }
 """
+
+
+# -- the README's table --------------------------------------------------------------------------------------------------
+MARKS = "<!-- status: made by `make readme` from data/records/class.csv -->", "<!-- end of status -->"
+
+
+def status_table(table: str) -> str:
+    """The claims of a report.csv as Markdown: paper, where, claim, ours, status; lessons and targets without a record left out."""
+    rows = [r for r in csv.DictReader(io.StringIO(table)) if r["claim"] and r["claim_status"] != "not run"]
+    lines = ["| paper | where | claim | ours, mean and 95 % interval over seeds | status |", "|---|---|---|---|---|"]
+    for r in rows:
+        lines.append(f"| {r['paper'].split(' (')[0]} | {r['where']} | {r['claim']} | {r['ours']} | {r['claim_status']} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """`python -m gantutor.reproduce.report`: put data/records/class.csv into README.md, between the marks."""
+    readme, table = Path("README.md"), Path("data/records/class.csv").read_text(encoding="utf-8")
+    text = readme.read_text(encoding="utf-8")
+    before, after = text.split(MARKS[0])[0], text.split(MARKS[1])[1]
+    readme.write_text(f"{before}{MARKS[0]}\n{status_table(table)}\n{MARKS[1]}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
