@@ -49,7 +49,7 @@ reproduce: $(READY)
 	@$(BIN)/gantutor reproduce --profile $(PROFILE) --seeds $(SEEDS) --out $(OUT)
 
 readme: $(READY)
-	@$(BIN)/python -m gantutor.reproduce.report
+	@$(BIN)/python -m gantutor.reproduce.report $(OUT)
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/toy.py

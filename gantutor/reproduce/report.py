@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -400,13 +401,28 @@ def status_table(table: str) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """`python -m gantutor.reproduce.report`: put data/records/class.csv into README.md, between the marks."""
-    readme, table = Path("README.md"), Path("data/records/class.csv").read_text(encoding="utf-8")
-    text = readme.read_text(encoding="utf-8")
+def conditions(out: Path) -> list[dict[str, Any]]:
+    """Under which conditions each run below `out` was made: parameters, seeds, data, versions, hardware, time."""
+    kept = ("notebook", "parameters", "source_hash", "seeds", "status", "data", "versions", "hardware", "commit", "started", "wall_s")
+    runs = []
+    for path in sorted(out.glob("*/result.json")):
+        result = read(path.parent)
+        runs.append({k: result[k] for k in kept} | {"parameters": {k: v for k, v in result["parameters"].items() if k not in ("out", "path")}})
+    return runs
+
+
+def main(arguments: list[str]) -> None:
+    """`python -m gantutor.reproduce.report [OUT]`: keep OUT's table and conditions in data/records, and bring README.md in line."""
+    kept = Path("data/records")
+    if arguments:
+        kept.mkdir(parents=True, exist_ok=True)
+        out = Path(arguments[0])
+        _replace(kept / "class.csv", (out / "report.csv").read_text(encoding="utf-8"))
+        _replace(kept / "class.json", json.dumps(conditions(out), indent=1) + "\n")
+    text, table = Path("README.md").read_text(encoding="utf-8"), (kept / "class.csv").read_text(encoding="utf-8")
     before, after = text.split(MARKS[0])[0], text.split(MARKS[1])[1]
-    readme.write_text(f"{before}{MARKS[0]}\n{status_table(table)}\n{MARKS[1]}{after}", encoding="utf-8")
+    _replace(Path("README.md"), f"{before}{MARKS[0]}\n{status_table(table)}\n{MARKS[1]}{after}")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
