@@ -197,7 +197,7 @@ class Images(Config):
         "colab": dict(seeds=3, steps=10000, batch=64, width=64, n_images=50000, n_eval=5000, latent_steps=20, lr=2e-4),
         "paper": dict(seeds=3, steps=100000, batch=128, width=64, n_images=50000, n_eval=10000, latent_steps=20, lr=2e-4),
     }
-    method: Literal["baseline", "adaptivemix", "advlat", "kdd"] = "baseline"
+    method: Literal["baseline", "adaptivemix", "advlat", "kdd", "hinge"] = "baseline"
     dataset: str = "digits"
     path: str | None = None
     size: Count = 32

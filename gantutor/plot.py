@@ -24,6 +24,7 @@ class Plate(Figure):
     """A Figure that shows itself at the end of a cell and carries its caption."""
 
     caption = ""
+    caption_text = None  # its artist; a page that sets the caption in type of its own hides it
 
     def _repr_png_(self) -> bytes:
         return png(self)
@@ -48,7 +49,7 @@ def plate(columns: int = 1, rows: int = 1, size: float = 3.2, titles: list[str] 
             ax.set_title(title)
         if lines:
             below = 0.19 * len(lines) + 0.08
-            figure.text(0.012, 0.06 / height, "\n".join(lines), fontsize=9.5, color="#444444", va="bottom", linespacing=1.25)
+            figure.caption_text = figure.text(0.012, 0.06 / height, "\n".join(lines), fontsize=9.5, color="#444444", va="bottom", linespacing=1.25)
             figure.get_layout_engine().set(rect=(0, below / height, 1, 1 - below / height))
     figure.caption = caption
     return figure, axes

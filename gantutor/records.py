@@ -94,7 +94,12 @@ class Record:
             raise ValueError(f"figure name {name!r}: expected letters, digits, '-', '_' and '.' only, it becomes a file name")
         if self.out is not None:
             self.out.mkdir(parents=True, exist_ok=True)
-            fig.savefig(self.out / f"{name}.png", dpi=144, bbox_inches="tight")
+            words = getattr(fig, "caption_text", None)
+            if words is not None:  # the report sets the caption itself
+                words.set_visible(False)
+            fig.savefig(self.out / f"{name}.png", dpi=120, bbox_inches="tight")
+            if words is not None:
+                words.set_visible(True)
         self.figures = [f for f in self.figures if f["name"] != name] + [
             {"name": name, "file": f"{name}.png", "caption": caption}
         ]

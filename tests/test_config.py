@@ -47,7 +47,7 @@ def test_rates_and_several_problems_at_once():
         Images(lr=-1, size=0)
     with pytest.raises(BadParameters, match="expected a finite number"):
         AdaptiveMix(sigma=float("nan"))
-    with pytest.raises(BadParameters, match="method='gan': expected 'baseline', 'adaptivemix', 'advlat' or 'kdd'"):
+    with pytest.raises(BadParameters, match="method='gan': expected 'baseline', 'adaptivemix', 'advlat', 'kdd' or 'hinge'"):
         Images(method="gan")
 
 
