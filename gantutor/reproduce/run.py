@@ -213,6 +213,19 @@ def _environment(**values: str) -> Iterator[None]:
             os.environ.pop(k) if v is None else os.environ.update({k: v})
 
 
+@contextmanager
+def _errors_into(log) -> Iterator[None]:
+    """The kernel inherits our standard error: what it grumbles at shutdown belongs into the log, not between our lines."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        os.dup2(log.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) -> Outcome:
     """Run all cells; what papermill says of them is used only where it raises."""
     import papermill
@@ -230,7 +243,7 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) ->
                    "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}  # fmt: skip
     threading.Thread(target=clock.beat, daemon=True).start()
     try:
-        with _environment(**environment), open(folder / "run.log", "w", encoding="utf-8") as log:
+        with _environment(**environment), open(folder / "run.log", "w", encoding="utf-8") as log, _errors_into(log):
             papermill.execute_notebook(
                 source, target, parameters=values, kernel_name="python3", language="python", progress_bar=False, stdout_file=log,
                 stderr_file=log, config=config, timeout_func=clock, interrupt_on_timeout=True,
