@@ -405,7 +405,7 @@ def conditions(out: Path) -> list[dict[str, Any]]:
     """Under which conditions each run below `out` was made: parameters, seeds, data, versions, hardware, time."""
     kept = ("notebook", "parameters", "source_hash", "seeds", "status", "data", "versions", "hardware", "commit", "started", "wall_s")
     runs = []
-    for path in sorted(out.glob("*/result.json")):
+    for path in sorted(out.rglob("result.json")):
         result = read(path.parent)
         runs.append({k: result[k] for k in kept} | {"parameters": {k: v for k, v in result["parameters"].items() if k not in ("out", "path")}})
     return runs

@@ -50,7 +50,7 @@ def _image(name: str, paper: str, where: str, method: str, printed: str, data: s
     """A method against the baseline on images, judged by a stand-in for the paper's FID."""
     short = "handwritten digits" if data == "digits" else "CIFAR-10 (JPEG copy)"
     claim = Direction(
-        "kd_small", method, f"{printed}. Here: kernel distance on small features", against=against, better="lower"
+        "kd_small", method, f"{printed}. Here: {short}, kernel distance on small features", against=against, better="lower"
     )
     runs = ({"method": against, "dataset": data}, {"method": method, "dataset": data})
     return Target(
