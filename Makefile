@@ -18,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 help:
 	@echo 'make test        set up .venv and pass the tests (under 10 minutes)'
 	@echo 'make reproduce   set up .venv, run every target and write $(OUT)/report.html (PROFILE=$(PROFILE) SEEDS=$(SEEDS) OUT=$(OUT))'
-	@echo 'make lab         open the notebooks in JupyterLab'
+	@echo 'make lab         open the notebooks in JupyterLab (LAB_ARGS="--no-browser --allow-root" and the like)'
 	@echo 'make test-slow   the tests that take minutes'
 	@echo 'make bench       the speed of the training loop'
 	@echo 'make setup       .venv alone'
@@ -55,4 +55,4 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/toy.py
 
 lab: $(LAB)
-	@$(BIN)/jupyter lab --KernelManager.transport=ipc notebooks
+	@$(BIN)/jupyter lab --KernelManager.transport=ipc $(LAB_ARGS) notebooks

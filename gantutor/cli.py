@@ -138,15 +138,17 @@ def targets(as_json: Annotated[bool, typer.Option("--json", help="for machines, 
     """List the targets: which figure or table of which paper, which notebook, how many minutes."""
     from dataclasses import asdict
 
-    from gantutor.reproduce.targets import ALL, MINUTES
+    from gantutor.reproduce.targets import ALL, MINUTES, absent
 
     if as_json:
         import json
 
         print(json.dumps([{**asdict(t), "minutes": {p: t.minutes(p) for p in MINUTES[t.notebook]}} for t in ALL], indent=1))
         return
+    print(f"{'target':26s} {'in the paper':12s} {'minutes':>7s}  what (minutes: profile class, 3 seeds, 2 cores; targets of one notebook share its run)")
     for t in ALL:
-        print(f"{t.name:26s} {t.where:12s} {t.minutes('class'):4.1f} min  {t.title}")
+        lacks = f"  [needs {t.needs}, which is not here]" if absent(t) else ""
+        print(f"{t.name:26s} {t.where:12s} {t.minutes('class'):7.1f}  {t.title}{lacks}")
 
 
 def main() -> None:

@@ -67,7 +67,8 @@ class Config(BaseModel):
     @classmethod
     def _fill(cls, values: dict) -> dict:
         profile = values.get("profile", "class")
-        table = cls.PROFILES.get(profile, {}) if isinstance(profile, str) else {}
+        # an unknown profile is one problem, not one for each value that it leaves open
+        table = cls.PROFILES.get(profile if profile in PROFILE_NAMES else "class", {})
         return {**values, **{k: v for k, v in table.items() if values.get(k) is None}}
 
     @classmethod
@@ -128,7 +129,7 @@ class Plane(Config):
     }
     steps: Count = None
     batch: Count = None
-    data: str = "nine"
+    data: Literal["nine", "ring", "grid", "circles", "two_modes"] = "nine"
 
 
 class AdaptiveMix(Config):
@@ -198,7 +199,7 @@ class Images(Config):
         "paper": dict(seeds=3, steps=100000, batch=128, width=64, n_images=50000, n_eval=10000, latent_steps=20, lr=2e-4),
     }
     method: Literal["baseline", "adaptivemix", "advlat", "kdd", "hinge"] = "baseline"
-    dataset: str = "digits"
+    dataset: Literal["digits", "cifar10", "cifar10-jpeg", "folder"] = "digits"
     path: str | None = None
     size: Count = 32
     norm: Literal["spectral", "batch", "none"] = "spectral"

@@ -248,7 +248,7 @@ def _pixels(data: bytes, size: int, name: str, source: Path) -> Tensor:
     try:
         image = decode_image(torch.frombuffer(bytearray(data), dtype=torch.uint8), ImageReadMode.RGB)
     except Exception as error:  # ValueError for no bytes, RuntimeError for wrong ones
-        raise DataError(f"image {name} in {source} cannot be read ({_line(error)}): replace or delete it") from error
+        raise DataError(f"image {name} in {source} is no readable picture: replace or delete it") from error
     height, width = image.shape[1:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

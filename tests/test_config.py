@@ -33,7 +33,7 @@ def test_every_profile_of_every_notebook_is_whole_and_comes_back_from_json(confi
     ({"steps": 2.5}, "steps=2.5: expected an integer"),
     ({"steps": 0}, "steps=0: expected at least 1"),
     ({"seed": -1}, "seed=-1: expected at least 0"),
-    ({"data": 3}, "data=3: expected a text"),
+    ({"data": 3}, "data=3: expected 'nine', 'ring', 'grid', 'circles' or 'two_modes'"),
     ({"profile": "big"}, "profile='big': expected 'smoke', 'class', 'colab' or 'paper'"),
 ])  # fmt: skip
 def test_a_bad_value_is_quoted_with_the_remedy(given, sentence):
@@ -69,3 +69,16 @@ def test_texts_of_the_command_line(text, value):
 def test_a_text_field_keeps_its_text():
     assert Images.typed("path", "012") == "012" and Images.typed("path", "no") == "no"
     assert Images.typed("steps", "012") == 10 and Images.typed("path", "None") is None
+
+
+def test_choices_are_the_package_s_own_and_an_unknown_profile_is_one_problem():
+    from typing import get_args
+
+    from gantutor import images, toy
+
+    assert set(get_args(Plane.model_fields["data"].annotation)) == set(toy.BY_NAME)
+    assert set(get_args(Images.model_fields["dataset"].annotation)) == set(images.OPENERS)
+    with pytest.raises(BadParameters, match="^profile='clas': expected 'smoke', 'class', 'colab' or 'paper'$"):
+        Plane(profile="clas")
+    with pytest.raises(BadParameters, match="dataset='digit': expected 'digits'"):
+        Images(dataset="digit")

@@ -267,7 +267,7 @@ def test_each_wrong_source_is_one_sentence(tmp_path):
     says("images but no class folders: expected", pack(tmp_path, {"x.png": 1}, "folder", "flat"))
     for data in (b"", b"no image", png(3)[:40]):
         bad = pack(tmp_path, TREE | {"cat/0.png": data}, "folder", f"bad{len(data)}")
-        says("image cat/0.png in .* cannot be read .*replace or delete", bad)
+        says("image cat/0.png in .* is no readable picture: replace or delete", bad)
     for unsafe in ("../evil.png", "/etc/evil.png", "a/../../b.png"):
         says(f"unsafe path '{unsafe}'", pack(tmp_path, TREE | {unsafe: 1}, "tar", "unsafe"))
     for kind in PACKERS[1:]:

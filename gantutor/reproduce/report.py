@@ -61,7 +61,12 @@ def collect(out: str | Path) -> list[Section]:
     """All targets, judged by the records in `out`."""
     out = Path(out)
     plan = load_plan(out)
-    return [_section(target, plan.get(target.name), out) for target in ALL]
+    return [_section(target, plan.get(target.name) or _shared(target, plan), out) for target in ALL]
+
+
+def _shared(target: Target, plan: dict[str, Any]) -> dict[str, Any] | None:
+    """The plan of another target that ran just what this one needs: one notebook may serve two figures."""
+    return next((plan[t.name] for t in ALL if t.name in plan and (t.notebook, t.runs, t.needs) == (target.notebook, target.runs, target.needs)), None)
 
 
 def _section(target: Target, entry: dict[str, Any] | None, out: Path) -> Section:

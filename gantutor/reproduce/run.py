@@ -272,6 +272,8 @@ def _raised(error, clock: _Clock) -> Outcome:
     if error.ename == "Diverged":
         step = re.search(r"step (\d+)", error.evalue)
         return Outcome("diverged", _line(error.evalue), step=int(step[1]) if step else None)
+    if error.ename in ("DataError", "BadParameters"):  # sentences of ours, complete by themselves
+        return Outcome("error", _line(error.evalue))
     return Outcome("error", f"{clock.where()} raised {error.ename}: {_line(error.evalue)}")
 
 
@@ -291,7 +293,7 @@ def _ended(folder: Path, name: str, values: dict[str, Any], outcome: Outcome) ->
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m gantutor.reproduce.run NOTEBOOK OUT JSON`: what the grid starts for each run."""
+    """`python -m gantutor.reproduce.run NOTEBOOK OUT JSON`: what the grid starts for each run; status.json says how it ended."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("notebook")
     parser.add_argument("out")
@@ -303,8 +305,6 @@ def main(arguments: list[str] | None = None) -> int:
     outcome = run_one(
         a.notebook, json.loads(a.parameters), a.out, a.cell_timeout, a.limit, say=lambda line: print(line, flush=True)
     )
-    if outcome.message:
-        print(f"{outcome.status}: {outcome.message}", flush=True)
     return EXIT.get(outcome.status, 1)
 
 
