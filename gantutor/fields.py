@@ -34,9 +34,9 @@ def plane(limit: float, n: int) -> Tensor:
 
 def logit_map(run, limit: float | None = None, n: int = 100, turn: Turn | None = None) -> Map:
     """The logit on which the objective acts, over the square; KDD measures it against the batch of `turn` (a fresh one)."""
-    limit, turn = limit or run.data.limit, turn or run.fresh_turn(512)
+    limit = limit or run.data.limit
     with torch.no_grad(), latent_mode([run.D], "eval"):
-        logit = run.recipe.objective.logit_at(run.D(plane(limit, n).to(turn.z.device)), turn)
+        logit = run.critic(turn=turn)(plane(limit, n).to(run.rng.device)).score
     return Map(logit.unflatten(-1, (n, n)).cpu().numpy(), limit)
 
 
@@ -48,12 +48,10 @@ def confidence(run, limit: float | None = None, n: int = 100, turn: Turn | None 
 
 def gradient_field(run, limit: float | None = None, n: int = 20, turn: Turn | None = None, points: Tensor | None = None) -> Arrows:
     """Where G's objective would push a sample, at every point of the square and not only at the fakes: - d gen(logit(x)) / dx."""
-    turn = turn or run.fresh_turn(512)
     x = plane(limit or run.data.limit, n) if points is None else points
-    at = (x.expand(len(run.rng.seeds), *x.shape[-2:]) if run.rng.stacked else x).to(turn.z.device).detach().requires_grad_(True)
-    objective = run.recipe.objective
+    at = (x.expand(len(run.rng.seeds), *x.shape[-2:]) if run.rng.stacked else x).to(run.rng.device).detach().requires_grad_(True)
     with torch.enable_grad(), latent_mode([run.D], "eval"):
-        loss = objective.gen(objective.logit_at(run.D(at), turn))
+        loss = run.recipe.objective.gen(run.critic(turn=turn)(at).score)
         (g,) = torch.autograd.grad(loss.sum(), at)
     return Arrows(x.cpu().numpy(), -g.cpu().numpy())
 
@@ -153,7 +151,7 @@ def image_slice(run, a: Tensor, b: Tensor, c: Tensor, n: int = 40) -> Map:
     values = torch.full((n * n,), torch.nan)
     with latent_mode([run.D], "eval"):
         x = torch.einsum("nk,kchw->nchw", weights[inside], torch.stack([a, b, c]))
-        values[inside] = run.recipe.objective.logit_at(run.D(x.to(run.rng.device)), run.fresh_turn(256)).cpu()
+        values[inside] = run.critic(256)(x.to(run.rng.device)).score.cpu()
     return Map(values.reshape(n, n).numpy(), 1.0)
 
 

@@ -116,14 +116,14 @@ class Run:
             z = term.latents(z, self.G, self.rng, player)
         return r.latent(z, self.G, self.critic(r.batch, self.rng), self.rng) if player == "d" and r.latent is not None else z
 
-    def critic(self, n: int = 512, rng=None):
-        """What raises or lowers a sample in the objective's eyes: D, or for KDD D with its log-ratio against a fresh batch of n.
+    def critic(self, n: int = 512, rng=None, turn: Turn | None = None):
+        """D as its objective uses it: D itself, or for KDD D with its log-ratio against the batch of `turn` (a fresh one of n).
 
         KDD never trains D's head, so a latent search must not ask it.
         """
         if type(self.recipe.objective).logit_at is Objective.logit_at:
             return self.D
-        turn = self.fresh_turn(n, rng)
+        turn = self.fresh_turn(n, rng) if turn is None else turn
 
         def score(x: Tensor) -> Critique:
             critique = self.D(x)
