@@ -40,11 +40,16 @@ def source_hash(notebook: str | Path) -> str:
     return digest([[c["cell_type"], "".join(c["source"])] for c in cells])
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write beside `path` and move it there in one go: a kill leaves the old file or the new one."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """A JSON value, written as `write_text` does."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 class Record:

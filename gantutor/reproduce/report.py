@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import gantutor
-from gantutor.records import frame_of, read, source_hash
+from gantutor.records import frame_of, read, source_hash, write_json, write_text
 from gantutor.reproduce.claims import Direction, Spread, Verdict, number, values, worst
 from gantutor.reproduce.grid import load_plan
 from gantutor.reproduce.run import find_notebook
@@ -130,15 +130,9 @@ def build(out: str | Path) -> Path:
     """Write report.html and report.csv into `out`; returns the page's path."""
     out = Path(out)
     sections = collect(out)
-    _replace(out / "report.csv", _csv(sections))
-    _replace(out / "report.html", _page(sections, out))
+    write_text(out / "report.csv", _csv(sections))
+    write_text(out / "report.html", _page(sections, out))
     return out / "report.html"
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def _csv(sections: list[Section]) -> str:
@@ -422,11 +416,11 @@ def main(arguments: list[str]) -> None:
     if arguments:
         kept.mkdir(parents=True, exist_ok=True)
         out = Path(arguments[0])
-        _replace(kept / "class.csv", (out / "report.csv").read_text(encoding="utf-8"))
-        _replace(kept / "class.json", json.dumps(conditions(out), indent=1) + "\n")
+        write_text(kept / "class.csv", (out / "report.csv").read_text(encoding="utf-8"))
+        write_json(kept / "class.json", conditions(out))
     text, table = Path("README.md").read_text(encoding="utf-8"), (kept / "class.csv").read_text(encoding="utf-8")
     before, after = text.split(MARKS[0])[0], text.split(MARKS[1])[1]
-    _replace(Path("README.md"), f"{before}{MARKS[0]}\n{status_table(table)}\n{MARKS[1]}{after}")
+    write_text(Path("README.md"), f"{before}{MARKS[0]}\n{status_table(table)}\n{MARKS[1]}{after}")
 
 
 if __name__ == "__main__":
