@@ -20,7 +20,7 @@ help:
 	@echo 'make reproduce   set up .venv, run every target and write $(OUT)/report.html (PROFILE=$(PROFILE) SEEDS=$(SEEDS) OUT=$(OUT))'
 	@echo 'make lab         open the notebooks in JupyterLab (LAB_ARGS="--no-browser --allow-root" and the like)'
 	@echo 'make test-slow   the tests that take minutes'
-	@echo 'make bench       the speed of the training loop'
+	@echo 'make bench       speed and memory: training on the plane and on images, measures'
 	@echo 'make setup       .venv alone'
 
 setup: $(READY)
@@ -53,6 +53,8 @@ readme: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/toy.py
+	@$(BIN)/python benchmarks/image.py
+	@$(BIN)/python benchmarks/metrics.py
 
 lab: $(LAB)
 	@$(BIN)/jupyter lab --KernelManager.transport=ipc $(LAB_ARGS) notebooks

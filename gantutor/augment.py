@@ -1,4 +1,8 @@
-"""Differentiable augmentations: gradients flow through them into G, and all their randomness is the run's."""
+"""Differentiable augmentations `(x, rng, step)`: gradients flow through them into G, and all their randomness is the run's.
+
+`step` counts whole steps done, a number or a tensor on the device: nothing here reads a tensor on the host, so that a
+captured step can replay it.
+"""
 
 from dataclasses import dataclass
 
@@ -41,7 +45,8 @@ def cutout(x: Tensor, oy: Tensor, ox: Tensor) -> Tensor:
     for offset, length, side in zip((oy, ox), x.shape[2:], _side(x), strict=True):
         away = torch.arange(length, device=x.device) - (offset - side // 2)[:, None]
         inside.append((away >= 0) & (away < side))
-    return x.masked_fill((inside[0][:, :, None] & inside[1][:, None, :])[:, None], 0.0)
+    # masked_fill would change the memory format
+    return torch.where((inside[0][:, :, None] & inside[1][:, None, :])[:, None], 0.0, x)
 
 
 def _each(factor: Tensor) -> Tensor:
@@ -79,12 +84,9 @@ class DiffAugment:
         if not self.policy or not set(self.policy) <= set(DRAWS):
             raise ValueError(f"policy={self.policy!r}: expected some of {', '.join(DRAWS)}")
 
-    def __call__(self, x: Tensor, rng) -> Tensor:
+    def __call__(self, x: Tensor, rng, step=0) -> Tensor:
         """Augmented images, shape and dtype of x; raises ValueError for a batch of another shape or an Rng of several seeds."""
-        rng = Rng.of(rng)
-        if x.ndim != 4 or rng.stacked:
-            raise ValueError(f"x of shape {tuple(x.shape)}, rng of {len(rng.seeds)} seed(s): expected images (B, C, H, W) and "
-                             "one seed")  # fmt: skip
+        rng = _of_images(x, rng)
         for name in self.policy:
             x = DRAWS[name](x, rng).to(x.dtype)
         return x
@@ -100,6 +102,56 @@ class Jitter:
         if not self.std >= 0:
             raise ValueError(f"std={self.std}: expected a number of at least 0")
 
-    def __call__(self, x: Tensor, rng) -> Tensor:
+    def __call__(self, x: Tensor, rng, step=0) -> Tensor:
         rng = Rng.of(rng)
         return x + self.std * rng.randn(*x.shape[1 if rng.stacked else 0 :])
+
+
+@dataclass(frozen=True)
+class InstanceNoise:
+    """x + s N(0, 1), where s falls linearly from `std` to 0 over `steps` steps (Soenderby et al. 2017); images or points."""
+
+    std: float = 0.1
+    steps: int = 10000
+
+    def __post_init__(self):
+        if not self.std >= 0 or self.steps < 1:
+            raise ValueError(f"std={self.std}, steps={self.steps}: expected std of at least 0 and at least 1 step")
+
+    def __call__(self, x: Tensor, rng, step=0) -> Tensor:
+        rng = Rng.of(rng)
+        s = self.std * torch.as_tensor(1 - step / self.steps).clamp(min=0)
+        return x + (s * rng.randn(*x.shape[1 if rng.stacked else 0 :])).to(x.dtype)
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Each image (B, C, H, W) is mirrored left to right with probability 1/2."""
+
+    def __call__(self, x: Tensor, rng, step=0) -> Tensor:
+        """Images, shape and dtype of x; raises ValueError for a batch of another shape or an Rng of several seeds."""
+        mirrored = _of_images(x, rng).rand(len(x)) < 0.5
+        return torch.where(_each(mirrored), x.flip(-1), x)
+
+
+@dataclass(frozen=True)
+class Dequantise:
+    """x + scale * U(0, 1): fills the gaps between the grey levels, 2/256 apart in [-1, 1] (SNGAN's noise on its reals)."""
+
+    scale: float = 1 / 128
+
+    def __post_init__(self):
+        if not self.scale >= 0:
+            raise ValueError(f"scale={self.scale}: expected a number of at least 0")
+
+    def __call__(self, x: Tensor, rng, step=0) -> Tensor:
+        rng = Rng.of(rng)
+        return x + (self.scale * rng.rand(*x.shape[1 if rng.stacked else 0 :])).to(x.dtype)
+
+
+def _of_images(x: Tensor, rng) -> Rng:
+    rng = Rng.of(rng)
+    if x.ndim != 4 or rng.stacked:
+        raise ValueError(f"x of shape {tuple(x.shape)}, rng of {len(rng.seeds)} seed(s): expected images (B, C, H, W) and "
+                         "one seed")  # fmt: skip
+    return rng

@@ -1,4 +1,4 @@
-"""The command line: gantutor run, reproduce, report, targets. What is wrong with an input is said in one sentence."""
+"""The command line: gantutor run, reproduce, report, targets, data. What is wrong with an input is said in one sentence."""
 
 import sys
 from pathlib import Path
@@ -149,6 +149,55 @@ def targets(as_json: Annotated[bool, typer.Option("--json", help="for machines, 
     for t in ALL:
         lacks = f"  [needs {t.needs}, which is not here]" if absent(t) else ""
         print(f"{t.name:26s} {t.where:12s} {t.minutes('class'):7.1f}  {t.title}{lacks}")
+
+
+data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Image sets: list, fetch, verify.")
+app.add_typer(data, name="data")
+SetName = Annotated[str, typer.Argument(help="a name that `gantutor data list` shows")]
+
+
+@data.command("list")
+def data_list() -> None:
+    """List the image sets: size, splits, and where they are here or how to get them."""
+    from importlib.util import find_spec
+
+    from gantutor.datasets import SOURCES, DataError, locate, remedy
+
+    print(f"{'name':14s} {'pixels':>6s}  {'splits':44s} where")
+    for s in SOURCES.values():
+        here = ["in scikit-learn"] if s.name == "digits" and find_spec("sklearn") else []
+        for split in s.splits if s.places else ():
+            try:
+                here.append(str(locate(s.name, split)))
+            except DataError:
+                pass
+        splits = ", ".join(f"{split} {n}" for split, n in s.splits.items())
+        where = ", ".join(dict.fromkeys(here)) or f"absent: {remedy(s)}"
+        print(f"{s.name:14s} {s.pixels or 'varied':>6}  {splits:44s} {where} [{s.terms}]")
+
+
+@data.command("fetch")
+def data_fetch(name: SetName, to: Annotated[Path | None, typer.Option("--to", help="default: $GANTUTOR_DATA or ./data")] = None) -> None:
+    """Download an image set; the same command goes on where it was cut off."""
+    from gantutor.datasets import DataError, fetch
+
+    try:
+        fetch(name, to, lambda line: print(line, flush=True))
+    except DataError as error:
+        fail(error, 1)
+    except KeyboardInterrupt:
+        fail("stopped; the same command goes on from there", 130)
+
+
+@data.command("verify")
+def data_verify(name: SetName) -> None:
+    """Compare an image set's files with their checksums and decode all of it anew."""
+    from gantutor.images import DataError, verify
+
+    try:
+        verify(name, lambda line: print(line, flush=True))
+    except DataError as error:
+        fail(error, 1)
 
 
 def main() -> None:

@@ -2,15 +2,21 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu, softplus
+from torch.nn.functional import log_softmax, relu, softplus
 
-from gantutor.nets import Critique
+from gantutor.nets import Critique, full
 from gantutor.parts import Turn
 
 
 class Objective:
-    """Subclasses give three losses of raw scores; `logits` says which scores they act on (KDD changes it)."""
+    """Subclasses give three losses of raw scores; `logits` says which scores they act on (KDD changes it).
+
+    `on_batch`: a point's score needs a batch to be measured against; D's own score is not it.
+    """
+
+    on_batch = False
 
     def real(self, a: Tensor) -> Tensor:
         """D's loss of each real score."""
@@ -69,6 +75,10 @@ class Sum(Objective):
     def logits(self, turn):
         return self.parts[0][1].logits(turn)
 
+    @property
+    def on_batch(self):
+        return self.parts[0][1].on_batch
+
     def logit_at(self, points, turn):
         return self.parts[0][1].logit_at(points, turn)
 
@@ -79,10 +89,20 @@ class Sum(Objective):
 
 @dataclass(frozen=True)
 class NonSaturating(Objective):
-    """-log sigmoid(a), -log(1 - sigmoid(b)); G: -log sigmoid(b) (Goodfellow et al. 2014, the loss used in practice)."""
+    """-log sigmoid(a), -log(1 - sigmoid(b)); G: -log sigmoid(b) (Goodfellow et al. 2014, the loss used in practice).
+
+    `target` below 1 is one-sided label smoothing: softplus(a) - target a for reals, the rest unchanged (Salimans et al. 2016).
+    """
+
+    target: float = 1.0
+
+    def __post_init__(self):
+        if not 0 < self.target <= 1:
+            raise ValueError(f"target={self.target}: expected the reals' label, above 0 and at most 1 (0.9 smooths)")
 
     def real(self, a):
-        return softplus(-a)
+        loss = softplus(-a)
+        return loss if self.target == 1 else loss + (1 - self.target) * a
 
     def fake(self, b):
         return softplus(b)
@@ -93,7 +113,7 @@ class NonSaturating(Objective):
 
 @dataclass(frozen=True)
 class Minimax(NonSaturating):
-    """The same D; G: log(1 - sigmoid(b)), which flattens where D is sure (Goodfellow et al. 2014, Eq. 1)."""
+    """The same D, smoothed or not; G: log(1 - sigmoid(b)), which flattens where D is sure (Goodfellow et al. 2014, Eq. 1)."""
 
     def gen(self, b):
         return -softplus(b)
@@ -150,6 +170,89 @@ class Hinge(Objective):
 
     def gen(self, b):
         return -b
+
+
+@dataclass(frozen=True)
+class Realness(Objective):
+    """RealnessGAN (Xiangli et al. 2020): D says how real in `outcomes` K classes on the support -1 .. 1, as cross-entropies.
+
+    D: CE(A1, p_r) + CE(A0, p_f), p the softmax of the critic's outputs (B, K). G: -CE(A0, p_f), plus nothing (`variant` 1),
+    + CE(p_r, p_f) with p_r a constant (2, the default of the authors), or + CE(A1, p_f) (3). The anchors A1 and A0 are
+    histograms of 1000 draws, U(-1, 1) and N(0, 0.1), drawn anew in each turn and moved by +1 and -1 on the support.
+    `resample`: outputs (B, 2K) are mean and log variance of the logits. Maps, samplers and `logits` see the expected
+    outcome in (-1, 1), without that noise, on which real, fake and gen are -a, b and -b. Raises ValueError where the critic's
+    outputs are missing or of another width.
+    """
+
+    outcomes: int
+    variant: int = 2
+    resample: bool = False
+
+    def __post_init__(self):
+        if self.outcomes < 2 or self.variant not in (1, 2, 3):
+            raise ValueError(f"outcomes={self.outcomes}, variant={self.variant}: expected at least 2, and variant 1, 2 or 3")
+
+    def d(self, turn):
+        real, fake = (self._log_p(c, turn) for c in (turn.real, turn.fake))
+        return _cross(self.anchor(turn, 1), real) + _cross(self.anchor(turn, -1), fake)
+
+    def g(self, turn):
+        fake = self._log_p(turn.fake, turn)
+        loss = -_cross(self.anchor(turn, -1), fake)
+        if self.variant == 2:
+            loss = loss + _cross(self._log_p(turn.real, turn).detach().exp(), fake)
+        return loss if self.variant != 3 else loss + _cross(self.anchor(turn, 1), fake)
+
+    def anchor(self, turn: Turn, shift: int) -> Tensor:
+        """Target (..., 1, K) of the reals (shift 1) or the fakes (-1): a histogram over its draws' own range, then moved."""
+        k, rng = self.outcomes, turn.rng
+        draws = 2 * rng.rand(1000) - 1 if shift > 0 else 0.1 * rng.randn(1000)
+        low, high = draws.aminmax(dim=-1, keepdim=True)
+        place = torch.arange(k, device=draws.device)
+        # torch.histc would wait for the range; this counts where the draws are
+        bins = ((draws - low) / (high - low) * k).long().clamp(max=k - 1)
+        counted = (bins[..., None] == place).float().mean(-2, keepdim=True)
+        # mass that arrives between two outcomes is shared linearly, beyond the last it stays there
+        moved = (place + shift * (k - 1) / 2).clamp(0, k - 1)
+        return (counted.mT * (1 - (moved[:, None] - place).abs()).clamp(min=0)).sum(-2, keepdim=True)
+
+    def logits(self, turn):
+        return (self._expected(turn.real, turn) if turn.player == "d" else None), self._expected(turn.fake, turn)
+
+    def logit_at(self, points, turn):
+        return self._expected(points, turn)
+
+    def real(self, a):
+        return -a
+
+    def fake(self, b):
+        return b
+
+    def gen(self, b):
+        return -b
+
+    def _expected(self, critique: Critique, turn: Turn) -> Tensor:
+        p = self._outputs(critique, turn)[..., : self.outcomes].softmax(-1)
+        return (p * torch.linspace(-1, 1, self.outcomes, device=p.device, dtype=p.dtype)).sum(-1)
+
+    def _log_p(self, critique: Critique, turn: Turn) -> Tensor:
+        logits = self._outputs(critique, turn)
+        if self.resample:
+            mean, log_variance = logits.chunk(2, -1)
+            logits = mean + (log_variance / 2).exp() * turn.rng.randn(*mean.shape[turn.axis :]).to(mean)
+        return log_softmax(logits, -1)
+
+    def _outputs(self, critique: Critique, turn: Turn) -> Tensor:
+        width, v = self.outcomes * (2 if self.resample else 1), critique.outputs
+        if v is None or v.shape[-1] != width:
+            found = "no outputs besides its score" if v is None else f"{v.shape[-1]} outputs"
+            raise ValueError(f"{type(turn.D).__name__} has {found}, {self} needs {width}: use nets with that many outputs")
+        return full(v)
+
+
+def _cross(target: Tensor, log_p: Tensor) -> Tensor:
+    """Cross-entropy, the batch's mean."""
+    return -(target.to(log_p) * log_p).sum(-1).mean(-1)
 
 
 def _parts(objective: Objective) -> tuple[tuple[float, Objective], ...]:

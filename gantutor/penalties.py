@@ -1,11 +1,33 @@
-"""Gradient penalties: terms of D's loss that bound how steep the critic is."""
+"""Regularisers: terms of D's loss that bound how steep or how sure the critic is, and the class loss of ACGAN.
+
+All are taken in float32 with autocast off, whatever the nets run in: slopes are differences that 16 bits would drown.
+"""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy, relu
 
-from gantutor.parts import Term, Turn
+from gantutor.nets import Critique, full
+from gantutor.parts import Term, Turn, brief
+
+
+def slopes(turn: Turn, x: Tensor, y: Tensor | None = None) -> Tensor:
+    """grad_x D(x) with its graph, flattened to (..., B, d); labels y where D is conditional."""
+    x = full(x.detach()).requires_grad_(True)
+    with torch.autocast(x.device.type, enabled=False):
+        (g,) = torch.autograd.grad(turn.judge(x, y).score.sum(), x, create_graph=True)
+    return g.flatten(turn.axis + 1)
+
+
+def between(turn: Turn) -> tuple[Tensor, Tensor | None]:
+    """u x_real + (1-u) x_fake, u ~ U(0, 1) a pair, as many as the smaller batch has, with the labels of the reals."""
+    n = min(turn.x_real.shape[turn.axis], turn.x_fake.shape[turn.axis])
+    real, fake = (full(x.narrow(turn.axis, 0, n)) for x in (turn.x_real, turn.x_fake))
+    u = turn.rng.rand(n)
+    u = u.reshape(u.shape + (1,) * (real.ndim - u.ndim))
+    return u * real + (1 - u) * fake, None if turn.y_real is None else turn.y_real[:n]
 
 
 @dataclass(frozen=True)
@@ -16,10 +38,88 @@ class GradientPenalty(Term):
     target: float = 1.0
 
     def d(self, turn: Turn) -> Tensor:
-        n = min(turn.x_real.shape[turn.axis], turn.x_fake.shape[turn.axis])
-        real, fake = (x.narrow(turn.axis, 0, n).detach() for x in (turn.x_real, turn.x_fake))
-        u = turn.rng.rand(n)
-        u = u.reshape(u.shape + (1,) * (real.ndim - u.ndim))
-        x = (u * real + (1 - u) * fake).requires_grad_(True)
-        (slope,) = torch.autograd.grad(turn.D(x).score.sum(), x, create_graph=True)
-        return self.weight * (slope.flatten(turn.axis + 1).norm(dim=-1) - self.target).square().mean(-1)
+        return self.weight * (slopes(turn, *between(turn)).norm(dim=-1) - self.target).square().mean(-1)
+
+
+@dataclass(frozen=True)
+class DivPenalty(Term):
+    """D: + k * mean |grad_x D(x)|_2^p, with WGAN(clip=None) the Wasserstein divergence (Wu et al. 2018).
+
+    `at` "between": x mixes real and fake as in the gradient penalty; "both": the mean over the reals and over the fakes.
+    """
+
+    k: float = 2.0
+    p: float = 6.0
+    at: str = "between"
+
+    def __post_init__(self):
+        if self.at not in ("between", "both") or not (self.k >= 0 and self.p >= 1):
+            raise ValueError(f"{self}: expected at 'between' or 'both', k >= 0 and p >= 1")
+
+    def d(self, turn: Turn) -> Tensor:
+        points = [between(turn)] if self.at == "between" else [(turn.x_real, turn.y_real), (turn.x_fake, turn.y_fake)]
+        powers = [slopes(turn, *xy).norm(dim=-1).pow(self.p).mean(-1) for xy in points]
+        return self.k * sum(powers) / len(powers)
+
+
+@dataclass(frozen=True)
+class R1(Term):
+    """D: + weight/2 * mean |grad_x D(x)|_2^2 at the reals (Mescheder et al. 2018)."""
+
+    weight: float = 10.0
+
+    def d(self, turn: Turn) -> Tensor:
+        return self.weight / 2 * slopes(turn, turn.x_real, turn.y_real).square().sum(-1).mean(-1)
+
+
+@dataclass(frozen=True)
+class LeCam(Term):
+    """D: + weight * (mean relu(a - mean_fake)^2 + mean relu(mean_real - b)^2), a and b the raw scores (Tseng et al. 2021).
+
+    The means are moving averages of D's mean scores with `decay`: they start at the first batch's, take in the current one
+    before use, and pass no gradient. Added once `start` steps are done. Each process of several keeps its own.
+    """
+
+    weight: float = 0.3
+    decay: float = 0.99
+    start: int = 1000
+
+    def __post_init__(self):
+        if not (self.weight >= 0 and 0 <= self.decay < 1 and self.start >= 0):
+            raise ValueError(f"{self}: expected weight >= 0, 0 <= decay < 1 and start >= 0")
+
+    def d(self, turn: Turn) -> Tensor:
+        a, b = full(turn.real.score), full(turn.fake.score)
+        means = torch.stack([a.mean(-1), b.mean(-1)]).detach()
+        known = turn.memory.get(brief(self))
+        if known is not None:
+            means = self.decay * known + (1 - self.decay) * means
+        turn.remember(brief(self), means)
+        real, fake = means[..., None]
+        gap = relu(a - fake).square().mean(-1) + relu(real - b).square().mean(-1)
+        return (turn.step >= self.start) * (self.weight * gap)
+
+
+@dataclass(frozen=True)
+class AuxClassifier(Term):
+    """D and G: + weight * cross-entropy of the critic's class outputs against the labels (ACGAN, Odena et al. 2017).
+
+    In D's loss over the reals plus, with `fakes`, over the fakes; in G's over the fakes. Weight 1 stands for equal parts of
+    adversarial and class loss. Raises ValueError where labels or class outputs are missing.
+    """
+
+    weight: float = 1.0
+    fakes: bool = True
+
+    def d(self, turn: Turn) -> Tensor:
+        loss = self._entropy(turn, turn.real, turn.y_real)
+        return self.weight * (loss + self._entropy(turn, turn.fake, turn.y_fake) if self.fakes else loss)
+
+    def g(self, turn: Turn) -> Tensor:
+        return self.weight * self._entropy(turn, turn.fake, turn.y_fake)
+
+    def _entropy(self, turn: Turn, critique: Critique, y: Tensor | None) -> Tensor:
+        if critique.outputs is None or y is None:
+            missing = "no class outputs" if critique.outputs is None else "no labels to compare its outputs with"
+            raise ValueError(f"{type(turn.D).__name__} has {missing}: {brief(self)} needs nets with classes and a class head")
+        return cross_entropy(full(critique.outputs), y)

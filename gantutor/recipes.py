@@ -16,13 +16,16 @@ from gantutor.penalties import GradientPenalty
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam with learning rate `lr`; one fused call updates all weights."""
+    """Adam with learning rate `lr`; one fused call updates all weights. `weight_decay` is the L2 kind."""
 
     lr: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 0.0
 
-    def build(self, parameters) -> torch.optim.Optimizer:
-        return torch.optim.Adam(parameters, lr=self.lr, betas=self.betas, fused=True)
+    def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
+        betas = tuple(float(b) for b in self.betas)  # torch refuses (0, 0.9)
+        rate = _rate(self.lr, parameters, graph)
+        return torch.optim.Adam(parameters, lr=rate, betas=betas, weight_decay=self.weight_decay, fused=True, capturable=graph)
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class RmsProp:
 
     lr: float = 5e-5
 
-    def build(self, parameters) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(parameters, lr=self.lr)
+    def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
+        return torch.optim.RMSprop(parameters, lr=_rate(self.lr, parameters, graph), capturable=graph)
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,25 @@ class Sgd:
 
     lr: float = 1e-2
 
-    def build(self, parameters) -> torch.optim.Optimizer:
-        return torch.optim.SGD(parameters, lr=self.lr)
+    def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, lr=_rate(self.lr, parameters, graph), fused=graph or None)
+
+
+def _rate(lr: float, parameters, graph: bool) -> float | torch.Tensor:
+    """A number, or for a captured step a tensor beside the weights, which may change between replays."""
+    return torch.tensor(lr, device=parameters[0].device) if graph else lr
+
+
+@dataclass(frozen=True)
+class Ema:
+    """Samples come from a moving average of G: w <- decay w + (1-decay) G's; a plain copy until `start` steps are done."""
+
+    decay: float = 0.9999
+    start: int = 1000
+
+    def __post_init__(self):
+        if not (0 <= self.decay < 1 and self.start >= 0):
+            raise ValueError(f"decay={self.decay}, start={self.start}: expected 0 <= decay < 1 and start >= 0")
 
 
 @dataclass(frozen=True)
@@ -50,9 +70,13 @@ class Recipe:
     """Everything that decides a run besides data and seed.
 
     One `objective`; any `terms`; at most one `latent` map, applied in D's step. `batch` reals and fakes a D step,
-    `g_batch` latents a G step (None: the same), `n_dis` D steps a step. `joint`: real and fake go through D in one call;
-    None asks the nets, which say no where batch statistics would mix. `reuse_z`: all D steps of a step see one latent
-    batch (AdvLatGAN's code). A loss above `diverges_at`, or NaN, ends the run.
+    `g_batch` latents a G step (None: the same), `n_dis` D steps and `n_gen` G steps a step; `accumulate` cuts each batch into so many parts
+    and averages their gradients. `joint`: real and fake go through D in one call; None asks the nets, which say no
+    where one call and two make different updates. `fakes`: every turn makes "fresh" ones, a step's D turns share one
+    batch ("d", AdvLatGAN's code), or its G turn too ("dg", MSGAN's). `fake_labels`: "uniform", or those of the "real"
+    batch. `inputs` change reals alone (Flip), `augment` reals and fakes in every turn (DiffAugment). `order`: reals are
+    drawn with "replacement" or in shuffled "epochs". `decay`: both rates fall linearly to 0 over so many steps. `ema`:
+    samples come from a moving average of G. A loss above `diverges_at`, or NaN, ends the run.
     """
 
     nets: object = Mlp()
@@ -64,8 +88,16 @@ class Recipe:
     batch: int = 128
     g_batch: int | None = None
     n_dis: int = 1
+    n_gen: int = 1
+    accumulate: int = 1
     joint: bool | None = None
-    reuse_z: bool = False
+    fakes: str = "fresh"
+    fake_labels: str = "uniform"
+    inputs: tuple = ()
+    augment: object | None = None
+    order: str = "replacement"
+    decay: int | None = None
+    ema: Ema | None = None
     diverges_at: float = 1e6
 
     def __post_init__(self):
@@ -74,10 +106,19 @@ class Recipe:
                 raise ValueError(f"{name}={getattr(self, name)}: expected a learning rate above 0")
         if self.batch < 2 or self.n_dis < 1 or (self.g_batch is not None and self.g_batch < 2):
             raise ValueError(f"batch={self.batch}, g_batch={self.g_batch}, n_dis={self.n_dis}: expected batches >= 2, n_dis >= 1")
+        if min(self.accumulate, self.n_gen) < 1 or (self.decay is not None and self.decay < 1):
+            raise ValueError(f"accumulate={self.accumulate}, n_gen={self.n_gen}, decay={self.decay}: expected at least 1 (decay: or None)")
+        if self.fakes == "dg" and self.n_gen > 1:
+            raise ValueError(f"fakes='dg' with n_gen={self.n_gen}: one batch of fakes serves one G step")
+        allowed = {"fakes": ("fresh", "d", "dg"), "fake_labels": ("uniform", "real"), "order": ("replacement", "epochs")}
+        for name, values in allowed.items():
+            if getattr(self, name) not in values:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(map(repr, values))}")
         for name, kind in {"objective": Objective, "latent": LatentMap | None}.items():
             if not isinstance(getattr(self, name), kind):
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected one of the package's, for example Hinge() or IFGSM()")
         object.__setattr__(self, "terms", tuple(self.terms))
+        object.__setattr__(self, "inputs", tuple(self.inputs))
         if not all(isinstance(t, Term) for t in self.terms):
             raise ValueError(f"terms={self.terms!r}: expected Terms, for example (AdaptiveMix(),)")
 

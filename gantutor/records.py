@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gantutor import __version__
+from gantutor.files import replacing
 
 SCHEMA = 1
 STATUSES = ("ok", "diverged")
@@ -42,9 +43,8 @@ def source_hash(notebook: str | Path) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write beside `path` and move it there in one go: a kill leaves the old file or the new one."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -14,6 +14,7 @@ class Rng:
     """
 
     def __init__(self, seeds: int | torch.Generator | Sequence[int], device: str | torch.device = "cpu"):
+        self.rank, self.world = 0, 1
         if isinstance(seeds, torch.Generator):
             self.seeds, self.generators, self.device = (seeds.initial_seed(),), [seeds], seeds.device
             self.stacked = False
@@ -35,33 +36,52 @@ class Rng:
         seeds = [s + 1_000_003 for s in self.seeds]
         return Rng(seeds if self.stacked else seeds[0], self.device)
 
+    def share(self, rank: int, world: int) -> "Rng":
+        """From now on this process takes rows `rank` of `world` equal parts of every draw, and all processes draw alike.
+
+        So several processes with a part of the batch each see the numbers that one process with the whole batch sees.
+        """
+        if not 0 <= rank < world or (world > 1 and self.stacked):
+            raise ValueError(f"rank={rank}, world={world}, seeds={list(self.seeds)}: expected 0 <= rank < world and one seed")
+        self.rank, self.world = rank, world
+        return self
+
     def _draw(self, one) -> Tensor:
         return torch.stack([one(g) for g in self.generators]) if self.stacked else one(self.generators[0])
 
+    def _rows(self, shape: tuple[int, ...], draw) -> Tensor:
+        if self.world == 1 or not shape:
+            return self._draw(lambda g: draw(shape, g))
+        n = shape[0]
+        return draw((n * self.world, *shape[1:]), self.generators[0])[self.rank * n : (self.rank + 1) * n]
+
     def randn(self, *shape: int) -> Tensor:
         """Standard normal numbers."""
-        return self._draw(lambda g: torch.randn(shape, generator=g, device=self.device))
+        return self._rows(shape, lambda s, g: torch.randn(s, generator=g, device=self.device))
 
     def rand(self, *shape: int) -> Tensor:
         """Uniform numbers in [0, 1)."""
-        return self._draw(lambda g: torch.rand(shape, generator=g, device=self.device))
+        return self._rows(shape, lambda s, g: torch.rand(s, generator=g, device=self.device))
 
     def randint(self, high: int, *shape: int) -> Tensor:
         """Uniform integers in 0 .. high-1."""
-        return self._draw(lambda g: torch.randint(high, shape, generator=g, device=self.device))
+        return self._rows(shape, lambda s, g: torch.randint(high, s, generator=g, device=self.device))
 
     def randperm(self, n: int) -> Tensor:
         """A random order of 0 .. n-1."""
-        return self._draw(lambda g: torch.randperm(n, generator=g, device=self.device))
+        orders = [self._draw(lambda g: torch.randperm(n, generator=g, device=self.device)) for _ in range(self.world)]
+        return orders[self.rank]
 
     def beta(self, alpha: float, *shape: int) -> Tensor:
         """Beta(alpha, alpha) numbers in (0, 1); uniform for alpha = 1."""
         if alpha == 1.0:
             return self.rand(*shape)
-        shape_of = torch.full(shape, float(alpha), device=self.device)
+
         # torch has no public Gamma draw that takes a generator; this is the one behind torch.distributions
-        gamma = self._draw(lambda g: torch._standard_gamma(torch.stack([shape_of, shape_of]), generator=g))
-        a, b = gamma.unbind(1 if self.stacked else 0)
+        def gammas(s, g):
+            return torch._standard_gamma(torch.full(s, float(alpha), device=self.device), generator=g)
+
+        a, b = self._rows((*shape, 2), gammas).unbind(-1)
         return a / (a + b)
 
     def state_dict(self) -> dict:

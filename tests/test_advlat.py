@@ -5,10 +5,11 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gantutor import toy
 from gantutor.methods.advlat import IFGSM, MIFGSM, PGD, GradientStep, HardPairs, ModeSeeking, latent_mode, pair_ratio
-from gantutor.nets import Critique, Discriminator
+from gantutor.nets import Critique, Discriminator, Labelled
 from gantutor.parts import Turn
 from gantutor.recipes import TOY
 from gantutor.rng import Rng
@@ -53,7 +54,8 @@ def linear():
     return (lambda z: z @ a), (lambda x: Critique(x @ w, x)), a @ w
 
 
-SEARCHES = [IFGSM(0.02, 5), IFGSM(0.02, 5, 0.05), PGD(0.02, 5, 0.05), MIFGSM(0.02, 5, mu=0.5), GradientStep(0.02, 5)]
+SEARCHES = [IFGSM(0.02, 5), IFGSM(0.02, 5, 0.05), PGD(0.02, 5, 0.05), MIFGSM(0.02, 5, mu=0.5), GradientStep(0.02, 5),
+            PGD(0.02, 5, 0.05, norm="l2"), IFGSM(0.02, 5, shell=True, prior_weight=0.1)]  # fmt: skip
 
 
 def test_a_linear_nets_exactly():
@@ -66,7 +68,7 @@ def test_a_linear_nets_exactly():
     assert torch.allclose(PGD(0.1, 30, radius=0.25)(z, G, D, Rng(0)), z + 0.25 * slope.sign(), atol=1e-12)
 
 
-@pytest.mark.parametrize("search", SEARCHES[:4])
+@pytest.mark.parametrize("search", [*SEARCHES[:4], SEARCHES[5]])
 def test_b_reach(search):
     G, D = nets()
     z = latents()
@@ -89,6 +91,52 @@ def test_pgd_starts_uniformly_within_the_radius():
     assert torch.equal(next(PGD(radius=0.3).path(z, G, D, Rng(4))), next(PGD(radius=0.3).path(z, G, D, Rng(4))))
     with pytest.raises(ValueError, match="rng=None"):
         PGD(radius=0.3)(z, G, D)
+
+
+def test_l2_steps_and_ball():
+    G, D, slope = linear()
+    z = latents()
+    unit = slope / slope.norm()
+    path = list(PGD(0.1, 30, radius=0.25, norm="l2").path(z, G, D, Rng(0)))
+    far = torch.stack([(p - z).norm(dim=-1) for p in path])
+    assert far.max() <= 0.25 + 1e-12 and torch.allclose(path[-1], z + 0.25 * unit, atol=1e-2)
+    start, moved = list(PGD(0.1, 1, radius=9.0, norm="l2").path(z, G, D, Rng(0)))
+    assert torch.allclose(moved, start + 0.1 * unit, atol=1e-12)  # a step's length is eps whatever the slope
+    # a step that leaves the ball ends at the nearest point of its surface
+    start, moved = list(PGD(0.7, 1, radius=0.3, norm="l2").path(z, G, D, Rng(0)))
+    out = start + 0.7 * unit - z
+    assert torch.allclose(moved, z + 0.3 * out / out.norm(dim=-1, keepdim=True), atol=1e-12)
+
+
+def test_l2_starts_uniformly_in_the_ball():
+    G, D, _ = linear()
+    start = next(PGD(radius=0.3, norm="l2").path(torch.zeros(5000, 4, dtype=F64), G, D, Rng(0)))
+    share = (start.norm(dim=-1) / 0.3) ** 4  # volume within the point's distance: uniform in (0, 1), standard error 0.004
+    assert share.max() <= 1 and share.mean().item() == pytest.approx(0.5, abs=0.016)
+    assert share.var().item() == pytest.approx(1 / 12, rel=0.1)
+    assert (start.mean(0).abs() < 0.3 / 6**0.5 / 5000**0.5 * 4).all()  # a coordinate's variance is r^2 / (d + 2)
+
+
+@pytest.mark.parametrize("search", [IFGSM(0.1, 8, shell=True), IFGSM(0.1, 8, radius=0.2, shell=True), MIFGSM(0.1, 8, shell=True),
+                                    PGD(0.1, 8, radius=0.3, shell=True, norm="l2"), GradientStep(0.1, 8, shell=True)])  # fmt: skip
+def test_the_shell_keeps_every_norm(search):
+    G, D = nets()
+    z = latents()
+    for moved in list(search.path(z, G, D, Rng(0)))[1:]:
+        assert torch.allclose(moved.norm(dim=-1), z.norm(dim=-1), atol=1e-12)
+    assert not torch.allclose(moved, z, atol=1e-3)
+    # as a step without it, then scaled
+    free = next(p for i, p in enumerate(IFGSM(0.1, 1).path(z, G, D)) if i)
+    assert torch.allclose(IFGSM(0.1, 1, shell=True)(z, G, D), free * (z.norm(dim=-1) / free.norm(dim=-1))[:, None], atol=1e-12)
+
+
+def test_the_prior_weight_pulls_towards_the_origin():
+    G, D, slope = linear()
+    z = latents()
+    assert torch.allclose(IFGSM(0.1, 1, prior_weight=0.7)(z, G, D), z + 0.1 * (slope - 0.7 * z).sign(), atol=1e-12)
+    # gradient steps on -z.c + lam |z|^2 / 2 shrink the distance to c / lam by 1 - eps lam each
+    moved = GradientStep(0.1, 50, prior_weight=2.0)(z, G, D)
+    assert torch.allclose(moved, slope / 2 + 0.8**50 * (z - slope / 2), atol=1e-12)
 
 
 @pytest.mark.parametrize("search", [IFGSM(1e-3, 50), MIFGSM(1e-3, 50), GradientStep(1e-2, 50)])
@@ -128,6 +176,42 @@ def test_d_train_moves_the_buffers_as_the_authors_code():
     moved = {k for m, saved in zip((G, D), before, strict=True) for k, v in m.named_buffers() if not torch.equal(v, saved[k])}
     assert {"1.running_mean", "1.running_var", "1.num_batches_tracked"} <= moved and any(k.endswith("_u") for k in moved)
     assert G.training and D.training
+
+
+class Conditional(nn.Module):
+    """G(z, y) or D(x, y) with batch norm and an embedding of the labels; the critic also has a spectral norm."""
+
+    def __init__(self, k, critic=False):
+        super().__init__()
+        self.layer, self.bn, self.critic = nn.Linear(k, 6), nn.BatchNorm1d(6), critic
+        self.embed = nn.Embedding(3, 6)
+        if critic:
+            self.layer = nn.utils.parametrizations.spectral_norm(self.layer)
+
+    def forward(self, x, y):
+        v = torch.tanh(self.bn(self.layer(x)) + self.embed(y))
+        return Critique(v.sum(-1), v) if self.critic else v
+
+
+@pytest.mark.parametrize("mode", ["eval", "train_frozen"])
+def test_d_labels_filled_in_are_seen_and_the_net_inside_is_left_as_found(mode):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        g, d = Conditional(4).double(), Conditional(6, critic=True).double()
+    y, z = torch.arange(12) % 3, latents()
+    before = [{k: v.clone() for k, v in m.state_dict().items()} for m in (g, d)]
+    search, pairs = IFGSM(0.05, 3, mode=mode), HardPairs(steps=2)
+    moved = search(z, Labelled(g, y), Labelled(d, y))
+    partners = pairs(z, Labelled(g, y), Rng(0))
+    other = search(z, Labelled(g, y.flip(0)), Labelled(d, y.flip(0)))
+    for m, saved in zip((g, d), before, strict=True):
+        assert all(torch.equal(v, saved[k]) for k, v in m.state_dict().items()) and m.training and m.bn.training
+    assert not torch.equal(moved, other) and torch.isfinite(partners).all()
+    if mode == "eval":  # one sample does not see the next: each label by itself gives the same
+        for label in range(3):
+            mine = y == label
+            alone = search(z[mine], Labelled(g, y[mine]), Labelled(d, y[mine]))
+            assert torch.allclose(moved[mine], alone, atol=1e-12)
 
 
 def test_d_modes_survive_an_error():
@@ -174,7 +258,7 @@ def test_e_large_logits_kill_softplus_in_single_precision():
 
 
 @pytest.mark.parametrize("a, b", [(4.0, 0.0), (0.03, -7.0), (1e3, 2.0)])
-@pytest.mark.parametrize("search", [*SEARCHES[:4]])
+@pytest.mark.parametrize("search", [*SEARCHES[:4], SEARCHES[5]])
 def test_f_sign_steps_do_not_see_the_critics_scale(search, a, b):
     G, D = nets()
     scaled = lambda x: Critique(a * D(x).score + b, x)  # noqa: E731
@@ -229,6 +313,24 @@ def test_i_works_under_no_grad():
     assert torch.equal(got[0], want[0]) and torch.equal(got[1], want[1])
 
 
+class NoHostReads(TorchDispatchMode):
+    """Refuses what a CUDA graph cannot record: numbers read back from a tensor, shapes that depend on values."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func.overloadpacket not in (torch.ops.aten._local_scalar_dense, torch.ops.aten.nonzero, torch.ops.aten.equal), func
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("search", [*SEARCHES, IFGSM(0.02, 2, mode="train_frozen"), HardPairs(steps=2)])
+def test_a_search_reads_nothing_back(search):
+    G, D = nets()
+    args = (latents(), G) if isinstance(search, HardPairs) else (latents(), G, D)
+    with NoHostReads():
+        search(*args, Rng(0))
+        with pytest.raises(AssertionError, match="_local_scalar_dense"):
+            float(latents().sum())
+
+
 def test_paths_are_constants_for_who_holds_them():
     G, D = nets()
     for path in (IFGSM(0.05, 3).path(latents(), G, D), HardPairs(steps=3).path(latents(), G, Rng(0))):
@@ -241,7 +343,7 @@ def test_paths_are_constants_for_who_holds_them():
 def test_several_seeds_are_searched_side_by_side():
     run, ones = Run(TOY, toy.ring(), [3, 4]), [Run(TOY, toy.ring(), s) for s in (3, 4)]
     z = Rng([0, 1]).randn(5, 8)
-    for search in (IFGSM(0.05, 2), PGD(0.05, 2, radius=0.1), GradientStep(0.05, 2)):
+    for search in (IFGSM(0.05, 2), PGD(0.05, 2, radius=0.1), PGD(0.05, 2, radius=0.1, norm="l2"), GradientStep(0.05, 2)):
         moved = search(z, run.G, run.D, Rng([0, 1]))
         for i in range(2):  # 1e-4 is above rounding and far below a flipped sign (0.1)
             assert torch.allclose(moved[i], search(z[i], ones[i].G, ones[i].D, Rng(i)), atol=1e-4)
@@ -252,7 +354,7 @@ def test_several_seeds_are_searched_side_by_side():
 
 @pytest.mark.parametrize("bad, quoted", [
     ({"eps": -0.1}, "eps=-0.1"), ({"steps": -1}, "steps=-1"), ({"radius": 0.0}, "radius=0.0"),
-    ({"objective": "hinge"}, "'hinge'"), ({"mode": "test"}, "'test'"),
+    ({"prior_weight": -1.0}, "prior_weight=-1.0"), ({"objective": "hinge"}, "'hinge'"), ({"mode": "test"}, "'test'"),
 ])  # fmt: skip
 def test_bad_search_is_quoted(bad, quoted):
     for kind in (IFGSM, MIFGSM, GradientStep):
@@ -260,6 +362,8 @@ def test_bad_search_is_quoted(bad, quoted):
             kind(**bad)
     with pytest.raises(ValueError, match="radius=None"):
         PGD()
+    with pytest.raises(ValueError, match="norm='l1'"):
+        PGD(radius=0.1, norm="l1")
 
 
 # -- hard pairs and the mode-seeking term --------------------------------------------------------------------------------
@@ -316,6 +420,12 @@ def test_pair_ratio_by_hand():
     assert pair_ratio(x1, x2, z1, z2).item() == pytest.approx(2.0 / 0.75)
     assert pair_ratio(x1, x2, z1, z2, 1.0).item() == pytest.approx(2.0 / 1.75)
     assert pair_ratio(x1, x2, z1, z2, per_sample=True).tolist() == pytest.approx([2.0, 4.0])
+    # Euclidean: distances 10^.5 and 4 of the images, 2 and 1 of the latents
+    assert pair_ratio(x1, x2, z1, z2, norm="l2").item() == pytest.approx((10**0.5 + 4) / 3)
+    assert pair_ratio(x1, x2, z1, z2, 1.0, norm="l2").item() == pytest.approx((10**0.5 + 4) / 5)
+    assert pair_ratio(x1, x2, z1, z2, per_sample=True, norm="l2").tolist() == pytest.approx([10**0.5 / 2, 4.0])
+    with pytest.raises(ValueError, match="norm='max'"):
+        pair_ratio(x1, x2, z1, z2, norm="max")
 
 
 def test_k_the_search_of_d_gives_g_no_gradient():
@@ -341,9 +451,9 @@ def test_qua_moves_the_latents_of_d_alone():
         if player == "d":
             assert torch.equal(run.turn.z, seen[-1][1]) and len(run.turn.z) == 16
     assert len(seen) == 3 and not torch.equal(seen[0][0], seen[1][0])  # fresh latents in each D step (the paper)
-    assert len(run.latents("g")) == 32 and len(seen) == 3
+    assert len(run.fakes("g").z) == 32 and len(seen) == 3
     seen.clear()
-    object.__setattr__(run, "recipe", run.recipe.but(reuse_z=True))
+    object.__setattr__(run, "recipe", run.recipe.but(fakes="d"))
     used = [run.turn.z for player in run.take_step() if player == "d"]
     assert len(seen) == 1 and all(z is used[0] for z in used)  # once an iteration (the code)
 
@@ -371,8 +481,8 @@ def test_mode_seeking_latents_in_both_turns(d_uses_pair, seed):
     term = ModeSeeking(pairs=HardPairs(std=0.08, steps=2), d_uses_pair=d_uses_pair)
     run = Run(TOY.but(terms=(term,), batch=16), toy.ring(), seed)
     axis = run.rng.stacked + 0
-    assert run.latents("d").shape[axis] == (32 if d_uses_pair else 16)
-    z = run.latents("g")
+    assert run.fakes("d").z.shape[axis] == (32 if d_uses_pair else 16)
+    z = run.fakes("g").z
     z1, z2 = z.chunk(2, axis)
     assert z.shape[axis] == 32 and 0.03 < (z1 - z2).abs().mean() < 0.1 and not z.requires_grad
     list(run.steps(2))

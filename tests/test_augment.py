@@ -1,10 +1,12 @@
 import pytest
 import torch
 
-from gantutor.augment import DRAWS, DiffAugment, Jitter, brightness, contrast, cutout, saturation, translation
+from gantutor.augment import (DRAWS, Dequantise, DiffAugment, Flip, InstanceNoise, Jitter, brightness, contrast, cutout,
+                              saturation, translation)  # fmt: skip
 from gantutor.methods.kdd import KDD
 from gantutor.parts import describe
 from gantutor.rng import Rng
+from host import NoHostReads
 
 ALL = tuple(DRAWS)
 
@@ -116,3 +118,66 @@ def test_jitter_gives_each_seed_its_own_noise():
 
 def test_it_stands_in_a_recipe():
     assert describe(KDD(augment=DiffAugment(("cutout",)), copies=1))["augment"] == {"kind": "DiffAugment", "policy": ["cutout"]}
+
+
+# -- the others ----------------------------------------------------------------------------------------------------------
+EVERY = [DiffAugment(), *(DiffAugment((name,)) for name in ALL), Jitter(), InstanceNoise(0.1, 100), Flip(), Dequantise()]
+EACH = pytest.mark.parametrize("augment", EVERY, ids=str)
+
+
+@EACH
+def test_all_share_one_signature_and_read_nothing_on_the_host(augment):
+    x = images()
+    with NoHostReads():
+        y = augment(x, Rng(1), torch.tensor(7))  # a captured step counts on the device
+    assert torch.equal(y, augment(x, Rng(1), 7)) and y.shape == x.shape and y.dtype == x.dtype
+    assert describe(augment)["kind"] == type(augment).__name__
+
+
+@EACH
+def test_channels_last_images_get_the_same_and_so_do_their_gradients(augment):
+    x = images()
+    last = x.to(memory_format=torch.channels_last)
+    grads = []
+    for v in (x, last):
+        v = v.requires_grad_(True)
+        y = augment(v, Rng(1))
+        grads.append(torch.autograd.grad(y.square().sum(), v)[0])
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(y, augment(x, Rng(1)))
+    torch.testing.assert_close(*grads)
+
+
+def test_instance_noise_fades():
+    x, noise = torch.zeros(8, 3, 32, 32), InstanceNoise(0.2, 10)
+    drawn = Rng(0).randn(8, 3, 32, 32)
+    for step, std in ((0, 0.2), (5, 0.1), (10, 0.0), (99, 0.0)):
+        for clock in (step, torch.tensor(step)):
+            torch.testing.assert_close(noise(x, Rng(0), clock), std * drawn)
+    points = torch.zeros(3, 5, 2)  # points of three seeds
+    assert torch.equal(noise(points, Rng([0, 1, 2]))[1], noise(points[1], Rng(1)))
+
+
+def test_half_of_the_images_are_mirrored():
+    x = images(4000, 1, 4)
+    y = Flip()(x, Rng(0))
+    mirrored = (y == x.flip(-1)).flatten(1).all(1)
+    assert ((y == x).flatten(1).all(1) ^ mirrored).all()  # each one is as it was, or mirrored
+    assert abs(mirrored.float().mean() - 0.5) < 0.04  # five standard errors
+
+
+def test_dequantised_levels_fill_their_gaps():
+    levels = torch.arange(256) / 127.5 - 1
+    x = levels.repeat(100).reshape(100, 1, 16, 16)
+    more = (Dequantise()(x, Rng(0)) - x).flatten()
+    # float32 near 1 is exact to 1e-7
+    assert more.min() >= -1e-6 and more.max() <= 1 / 128 + 1e-6 and abs(more.mean() - 1 / 256) < 1e-4
+    assert len(Dequantise()(x, Rng(0)).unique()) > 20000
+
+
+def test_bad_parameters_are_quoted():
+    for bad, match in ((lambda: InstanceNoise(-1), "std=-1"), (lambda: InstanceNoise(0.1, 0), "steps=0"),
+                       (lambda: Dequantise(-1), "scale=-1"),
+                       (lambda: Flip()(torch.zeros(5, 2), Rng(0)), r"\(5, 2\)")):  # fmt: skip
+        with pytest.raises(ValueError, match=match):
+            bad()

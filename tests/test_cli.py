@@ -128,6 +128,24 @@ def test_targets_are_listed_for_people_and_machines(tmp_path):
     assert all(t["minutes"]["class"] > 0 for t in listed)
 
 
+def test_data_lists_checks_and_says_how_to_get_what_is_not_here(tmp_path):
+    code, out, _ = gantutor("data", "list", cwd=tmp_path)
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert code == 0 and "train 5000, test 8000, unlabeled 100000" in lines["stl10"] and "in scikit-learn" in lines["digits"]
+    assert "absent: `gantutor data fetch stl10`, or download" in lines["stl10"] and "absent: log in at" in lines["imagenet64"]
+    (tmp_path / "data/cifar10-jpeg/train/cat").mkdir(parents=True)
+    assert str(tmp_path / "data/cifar10-jpeg") in gantutor("data", "list", cwd=tmp_path)[1]
+    code, out, err = gantutor("data", "verify", "digits", cwd=tmp_path)
+    assert (code, err) == (0, "") and "train: 1498 images 1x8x8, 10 classes, digest " in out
+    for arguments, sentence in (
+        (["fetch", "celeba"], "celeba cannot be fetched by a program: download img_align_celeba.zip"),
+        (["fetch", "cifar"], "image set 'cifar' is unknown; known: digits, cifar10"),
+        (["verify", "cifar10-jpeg"], f"{tmp_path / 'data/cifar10-jpeg'} holds no images"),
+    ):
+        code, _, err = gantutor("data", *arguments, cwd=tmp_path)
+        assert code == 1 and err.startswith(f"gantutor: {sentence}") and err.count("\n") == 1
+
+
 def test_help_is_fast_because_nothing_heavy_is_imported(tmp_path):
     code = "import sys, gantutor.cli; print(sorted({'torch', 'pandas', 'pydantic', 'papermill', 'scipy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

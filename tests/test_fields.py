@@ -48,7 +48,7 @@ def test_gradient_field_is_minus_the_slope_of_g_s_loss(name):
     turn = run.fresh_turn(40, 3)
     run.D.double(), run.G.double()
     for side in ("real", "fake"):
-        setattr(turn, side, type(getattr(turn, side))(*(t.double() for t in getattr(turn, side))))
+        setattr(turn, side, type(getattr(turn, side))(*(None if t is None else t.double() for t in getattr(turn, side))))
     x = torch.tensor([[0.3, -0.7], [1.9, 0.1]], dtype=torch.float64)
     got = fields.gradient_field(run, turn=turn, points=x).vectors
 

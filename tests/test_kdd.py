@@ -1,20 +1,25 @@
 """KDD GAN: the loss, its closed-form gradients, limits and identities, each against numpy in float64."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing
 from torch.nn.functional import normalize
 
-from gantutor import toy
-from gantutor.methods.kdd import KDD, JacobianD, log_kernels, log_ratio, own_kernels
+from gantutor import parallel, toy
+from gantutor.methods.kdd import KDD, JacobianD, in_float32, log_kernels, log_ratio, own_kernels
 from gantutor.nets import Discriminator
+from gantutor.nets.dcgan import Dcgan
 from gantutor.objectives import Hinge
-from gantutor.parts import Turn
+from gantutor.parts import Turn, brief
 from gantutor.recipes import TOY
 from gantutor.rng import Rng
 from gantutor.train import Run
+from host import NoHostReads
 
 # torch compiles its jvp rules with its own deprecated torch.jit.script when forward mode is first used
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:FutureWarning")
@@ -292,7 +297,7 @@ class Shift:
 
     by: float = 0.7
 
-    def __call__(self, x, rng):
+    def __call__(self, x, rng, step=0):
         return x + self.by * torch.arange(x.shape[-1], dtype=x.dtype)
 
 
@@ -342,7 +347,7 @@ def test_gradient_through_augmented_anchors_follows_anchor_grad(anchor_grad):
         class Half:
             keep: float
 
-            def __call__(self, x, rng):
+            def __call__(self, x, rng, step=0):
                 return 0.7 + self.keep * x + (1 - self.keep) * x.detach()
 
         kdd = KDD(augment=Half(scale), copies=2, anchor_grad_g=anchor_grad)
@@ -411,7 +416,7 @@ def test_half_precision_features_are_lifted():
 
 @pytest.mark.parametrize("bad, quoted", [
     ({"tau": 0.0}, "tau=0.0"), ({"tau": float("nan")}, "tau=nan"), ({"kernel": "rbf"}, "'rbf'"),
-    ({"leave_one_out": "all"}, "'all'"), ({"stale": "both"}, "'both'"), ({"copies": 2}, "copies=2"),
+    ({"leave_one_out": "all"}, "'all'"), ({"stale": "always"}, "'always'"), ({"copies": 2}, "copies=2"),
     ({"copies": -1}, "copies=-1"), ({"augment": Shift()}, "Shift"),
 ])  # fmt: skip
 def test_bad_kdd_is_quoted(bad, quoted):
@@ -428,6 +433,221 @@ def test_log_kernels(kernel):
 def test_unknown_kernel_is_quoted():
     with pytest.raises(ValueError, match="'rbf'"):
         log_kernels(*sets(), kernel="rbf")
+
+
+# -- projection ----------------------------------------------------------------------------------------------------------
+class ByClass(Plain):
+    """A vector for each label, and a head of its own that knows labels too."""
+
+    def __init__(self, k=4, classes=3):
+        super().__init__()
+        self.v = torch.nn.Parameter(torch.randn(classes, k, dtype=torch.float64, generator=torch.Generator().manual_seed(7)))
+
+    def features(self, x, y=None):
+        return x
+
+    def head(self, v, y=None):
+        return 10 * v.sum(-1) + y
+
+    def pooled(self, v):
+        return 2 * v
+
+    def embed(self, y):
+        return self.v[y]
+
+
+Y = torch.tensor([0, 1, 2, 2, 1, 0, 0]), torch.tensor([2, 2, 1, 0, 1])
+
+
+def labelled(player, r, f, D, y=Y):
+    return Turn(player, None, D, Rng(0), None, r, f, True, D(r, Y[0]) if player == "d" else None, D(f, Y[1]), None, *y)
+
+
+@pytest.mark.parametrize("projection", ["normalised", "unnormalised"])
+@pytest.mark.parametrize("kernel", ["vmf", "gauss"])
+def test_the_hinge_wraps_the_sum_of_ratio_and_projection(kernel, projection):
+    (r, f), D = sets(), ByClass()
+    kdd = KDD(0.5, kernel, projection=projection)
+    a, b = KDD(0.5, kernel).logits(labelled("d", r, f, D))
+    h = [2 * v.numpy() for v in (r, f)]
+    h = [np_unit(v) for v in h] if projection == "normalised" else h
+    a, b = (l.detach().numpy() + (D.v.detach().numpy()[y] * v).sum(-1) for l, v, y in zip((a, b), h, Y, strict=True))
+    want = np.maximum(0, 1 - a).mean() + np.maximum(0, 1 + b).mean()
+    assert kdd.d(labelled("d", r, f, D)).item() == pytest.approx(want, abs=1e-12)
+    assert kdd.g(labelled("g", r, f, D)).item() == pytest.approx(-b.mean(), abs=1e-12)
+    hinge = np.maximum(0, 1 - 10 * r.sum(-1) - Y[0]).mean() + np.maximum(0, 1 + 10 * f.sum(-1) + Y[1]).mean()
+    assert (Hinge() + 0.5 * kdd).d(labelled("d", r, f, D)).item() == pytest.approx(hinge.item() + 0.5 * want, abs=1e-9)
+
+
+def test_gradients_of_the_projection():
+    r, (f, D) = sets()[0], (sets()[1].requires_grad_(True), ByClass())
+    with_it, without = (KDD(0.5, "gauss", projection=p).g(labelled("g", r, f, D)) for p in ("unnormalised", "none"))
+    more = torch.autograd.grad(with_it, f)[0] - torch.autograd.grad(without, f)[0]
+    assert torch.allclose(more, -2 * D.v[Y[1]] / len(f), atol=1e-12)  # -V_y / n through pooled = 2 x
+    (g,) = torch.autograd.grad(KDD(0.5, projection="normalised").d(labelled("d", r, f, D)), D.v)
+    assert (g.abs().sum(-1) > 0).all()
+
+
+def test_projection_without_labels_and_maps():
+    r, f = sets()
+    kdd, D = KDD(projection="normalised"), ByClass()
+    with pytest.raises(ValueError, match="projection='normalised' without labels"):
+        kdd.d(labelled("d", r, f, D, (None, None)))
+    with pytest.raises(TypeError, match="Plain has no class embedding"):
+        kdd.g(Turn("g", None, Plain(), Rng(0), None, r, f, True, None, Plain()(f), y_fake=Y[1]))
+    turn = labelled("d", r, f, D)
+    assert torch.equal(kdd.logit_at(turn.fake, turn), KDD().logit_at(turn.fake, turn))
+
+
+# -- stale reals in D's turn too -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("copies", [0, 1])
+def test_stale_reals_in_the_turn_of_d(copies):
+    extra = {"augment": Shift(), "copies": 1} if copies else {}
+    kdd, memory, tau, former = KDD(0.8, stale="both", **extra), {}, 0.8, None
+    for seed in range(3):
+        r, f = sets(seed=seed)
+        turn = turn_of("d", r, f)
+        turn.memory = memory
+        a, b = kdd.logits(turn)
+        A = [np_unit(np.concatenate([v.numpy()] + copies * [v.numpy() + 0.7 * np.arange(4)])) for v in (r, f)]
+        fresh = A[0]
+        A[0] = fresh if former is None else former
+        for i in range(7):  # another batch's anchors are nobody's own
+            own = {i} if former is None else set()
+            assert a[i].item() == pytest.approx(naive(np_unit(r.numpy())[i], *A, own, set(), tau), abs=1e-12)
+        for i in range(5):
+            assert b[i].item() == pytest.approx(naive(np_unit(f.numpy())[i], *A, set(), {i}, tau), abs=1e-12)
+        former = fresh
+        assert list(memory) == [brief(kdd)] and np.allclose(memory[brief(kdd)], fresh, atol=1e-12)
+    old = sets(seed=8)[0]
+    in_g = turn_of("g", r, f, stale=Plain()(old))  # G's turn: as the dagger
+    assert torch.equal(kdd.g(in_g), KDD(0.8, stale="g_step", **extra).g(in_g))
+
+
+def test_stale_anchors_are_constants():
+    D = Map(orthogonal(4))
+    kdd, memory, grads = KDD(0.5, stale="both"), {}, []
+    for seed in (0, 1):
+        r, f = sets(seed=seed)
+        turn = turn_of("d", r, f, D)
+        turn.memory = memory
+        former = None if not memory else memory[brief(kdd)].clone()
+        grads.append(torch.autograd.grad(kdd.d(turn), D.w)[0])  # the memory was overwritten before this
+    points, fakes = (kdd.phi(x @ D.w, D) for x in (r, f))
+    own = own_kernels(7, 5)
+    own[:, :7] = False
+    l = log_ratio(torch.cat([points, fakes]), former, fakes, 0.5, left_out=own)  # noqa: E741
+    want = torch.autograd.grad(torch.relu(1 - l[:7]).mean() + torch.relu(1 + l[7:]).mean(), D.w)[0]
+    assert torch.allclose(grads[1], want, atol=1e-12)
+
+
+def test_stale_runs_resume():
+    recipe = TOY.but(objective=KDD(0.3, stale="both"), batch=16)
+    whole, first, second = (Run(recipe, toy.ring(), 0) for _ in range(3))
+    list(whole.steps(6))
+    list(first.steps(3))
+    second.load_state_dict(first.state_dict())
+    list(second.steps(6))
+    for a, b in zip(whole.D.state_dict().values(), second.D.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+# -- precision and captured steps ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kernel", ["vmf", "gauss"])
+def test_autocast_changes_nothing(kernel):
+    r, f = (v.bfloat16() for v in sets())
+    kdd = KDD(0.05, kernel)
+    with torch.autocast("cpu", torch.bfloat16):
+        got, at = kdd.logits(turn_of("d", r, f)), kdd.logit_at(Plain()(f), turn_of("d", r, f))
+    lifted = turn_of("d", r.float(), f.float())
+    want = *kdd.logits(lifted), kdd.logit_at(lifted.fake, lifted)
+    assert all(torch.equal(x, y) for x, y in zip((*got, at), want, strict=True))
+    exact = kdd.logits(turn_of("d", r.double(), f.double()))
+    assert all(x.dtype == torch.float32 and torch.allclose(x.double(), y, atol=2e-5) for x, y in zip(got, exact, strict=True))
+
+
+OPTIONS = [{}, {"stale": "both"}, {"augment": Shift(), "copies": 2}, {"projection": "normalised"}]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_turn_reads_nothing_on_the_host(options):
+    (r, f), D = sets(), ByClass()
+    kdd, turns = KDD(**options), [labelled(p, r, f, D) for p in "dg"]
+    for turn in turns:  # leave-one-out is prepared once
+        getattr(kdd, turn.player)(turn)
+    with NoHostReads():
+        for turn in turns:
+            getattr(kdd, turn.player)(turn)
+
+
+def test_float32_is_asked_for_and_given_back():
+    parts = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+    before = [p.fp32_precision for p in parts]
+    with pytest.raises(ZeroDivisionError), torch.autocast("cpu", torch.bfloat16), in_float32(torch.device("cuda")):
+        assert [p.fp32_precision for p in parts] == ["ieee", "ieee"]
+        1 / 0  # noqa: B018
+    assert [p.fp32_precision for p in parts] == before
+
+
+# -- several processes ---------------------------------------------------------------------------------------------------
+CASES = {
+    "plain": {}, "gauss": {"kernel": "gauss"}, "constant anchors": {"anchor_grad_d": False, "anchor_grad_g": False},
+    "copies": {"augment": Shift(), "copies": 2},
+    "whole families": {"augment": Shift(), "copies": 1, "leave_one_out": "self+copies"},
+    "all": {"leave_one_out": "none"}, "stale": {"stale": "both"},
+}  # fmt: skip
+
+
+def shared_losses(case, rank, world):
+    """Losses and gradients of D's and G's turn, for the part of the batch that process `rank` sees; x = z A, phi = x W."""
+    g = torch.Generator().manual_seed(3)
+    w, a = (torch.randn(3, k, dtype=torch.float64, generator=g).requires_grad_(True) for k in (5, 3))
+    D = Map(w)
+    kdd, memory, found = KDD(0.4, **CASES[case]), {}, []
+    for _ in range(2):
+        x, z = torch.randn(2, 8, 3, dtype=torch.float64, generator=g)
+        x, z = (v.chunk(world)[rank] for v in (x + 0.5, z))
+        for player, weight in (("d", D.w), ("g", a)):
+            turn = turn_of(player, x, (z @ a).detach() if player == "d" else z @ a, D)
+            turn.memory = memory
+            loss = getattr(kdd, player)(turn)
+            found += [loss.detach(), torch.autograd.grad(loss, weight)[0]]
+    return found
+
+
+def process(rank, folder):
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    exchanges, all_reduce = [0], dist.all_reduce
+
+    def counted(*args, **options):
+        exchanges[0] += 1
+        return all_reduce(*args, **options)
+
+    dist.all_reduce, found = counted, {}
+    for case in CASES:
+        exchanges[0] = 0
+        found[case] = shared_losses(case, rank, 2), exchanges[0]
+    dist.all_reduce = all_reduce
+    found = {case: (parallel.average(losses), n) for case, (losses, n) in found.items()}
+    try:
+        KDD().d(turn_of("d", *sets(4 + rank, 5)))
+    except ValueError as error:
+        found["unequal"] = str(error)
+    torch.save(found, f"{folder}/{rank}.pt")
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def test_two_processes_take_the_step_of_one(tmp_path):
+    torch.multiprocessing.spawn(process, (str(tmp_path),), nprocs=2)
+    both = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+    for case in CASES:
+        one = shared_losses(case, 0, 1)
+        for found in both:
+            got, exchanges = found[case]
+            assert all(torch.allclose(x, y, rtol=0, atol=1e-10) for x, y in zip(got, one, strict=True)), case
+            assert exchanges == (0 if case == "constant anchors" else 4), case  # a backward pass each turn
+    assert all("[[4, 5], [5, 5]]" in found["unequal"] for found in both)
 
 
 # -- JacD ----------------------------------------------------------------------------------------------------------------
@@ -497,3 +717,97 @@ def test_jacobian_of_several_seeds_in_a_run(method):
         list(run.steps(1))
     together, *alone = (run.d_loss for run in losses)
     assert torch.allclose(together, torch.stack(alone), atol=1e-5)  # float32, a quotient by delta 0.05
+
+
+class Half(Plain):
+    """Two spectrally normalised layers, whose weights move a little at every look."""
+
+    def __init__(self, norm=True):
+        super().__init__()
+        rng = Rng(0)
+        self.layers = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Tanh(), torch.nn.Linear(8, 4))
+        for i, layer in enumerate((self.layers[0], self.layers[2])):
+            layer.weight.data = Rng(i).randn(*layer.weight.shape)
+            layer.bias.data = 0.1 * Rng(i).randn(*layer.bias.shape)
+            spectral_once(layer, rng) if norm else None
+
+    def features(self, x):
+        return self.layers(x)
+
+
+def spectral_once(layer, rng):
+    """As after one look: far from converged, so that the next looks move the weight."""
+    torch.nn.utils.parametrizations.spectral_norm(layer)
+    for vector in layer.parametrizations.weight.buffers():
+        vector.copy_(normalize(rng.randn(len(vector)), dim=0))
+
+
+def looks(D):
+    return [v.clone() for v in D.buffers()]
+
+
+@pytest.mark.parametrize("nets", ["spectral", "batch", "none", "half"])
+def test_both_methods_agree_on_live_norms(nets):
+    """Two calls, one power iteration each, would measure how far the weights moved, divided by delta."""
+    D = Half() if nets == "half" else Dcgan(z=4, width=4, size=8, norm=nets).build(Rng(0))[1]
+    x = torch.randn(2, *((12, 6) if nets == "half" else (6, 3, 8, 8)), generator=torch.Generator().manual_seed(1))
+    found = []
+    for method in ("fd", "jvp"):
+        copied = copy.deepcopy(D).double().train()
+        turn = Turn("d", None, copied, Rng(0), None, *x.double(), False, None, None)
+        loss = JacobianD(1.0, 1e-6, method).d(turn)
+        first = [p for p in copied.parameters() if p.ndim > 1][0]
+        found.append([loss.detach(), *torch.autograd.grad(loss, first), *copied.buffers()])
+    for name, a, b in zip(["loss", "gradient", *copied.state_dict()], *found, strict=False):
+        assert torch.allclose(a, b, rtol=1e-4, atol=1e-5 * b.abs().max().item()), name  # buffers too: equally many looks
+
+
+def test_one_more_look_at_spectral_norm():
+    for method in ("fd", "jvp"):
+        D, other = Half(), Half()
+        JacobianD(method=method).d(turn_of_half(D))
+        other.features(torch.zeros(1, 6))
+        assert all(torch.equal(a, b) for a, b in zip(looks(D), looks(other), strict=True))
+
+
+def turn_of_half(D):
+    r, f = (v.float() for v in sets(9, 4, 6))
+    return Turn("d", None, D, Rng(0), None, r, f, True, None, None)
+
+
+@pytest.mark.parametrize("method", ["fd", "jvp"])
+def test_jacobian_ignores_autocast_in_both_directions(method):
+    found = []
+    for on in (True, False):
+        D = Half(norm=False)
+        with torch.autocast("cpu", torch.bfloat16, enabled=on):
+            loss = JacobianD(1.0, method=method).d(turn_of_half(D))
+            found.append((loss, *torch.autograd.grad(3 * loss, list(D.parameters()), allow_unused=True)[:3]))
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True)) and found[0][0].dtype == torch.float32
+
+
+@pytest.mark.parametrize("method", ["fd", "jvp"])
+def test_gradients_taken_on_the_spot_are_autograds(method):
+    term, turn = JacobianD(0.3, 0.01, method), turn_of_half(Half(norm=False).double())
+    turn.x_real, turn.x_fake = turn.x_real.double(), turn.x_fake.double()
+    turn.rng = Rng(0)
+    x, weights = torch.cat([turn.x_real, turn.x_fake]), list(turn.D.parameters())
+    u = normalize(Rng(0).randn(13, 6).double(), dim=-1)
+    slope = term.slope(turn.D.features, x, u)
+    want = torch.autograd.grad(5 * (0.3 * (slope - 1).abs().sum() / 9), weights, allow_unused=True)
+    with NoHostReads():
+        got = torch.autograd.grad(5 * term.d(turn), weights, allow_unused=True)
+    assert got[3] is None or got[3].abs().max() < 1e-12  # a bias at the end cancels
+    assert all(torch.allclose(a, b, atol=1e-9) for a, b in zip(got[:3], want[:3], strict=True))
+    turn.rng = Rng(0)
+    with torch.no_grad():
+        assert term.d(turn).item() == pytest.approx(0.3 * (slope - 1).abs().sum().item() / 9)
+
+
+def test_jacobian_of_conditional_critics():
+    (r, f), D = sets(), ByClass()
+    turn = labelled("d", r, f, D)
+    assert JacobianD(1.0).d(turn).item() == pytest.approx(12 / 7, abs=1e-6)  # pooled = 2 x: |2 - 1| a point
+    D.reads_labels = True
+    with pytest.raises(TypeError, match="ByClass reads labels"):
+        JacobianD().d(turn)

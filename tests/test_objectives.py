@@ -1,4 +1,4 @@
-"""GAN objectives and the gradient penalty against independent numpy in float64; and a leading seed axis against vmap."""
+"""GAN objectives against independent numpy in float64; and a leading seed axis against vmap."""
 
 import json
 import math
@@ -11,13 +11,13 @@ from torch import nn
 from gantutor import toy
 from gantutor.methods import adaptivemix
 from gantutor.methods.kdd import KDD, log_ratio, own_kernels
-from gantutor.nets import Critique, Discriminator
-from gantutor.objectives import LSGAN, WGAN, Hinge, Minimax, NonSaturating, Objective, Sum
-from gantutor.parts import Turn, describe
-from gantutor.penalties import GradientPenalty
+from gantutor.nets import Critique
+from gantutor.objectives import LSGAN, WGAN, Hinge, Minimax, NonSaturating, Objective, Realness, Sum
+from gantutor.parts import Turn, brief, describe
 from gantutor.recipes import TOY
 from gantutor.rng import Rng
 from gantutor.train import Run
+from host import NoHostReads
 
 F64 = torch.float64
 
@@ -31,10 +31,12 @@ FORMULAS = {
     NonSaturating(): (lambda a: -np.log(sigmoid(a)), lambda b: -np.log(1 - sigmoid(b)), lambda b: -np.log(sigmoid(b))),
     Minimax(): (lambda a: -np.log(sigmoid(a)), lambda b: -np.log(1 - sigmoid(b)), lambda b: np.log(1 - sigmoid(b))),
     WGAN(): (lambda a: -a, lambda b: b, lambda b: -b),
+    NonSaturating(target=0.9): (
+        lambda a: np.log(1 + np.exp(a)) - 0.9 * a, lambda b: -np.log(1 - sigmoid(b)), lambda b: -np.log(sigmoid(b))),
     LSGAN(): (lambda a: (a - 1) ** 2 / 2, lambda b: b**2 / 2, lambda b: (b - 1) ** 2 / 2),
     Hinge(): (lambda a: np.maximum(0, 1 - a), lambda b: np.maximum(0, 1 + b), lambda b: -b),
 }
-EACH = pytest.mark.parametrize("objective", list(FORMULAS), ids=lambda o: type(o).__name__)
+EACH = pytest.mark.parametrize("objective", list(FORMULAS), ids=brief)
 
 
 def scores(*shape, seed=0):
@@ -121,11 +123,13 @@ def test_a_blind_d_scores_log_4():
 def test_best_score_where_p_is_real_and_q_is_fake(p, q):
     """The score that minimises p real(s) + q fake(s), by a fine grid against the theory."""
     s = torch.linspace(-6, 6, 120001, dtype=F64)
-    best = {type(o): s[(p * o.real(s) + q * o.fake(s)).argmin()].item() for o in FORMULAS if not isinstance(o, WGAN)}
-    assert best[NonSaturating] == best[Minimax] == pytest.approx(math.log(p / q), abs=2e-4)
-    assert best[LSGAN] == pytest.approx(p / (p + q), abs=2e-4)
+    best = {o: s[(p * o.real(s) + q * o.fake(s)).argmin()].item() for o in FORMULAS if not isinstance(o, WGAN)}
+    assert best[NonSaturating()] == best[Minimax()] == pytest.approx(math.log(p / q), abs=2e-4)
+    # smoothing: sigmoid(s) = 0.9 p / (p + q)
+    assert best[NonSaturating(target=0.9)] == pytest.approx(math.log(0.9 * p / (0.1 * p + q)), abs=2e-4)
+    assert best[LSGAN()] == pytest.approx(p / (p + q), abs=2e-4)
     if p != q:
-        assert best[Hinge] == pytest.approx(math.copysign(1, p - q), abs=2e-4)
+        assert best[Hinge()] == pytest.approx(math.copysign(1, p - q), abs=2e-4)
 
 
 def test_optimal_d_measures_jensen_shannon():
@@ -166,6 +170,17 @@ def test_bad_clip_is_quoted(clip):
         WGAN(clip)
 
 
+@pytest.mark.parametrize("target", [0.0, 1.1, float("nan")])
+def test_bad_target_is_quoted(target):
+    with pytest.raises(ValueError, match=f"target={target}"):
+        NonSaturating(target)
+
+
+def test_a_target_of_one_changes_no_bit():
+    a = scores(50)[0].float()
+    assert torch.equal(NonSaturating(1.0).real(a), torch.nn.functional.softplus(-a))
+
+
 # -- sums ----------------------------------------------------------------------------------------------------------------
 def test_sums_are_linear():
     a, b = scores(9)
@@ -196,61 +211,126 @@ def test_a_sum_shows_its_first_part_and_clips_by_all():
     assert (D.weight == 0.5).all()
 
 
-# -- gradient penalty ----------------------------------------------------------------------------------------------------
-class Scores(Discriminator):
-    """score = f(x)"""
-
-    def __init__(self, f):
-        super().__init__()
-        self.f = f
-
-    def features(self, x):
-        return x
-
-    def head(self, v):
-        return self.f(v)
+# -- Realness -------------------------------------------------------------------------------------------------------------
+def said(*shape, seed=3):
+    return torch.randn(*shape, dtype=F64, generator=torch.Generator().manual_seed(seed))
 
 
-def penalised(f, real, fake, seed=0, **options):
-    D = Scores(f)
-    return GradientPenalty(**options).d(Turn("d", None, D, Rng(seed), None, real, fake, True, D(real), D(fake)))
+def outcome_turn(player, real, fake, rng=0):
+    critiques = (None if v is None else Critique(v.mean(-1), v, v) for v in (real, fake))
+    return Turn(player, None, None, Rng(rng), None, None, None, True, *critiques)
 
 
-@pytest.mark.parametrize("weight, target", [(10.0, 1.0), (2.0, 0.0)])
-@pytest.mark.parametrize("length", [0.0, 0.3, 1.0, 5.0])
-def test_penalty_of_a_linear_critic(length, weight, target):
-    real, fake = torch.randn(2, 8, 2, dtype=F64, generator=torch.Generator().manual_seed(0))
-    w = length * torch.tensor([0.6, -0.8], dtype=F64)
-    got = penalised(lambda v: v @ w, real, fake, weight=weight, target=target)
-    assert got.item() == pytest.approx(weight * (length - target) ** 2, abs=1e-9)
+def np_anchor(draws, k, shift):
+    """numpy's histogram, then the mass of each atom by hand to its two neighbours."""
+    mass, target, gap = np.histogram(draws, k)[0] / len(draws), np.zeros(k), 2 / (k - 1)
+    for atom, m in zip(np.linspace(-1, 1, k), mass, strict=True):
+        at = (min(max(atom + shift, -1), 1) + 1) / gap
+        low = min(int(np.floor(at + 1e-9)), k - 1)
+        target[low] += m * (1 - (at - low))
+        target[min(low + 1, k - 1)] += m * (at - low)
+    return target
 
 
-def test_penalty_is_taken_between_real_and_fake():
-    """For score |x|^2 / 2 the slope is |x|: with reals at 3 e and fakes at 0 it is 3 u, u uniform."""
-    n = 20000
-    real, fake = torch.tensor([3.0, 0.0], dtype=F64).expand(n, 2), torch.zeros(n, 2, dtype=F64)
-    got = penalised(lambda v: v.square().sum(-1) / 2, real, fake, weight=1.0, target=0.0).item()
-    assert got == pytest.approx(9 / 3, rel=0.03)  # E u^2 = 1/3, standard error 0.6 %
+def np_log_p(v):
+    return v - np.log(np.exp(v).sum(-1, keepdims=True))
 
 
-def test_penalty_by_hand_its_gradient_and_seeds():
-    xs = torch.randn(2, 3, 6, 2, dtype=F64, generator=torch.Generator().manual_seed(1))
-    w = torch.randn(2, 4, dtype=F64, generator=torch.Generator().manual_seed(2)).requires_grad_(True)
-    f = lambda v: (v @ w).tanh().sum(-1)  # noqa: E731
-    D = Scores(f)
-    many = GradientPenalty().d(Turn("d", None, D, Rng([0, 1, 2]), None, xs[0], xs[1], True, D(xs[0]), D(xs[1])))
-    for i in range(3):
-        u = Rng(i).rand(6)[:, None]
-        x = u * xs[0, i] + (1 - u) * xs[1, i]
-        slope = ((1 - (x @ w).tanh() ** 2) @ w.T).norm(dim=-1)
-        want = 10 * ((slope - 1) ** 2).mean()
-        got = penalised(f, xs[0, i], xs[1, i], i)
-        assert got.item() == pytest.approx(want.item(), abs=1e-12) and many[i].item() == pytest.approx(want.item(), abs=1e-12)
-        assert torch.allclose(torch.autograd.grad(got, w)[0], torch.autograd.grad(want, w)[0], atol=1e-10)
+def np_cross(target, v):
+    return -(target * np_log_p(v)).sum(-1).mean()
 
 
-def test_penalty_of_images_and_of_more_fakes_than_reals():
-    real, fake = torch.zeros(4, 3, 2, 2, dtype=F64), torch.ones(8, 3, 2, 2, dtype=F64)
-    got = penalised(lambda v: v.flatten(1).sum(-1), real, fake, weight=1.0)
-    assert got.item() == pytest.approx((12**0.5 - 1) ** 2)
-    assert GradientPenalty().g(None) is None
+@pytest.mark.parametrize("k, real, fake", [(3, [0, 0.333, 0.667], [0.855, 0.145, 0]), (51, None, None), (4, None, None)])
+def test_anchors_of_realness(k, real, fake):
+    turns = [outcome_turn("d", None, None, seed) for seed in range(30)]
+    up, down = (torch.stack([Realness(k).anchor(t, shift)[0] for t in turns]).mean(0) for shift in (1, -1))
+    for anchor in (up, down):
+        assert anchor.shape == (k,) and anchor.sum().item() == pytest.approx(1, abs=1e-5) and (anchor >= 0).all()
+    if k == 3:  # spread of a single draw 0.017 and 0.054, of the mean of 30 a fifth
+        assert np.allclose(up, real, atol=0.012) and np.allclose(down, fake, atol=0.04)
+    elif k == 51:  # half of all mass on the last outcome, the rest over the outer half
+        assert up[-1].item() == pytest.approx(26 / 51, abs=0.02) and not up[:25].any()
+        assert down[0].item() == pytest.approx(0.5, abs=0.06) and not down[26:].any()
+        assert up[25:50].std() < 0.01 and down[1] > down[10] > down[20]  # flat, and a bell
+    else:  # moved by one and a half outcomes
+        assert np.allclose(up, [0, 1 / 8, 2 / 8, 5 / 8], atol=0.012)
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 51])
+def test_realness_equals_numpy(k):
+    real, fake, o = said(6, k), said(5, k, seed=4), Realness(k)
+    draws = Rng(0)
+    ups, downs = 2 * draws.rand(1000) - 1, 0.1 * draws.randn(1000)
+    up, down = np_anchor(ups.numpy(), k, 1), np_anchor(downs.numpy(), k, -1)
+    want = np_cross(up, real.numpy()) + np_cross(down, fake.numpy())
+    assert o.d(outcome_turn("d", real, fake)).item() == pytest.approx(want, abs=2e-3 if k == 51 else 1e-6)  # a draw on an edge
+    draws = Rng(0)
+    downs, ups = 0.1 * draws.randn(1000), 2 * draws.rand(1000) - 1
+    up, down = np_anchor(ups.numpy(), k, 1), np_anchor(downs.numpy(), k, -1)
+    p_real = np.exp(np_log_p(real.numpy()))[:5]
+    gains = {1: 0.0, 2: np_cross(p_real, fake.numpy()), 3: np_cross(up, fake.numpy())}
+    for variant, gain in gains.items():
+        got = Realness(k, variant).g(outcome_turn("g", real[:5], fake)).item()
+        assert got == pytest.approx(gain - np_cross(down, fake.numpy()), abs=2e-3 if k == 51 else 1e-6)
+
+
+def test_reals_are_a_target_in_the_turn_of_g():
+    real, fake = said(5, 3).requires_grad_(True), said(5, 3, seed=4).requires_grad_(True)
+    got = torch.autograd.grad(Realness(3).g(outcome_turn("g", real, fake)), [real, fake], allow_unused=True)
+    assert got[0] is None and got[1].abs().max() > 0
+
+
+def test_resampled_outcomes():
+    k, n = 3, 40
+    mean, log_variance = said(1, k), torch.tensor([[0.0, -1.0, 1.0]], dtype=F64)
+    v = torch.cat([mean, log_variance], -1).expand(n, 2 * k)
+    logits = Realness(k, resample=True)._log_p(Critique(v.sum(-1), v, v), outcome_turn("d", None, None))
+    eps = Rng(0).randn(n, k)
+    want = np_log_p((mean + (log_variance / 2).exp() * eps).numpy())
+    assert np.allclose(logits, want, atol=1e-12)
+    still = torch.cat([mean, torch.full_like(mean, -80)], -1)  # no noise left: as without
+    got = Realness(k, resample=True)._log_p(Critique(None, still, still), outcome_turn("d", None, None))
+    assert np.allclose(got, np_log_p(mean.numpy()), atol=1e-12)
+
+
+def test_maps_see_the_expected_outcome():
+    v = torch.tensor([[0.0, 0.0, 0.0], [50.0, 0.0, 0.0], [0.0, 0.0, 50.0]], dtype=F64)
+    o, turn = Realness(3), outcome_turn("d", v, v)
+    assert np.allclose(o.logit_at(Critique(None, v, v), turn), [0, -1, 1], atol=1e-12)
+    assert np.allclose(o.logits(turn)[0], [0, -1, 1], atol=1e-12) and o.logits(outcome_turn("g", None, v))[0] is None
+    noisy = Critique(None, v, torch.cat([v, v], -1))  # mean and log variance
+    assert torch.equal(Realness(3, resample=True).logit_at(noisy, turn), o.logit_at(turn.real, turn))
+    x = v[:1].clone().requires_grad_(True)  # what gen follows: towards the outcome 1
+    (g,) = torch.autograd.grad(o.gen(o.logit_at(Critique(None, x, x), turn)).sum(), x)
+    assert g[0, 0] > 0 > g[0, 2]
+
+
+def test_realness_learns_to_tell_and_keeps_seeds_apart():
+    v = torch.zeros(2, 8, 3, dtype=F64)
+    turn = outcome_turn("d", v, v, [0, 1])
+    assert Realness(3).d(turn).shape == (2,) and torch.allclose(Realness(3).d(turn), torch.full((2,), 2 * math.log(3), dtype=F64))
+    one = outcome_turn("d", said(8, 3), said(8, 3, seed=4), 1)
+    both = outcome_turn("d", *(torch.stack([w, w]) for w in (one.real.outputs, one.fake.outputs)), [0, 1])
+    assert Realness(3).d(both)[1].item() == pytest.approx(Realness(3).d(one).item(), abs=1e-12)
+
+
+def test_realness_says_what_it_needs_and_reads_nothing_on_the_host():
+    turn = turn_of("d", *scores(4))
+    with pytest.raises(ValueError, match=r"no outputs.*Realness\(outcomes=51.*51"):
+        Realness(51).d(turn)
+    with pytest.raises(ValueError, match="3 outputs.*needs 6"):
+        Realness(3, resample=True).g(outcome_turn("g", said(4, 3), said(4, 3)))
+    for bad in ({"outcomes": 1}, {"outcomes": 3, "variant": 4}):
+        with pytest.raises(ValueError, match="outcomes="):
+            Realness(**bad)
+    with NoHostReads():
+        Realness(3, 3, True).d(outcome_turn("d", said(4, 6), said(4, 6)))
+        Realness(3, 2, True).g(outcome_turn("g", said(4, 6), said(4, 6)))
+    assert describe(Realness(3)) == {"kind": "Realness", "outcomes": 3, "variant": 2, "resample": False}
+
+
+def test_realness_is_the_same_under_autocast():
+    real, fake = said(6, 51).float(), said(6, 51, seed=4).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        got = Realness(51).d(outcome_turn("d", real, fake))
+    assert got.dtype == torch.float32 and torch.equal(got, Realness(51).d(outcome_turn("d", real, fake)))

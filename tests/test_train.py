@@ -26,7 +26,7 @@ SMALL = {"nets": Mlp(4, (16, 16), (16, 16)), "batch": 16}
 MIXED = {  # the papers together, and the corners that the named recipes leave out
     "joint": TOY.but(objective=Hinge() + 0.5 * KDD(stale="g_step"), terms=(JacobianD(0.1, 0.05), STYLEGAN_CODE), d_opt=Sgd(1e-2)),
     "pairs": TOY.but(terms=(ModeSeeking(pairs=HardPairs(steps=1)), AdaptiveMix(alpha=2, pairing="pooled")), n_dis=2, joint=False),
-    "qua": TOY.but(latent=PGD(0.01, 2, radius=0.05), n_dis=2, reuse_z=True, g_batch=24, g_opt=RmsProp(1e-3)),
+    "qua": TOY.but(latent=PGD(0.01, 2, radius=0.05), n_dis=2, fakes="d", g_batch=24, g_opt=RmsProp(1e-3)),
 }
 SMALLER = {name: recipe.but(**SMALL) for name, recipe in {**NAMED, **MIXED}.items()}
 EVERY = pytest.mark.parametrize("recipe", list(SMALLER.values()), ids=list(SMALLER))
@@ -433,7 +433,7 @@ def test_how_often_must_be_a_count(bad):
 
 def test_diff_is_the_difference_of_two_rows():
     assert TOY.diff(TOY) == {} and TOY.diff(METHODS["baseline"]) == {}
-    assert TOY.diff(OBJECTIVES["LSGAN"]) == {"objective": ({"kind": "NonSaturating"}, {"kind": "LSGAN"})}
+    assert TOY.diff(OBJECTIVES["LSGAN"]) == {"objective": ({"kind": "NonSaturating", "target": 1.0}, {"kind": "LSGAN"})}
     ((mine, theirs),) = TOY.diff(METHODS["AdaptiveMix"]).values()
     assert mine == [] and theirs[0]["kind"] == "AdaptiveMix" and theirs[0]["weight"] == 1.0
     assert set(TOY.diff(OBJECTIVES["WGAN"])) == {"objective", "n_dis", "g_opt", "d_opt"}

@@ -26,23 +26,48 @@ MODES = ("eval", "train_frozen", "train")
 def latent_mode(modules: list[nn.Module], mode: str) -> Iterator[None]:
     """Run the nets in a mode and leave modes and buffers as found.
 
-    "eval": running statistics; "train_frozen": batch statistics, but running statistics and the spectral norm's vectors
-    are put back afterwards; "train": as the authors' code, buffers move.
+    "eval": running statistics, no buffer moves; "train_frozen": batch statistics, but running statistics and the spectral
+    norm's vectors are put back afterwards; "train": as the authors' code, buffers move.
     """
     if mode not in MODES:
         raise ValueError(f"mode={mode!r}: expected one of {', '.join(MODES)}")
     parts = [(part, part.training) for m in modules for part in m.modules()]
-    saved = [(b, b.clone()) for m in modules for b in m.buffers()] if mode != "train" else []
+    buffers = [b for m in modules for b in m.buffers()] if mode == "train_frozen" else []
+    saved, training = [b.clone() for b in buffers], mode != "eval"
     try:
-        for m in modules:
-            m.train(mode != "eval")
+        if any(was != training for _, was in parts):  # setting the flag of every part costs as much as a small net's forward
+            for m in modules:
+                m.train(training)
         yield
     finally:
-        for part, training in parts:
-            part.training = training
-        with torch.no_grad():
-            for buffer, value in saved:
-                buffer.copy_(value)
+        for part, was in parts:
+            if part.training != was:
+                part.training = was
+        if buffers:
+            with torch.no_grad():
+                torch._foreach_copy_(buffers, saved)  # one call for all, as the optimisers do
+
+
+def modules_of(*nets: Callable) -> list[nn.Module]:
+    """Those of the nets that have modes and buffers; plain functions have none."""
+    return [net for net in nets if isinstance(net, nn.Module)]
+
+
+def slope(z: Tensor, G: Callable, D: Callable, phi: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """D's score of G(z) (..., B) and the gradient of phi(score) for z alone (..., B, z), both constants.
+
+    autograd skips the weights' gradients because nobody asks for them; switching `requires_grad` off saves nothing more.
+    """
+    with torch.enable_grad():
+        z = z.detach().requires_grad_(True)
+        score = D(G(z)).score
+        (g,) = torch.autograd.grad(phi(score).sum(), z)
+    return score.detach(), g
+
+
+def length(v: Tensor) -> Tensor:
+    """Euclidean norm of each latent (..., B, 1), never 0."""
+    return v.norm(dim=-1, keepdim=True).clamp(min=1e-12)
 
 
 @dataclass(frozen=True)
@@ -51,7 +76,9 @@ class IFGSM(LatentMap):
 
     `eps` is the size of one step in every coordinate. `radius` keeps z within that l-infinity distance of its start;
     None, as the authors' code, lets it drift up to steps * eps. `objective` is phi: "score", "ns", "saturating", "lsgan".
-    `mode` is the nets' mode while searching, see `latent_mode`: "eval" for AdvLatGAN-z, "train_frozen" for -qua.
+    `mode` is the nets' mode while searching, see `latent_mode`: "eval" for AdvLatGAN-z, "train_frozen" for -qua. Two options
+    of ours against drifting out of the prior: `shell` gives each z its first norm back after every step (after the
+    radius); `prior_weight` lam >= 0 minimises phi + lam |z|^2 / 2.
     """
 
     eps: float = 0.01
@@ -59,10 +86,14 @@ class IFGSM(LatentMap):
     radius: float | None = None
     objective: str = "score"
     mode: str = "eval"
+    shell: bool = False
+    prior_weight: float = 0.0
 
     def __post_init__(self):
         if not (self.eps >= 0 and self.steps >= 0 and (self.radius is None or self.radius > 0)):
             raise ValueError(f"eps={self.eps}, steps={self.steps}, radius={self.radius}: expected eps, steps >= 0, radius > 0")
+        if not self.prior_weight >= 0:
+            raise ValueError(f"prior_weight={self.prior_weight}: expected a number of at least 0")
         if self.objective not in PHI:
             raise ValueError(f"objective={self.objective!r}: expected one of {', '.join(PHI)}")
         if self.mode not in MODES:
@@ -80,14 +111,16 @@ class IFGSM(LatentMap):
         z, memory = self.start(start, rng), None
         yield z
         for _ in range(self.steps):
-            with latent_mode([m for m in (G, D) if isinstance(m, nn.Module)], self.mode), torch.enable_grad():
-                z = z.detach().requires_grad_(True)  # not in place: the caller holds what was yielded
-                loss = PHI[self.objective](D(G(z)).score).sum()
-                (g,) = torch.autograd.grad(loss, z)  # for z alone: no parameter's gradient is computed
+            with latent_mode(modules_of(G, D), self.mode):
+                _, g = slope(z, G, D, PHI[self.objective])
+            if self.prior_weight:
+                g = g + self.prior_weight * z
             move, memory = self.direction(g, memory)
-            z = z.detach() - self.eps * move
+            z = z - self.eps * move  # not in place: the caller holds what was yielded
             if self.radius is not None:
-                z = torch.clamp(z, start - self.radius, start + self.radius)
+                z = self.project(z, start)
+            if self.shell:
+                z = z * (length(start) / length(z))
             yield z
 
     def start(self, z: Tensor, rng: Rng | None) -> Tensor:
@@ -98,20 +131,43 @@ class IFGSM(LatentMap):
         """The step for the gradient `g` (..., B, z), and what to remember for the next one."""
         return g.sign(), None
 
+    def project(self, z: Tensor, start: Tensor) -> Tensor:
+        """The nearest point within `radius` of the start."""
+        return torch.clamp(z, start - self.radius, start + self.radius)
+
 
 @dataclass(frozen=True)
 class PGD(IFGSM):
-    """IFGSM from a uniformly random start within `radius`, which it needs (Madry et al. 2018)."""
+    """IFGSM from a uniformly random start within `radius`, which it needs (Madry et al. 2018).
+
+    `norm`: the ball and the step, "linf" (sign steps) or "l2" (steps of length eps along g / |g|_2, per sample).
+    """
+
+    norm: str = "linf"
 
     def __post_init__(self):
         super().__post_init__()
+        if self.norm not in ("linf", "l2"):
+            raise ValueError(f"norm={self.norm!r}: expected 'linf' or 'l2'")
         if self.radius is None:
             raise ValueError("radius=None: PGD starts at random within a radius and needs one, for example radius=0.1")
 
     def start(self, z, rng):
         if rng is None:
             raise ValueError("rng=None: PGD draws its random start and needs an Rng")
-        return z + self.radius * (2 * rng.rand(*z.shape[1 if rng.stacked else 0 :]) - 1)
+        shape = z.shape[1 if rng.stacked else 0 :]
+        if self.norm == "linf":
+            return z + self.radius * (2 * rng.rand(*shape) - 1)
+        n = rng.randn(*shape)  # uniform in the ball: any direction, and a share r^d of the volume within distance r
+        return z + self.radius * rng.rand(*shape[:-1], 1) ** (1 / shape[-1]) * n / length(n)
+
+    def direction(self, g, memory):
+        return (g.sign() if self.norm == "linf" else g / length(g)), None
+
+    def project(self, z, start):
+        if self.norm == "linf":
+            return super().project(z, start)
+        return start + (z - start) * (self.radius / length(z - start)).clamp(max=1)
 
 
 @dataclass(frozen=True)
@@ -134,13 +190,20 @@ class GradientStep(IFGSM):
         return g, None
 
 
-def pair_ratio(x1: Tensor, x2: Tensor, z1: Tensor, z2: Tensor, offset: float = 0.0, per_sample: bool = False) -> Tensor:
-    """d_I / (d_z + offset) with mean absolute differences: one number a batch as in the code, or one a sample.
+def pair_ratio(x1: Tensor, x2: Tensor, z1: Tensor, z2: Tensor, offset: float = 0.0, per_sample: bool = False,
+               norm: str = "l1") -> Tensor:
+    """d_I / (d_z + offset): one number a batch as in the code, from its mean distances, or one a sample.
 
-    x (..., B, d), z (..., B, k). A small ratio marks two latents whose images are too much alike.
+    x (..., B, d), z (..., B, k). A small ratio marks two latents whose images are too much alike. `norm`: a distance is
+    the mean absolute difference of all entries ("l1", the code) or the Euclidean distance ("l2"); Table 1 does not say
+    which, but with images in [-1, 1] and the code's offset of 1 "l1" cannot exceed 2, and it prints 4.023.
     """
-    over = -1 if per_sample else (-2, -1)
-    return (x2 - x1).abs().mean(over) / ((z2 - z1).abs().mean(over) + offset)
+    if norm not in ("l1", "l2"):
+        raise ValueError(f"norm={norm!r}: expected 'l1' or 'l2'")
+    d_x, d_z = ((b - a).abs().mean(-1) if norm == "l1" else (b - a).norm(dim=-1) for a, b in ((x1, x2), (z1, z2)))
+    if not per_sample:
+        d_x, d_z = d_x.mean(-1), d_z.mean(-1)
+    return d_x / (d_z + offset)
 
 
 @dataclass(frozen=True)
@@ -176,7 +239,7 @@ class HardPairs:
         yield z2
         if not self.steps:
             return
-        modules = [G] if isinstance(G, nn.Module) else []
+        modules = modules_of(G)
         with latent_mode(modules, "train_frozen"), torch.no_grad():
             x1 = G(z1).flatten(batch_axis + 1)
         for _ in range(self.steps):

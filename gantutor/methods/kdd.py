@@ -1,16 +1,33 @@
-"""KDD GAN (Lemkhenter et al., 2021): the discriminator's logit is a log-ratio of kernel density estimates in feature space."""
+"""KDD GAN (Lemkhenter et al., 2021): the discriminator's logit is a log-ratio of kernel density estimates in feature space.
 
+What the paper leaves open has a letter; this is the default here, and after it the option.
+A1 gradients flow through the anchors too, as the loss is written (anchor_grad_d, anchor_grad_g) - A2 the features are the
+trunk's sum-pooled output, `pooled` of the nets - A3 the projection takes the normalised features (projection="unnormalised"),
+the hinge's own head in a Joint loss always the plain ones - A4 in a Joint loss the KDD part may have its own projection -
+A5 JacobianD's gradient flows through both features - A6 leave-one-out takes away the un-augmented self alone
+("self+copies") - A7 gradients through augmented anchors follow anchor_grad - A8 each turn augments afresh - A9 each copy goes
+through all that `augment` does: DiffAugment() is the paper's five transforms.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
+from math import log
 
 import torch
+import torch.autograd.forward_ad as forward_ad
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from gantutor.nets import full
 from gantutor.objectives import Hinge
-from gantutor.parts import Term, Turn
+from gantutor.parallel import gather, place
+from gantutor.parts import Term, Turn, brief
 
 KERNELS = ("vmf", "gauss")
+CHOICES = {"kernel": KERNELS, "leave_one_out": ("self", "self+copies", "none"), "stale": ("none", "g_step", "both"),
+           "projection": ("none", "normalised", "unnormalised")}  # fmt: skip
 
 
 def log_kernels(points: Tensor, anchors: Tensor, tau: float = 1.0, kernel: str = "vmf") -> Tensor:
@@ -31,33 +48,43 @@ def log_ratio(points: Tensor, reals: Tensor, fakes: Tensor, tau: float = 1.0, ke
               left_out: Tensor | None = None) -> Tensor:
     """log p_r - log p_g at `points` (..., N, K), both densities estimated from anchors (..., M, K).
 
-    `left_out` (N, M_r + M_g) marks kernels that a point must not see: its own. Densities divide by the anchors used.
-    Raises ValueError where a point is left without an anchor.
+    `left_out` (N, M_r + M_g) marks kernels that a point must not see: its own; or gives the `log_weights` of such marks.
+    Densities divide by the anchors used. Raises ValueError where a point is left without an anchor.
     """
     s = log_kernels(points, torch.cat([reals, fakes], -2), tau, kernel)  # one product serves both densities
-    m = reals.shape[-2]
+    m, n = reals.shape[-2], fakes.shape[-2]
     if left_out is None:
-        n_real, n_fake = torch.tensor(m), torch.tensor(fakes.shape[-2])
-    else:
-        n_real, n_fake = (~left_out[:, :m]).sum(-1), (~left_out[:, m:]).sum(-1)
-        if int(n_real.min()) == 0 or int(n_fake.min()) == 0:
-            raise ValueError(
-                f"leave-one-out takes the only anchor away ({m} real and {fakes.shape[-2]} fake anchors): use a batch of at least 2"
-            )
-        s = s.masked_fill(left_out, -torch.inf)
-    log_real = torch.logsumexp(s[..., :m], -1) - n_real.to(s).log()
-    log_fake = torch.logsumexp(s[..., m:], -1) - n_fake.to(s).log()
-    return log_real - log_fake
+        return torch.logsumexp(s[..., :m], -1) - torch.logsumexp(s[..., m:], -1) + (log(n) - log(m))
+    s = s + (log_weights(left_out, m) if left_out.dtype == torch.bool else left_out).to(s)
+    return torch.logsumexp(s[..., :m], -1) - torch.logsumexp(s[..., m:], -1)
+
+
+def log_weights(left_out: Tensor, m: int) -> Tensor:
+    """Log weight of each kernel in its density: -log of how many a point sees on that side (the first m, the rest), or -inf.
+
+    Raises ValueError where it sees none; the marks are read on the host for that.
+    """
+    counts = [(~side).sum(-1, keepdim=True).expand(side.shape) for side in (left_out[:, :m], left_out[:, m:])]
+    if not all(int(c.min()) for c in counts):
+        raise ValueError(f"leave-one-out takes the only anchor away ({m} real and {left_out.shape[-1] - m} fake anchors): "
+                         "use a batch of at least 2")  # fmt: skip
+    return (-torch.cat(counts, -1).double().log()).masked_fill(left_out, -torch.inf)
 
 
 @dataclass(frozen=True)
 class KDD(Hinge):
     """The hinge loss (and G's plain -b) on l(x) = log p_r(phi(x)) - log p_g(phi(x)) instead of a learned score.
 
-    phi: D's pooled features, of unit length for "vmf". A point's own kernel is left out (`leave_one_out`: "self",
-    "self+copies" or "none"). `anchor_grad_d` and `anchor_grad_g`: whether gradients also flow through the anchors (the
+    phi [A2]: D's pooled features, of unit length for "vmf". A point's own kernel is left out (`leave_one_out` [A6]: "self",
+    "self+copies" or "none"). `anchor_grad_d` and `anchor_grad_g` [A1]: whether gradients also flow through the anchors (the
     loss as written) or only through the point (the forces of Eq. 7). `copies` augmented images by `augment` join each
-    anchor set and are never evaluated. `stale="g_step"`: G's turn uses the real features of the last D step (dagger).
+    anchor set and are never evaluated [A6 to A9]. `stale="g_step"`: G's turn uses the real features of the last D step
+    (dagger); "both": D's turn too measures p_r by those of the D step before it, constants that need no leave-one-out (the
+    first step has only its own). `projection` [A3, A4]: the loss acts on l(x) + <V_y, f>, V_y D's embedding of the label
+    and f the "normalised" or "unnormalised" pooled features; the hinge wraps the sum. Log-ratios are taken in float32 or
+    better. Processes of one training share their anchors, and each evaluates its own points: all must call together,
+    with equal batches (ValueError otherwise). Maps and latent searches, which know no labels and run where they please,
+    see l alone and the anchors of their own process.
     """
 
     tau: float = 1.0
@@ -68,56 +95,104 @@ class KDD(Hinge):
     augment: object | None = None
     copies: int = 0
     stale: str = "none"
+    projection: str = "none"
+
+    on_batch = True
 
     def __post_init__(self):
         if not self.tau > 0:
             raise ValueError(f"tau={self.tau}: expected a temperature above 0")
-        if self.kernel not in KERNELS or self.leave_one_out not in ("self", "self+copies", "none"):
-            raise ValueError(f"kernel={self.kernel!r}, leave_one_out={self.leave_one_out!r}: expected a kernel of "
-                             f"{', '.join(KERNELS)} and 'self', 'self+copies' or 'none'")  # fmt: skip
-        if self.stale not in ("none", "g_step"):
-            raise ValueError(f"stale={self.stale!r}: expected 'none' or 'g_step'")
+        for name, values in CHOICES.items():
+            if getattr(self, name) not in values:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(map(repr, values))}")
         if self.copies < 0 or (self.copies > 0) != (self.augment is not None):
             raise ValueError(f"copies={self.copies}, augment={self.augment}: augmented anchors need both, or neither")
 
     def phi(self, v: Tensor, D) -> Tensor:
         """Unit features for "vmf", plain ones for "gauss", in float32 or better."""
-        v = D.pooled(v)
-        v = v.float() if v.dtype in (torch.float16, torch.bfloat16) else v
+        v = _pooled(v, D)
         return normalize(v, dim=-1) if self.kernel == "vmf" else v
 
     def logits(self, turn: Turn) -> tuple[Tensor | None, Tensor]:
-        """l of the reals and fakes in D's turn, of the fakes alone in G's."""
+        """The logits of the reals and fakes in D's turn, of the fakes alone in G's."""
         in_d = turn.player == "d"
-        real, fake, reals, fakes = self._anchors(turn)
-        if not (self.anchor_grad_d if in_d else self.anchor_grad_g):
-            reals, fakes = reals.detach(), fakes.detach()
-        left_out = own_kernels(real.shape[-2], fake.shape[-2], self.copies, self.leave_one_out).to(fake.device)
-        if not in_d:
-            return None, log_ratio(fake, reals, fakes, self.tau, self.kernel, left_out[real.shape[-2] :])
-        ratio = log_ratio(torch.cat([real, fake], -2), reals, fakes, self.tau, self.kernel, left_out)
-        return ratio[..., : real.shape[-2]], ratio[..., real.shape[-2] :]
+        real, fake, reals, fakes = self._anchors(turn, self.anchor_grad_d if in_d else self.anchor_grad_g)
+        reals, other = self._former(turn, reals) if in_d and self.stale == "both" else (reals, False)
+        reals, fakes = _everywhere(reals, fakes)
+        m, n = real.shape[-2], fake.shape[-2]
+        own = _own(m, n, self.copies, self.leave_one_out, other, turn.player, *place(), fake.device, fake.dtype)
+        with in_float32(fake.device):
+            points = torch.cat([real, fake], -2) if in_d else fake
+            s = log_ratio(points, reals, fakes, self.tau, self.kernel, own)
+            if self.projection != "none":
+                s = s + self._projected(turn)
+        return (s[..., :m], s[..., m:]) if in_d else (None, s)
 
     def logit_at(self, points, turn):
-        _, _, reals, fakes = self._anchors(turn)
-        return log_ratio(self.phi(points.features, turn.D), reals.detach(), fakes.detach(), self.tau, self.kernel)
+        _, _, reals, fakes = self._anchors(turn, False)
+        with in_float32(fakes.device):
+            return log_ratio(self.phi(points.features, turn.D), reals, fakes, self.tau, self.kernel)
 
-    def _anchors(self, turn: Turn) -> tuple[Tensor, ...]:
-        """phi of reals and fakes, and both anchor sets: the same, followed by their augmented copies."""
-        stale = turn.stale if self.stale == "g_step" and turn.player == "g" else None
+    def _anchors(self, turn: Turn, through: bool) -> tuple[Tensor, ...]:
+        """phi of reals and fakes, and both anchor sets: these, then their augmented copies; with gradient if `through`.
+
+        With `stale="both"` D's real anchors serve the D step after this one, as constants.
+        """
+        stale = turn.stale if self.stale != "none" and turn.player == "g" else None
         real = self.phi(turn.real.features if stale is None else stale.features.detach(), turn.D)
         fake = self.phi(turn.fake.features, turn.D)
-        if not self.copies:
-            return real, fake, real, fake
         anchors = []
-        for x, v in ((turn.x_real, real), (turn.x_fake, fake)):
-            with torch.set_grad_enabled(torch.is_grad_enabled() and (turn.player == "d" or v.requires_grad)):
-                copies = turn.features(*[self.augment(x, turn.rng) for _ in range(self.copies)])
-                anchors.append(torch.cat([v, *[self.phi(c, turn.D) for c in copies]], -2))
+        for_later = turn.player == "d" and self.stale == "both"
+        for x, v, kept in ((turn.x_real, real, through and not for_later), (turn.x_fake, fake, through)):
+            v = v if kept else v.detach()
+            if self.copies:
+                with torch.set_grad_enabled(v.requires_grad):  # [A7]; nothing is recorded for anchors that are constants
+                    copies = turn.features(*[self.augment(x, turn.rng, turn.step) for _ in range(self.copies)])
+                    v = torch.cat([v, *[self.phi(c, turn.D) for c in copies]], -2)
+            anchors.append(v)
         return real, fake, *anchors
 
+    def _former(self, turn: Turn, reals: Tensor) -> tuple[Tensor, bool]:
+        """The real anchors of the D step before this one, whose place this step's take; whether there are any."""
+        former = turn.memory.get(brief(self))
+        if former is not None:
+            former = former.clone()  # its memory is overwritten before the gradient is taken
+        turn.remember(brief(self), reals)
+        return (reals, False) if former is None else (former, True)
 
-@lru_cache(maxsize=16)  # the same mask serves every step of a run
+    def _projected(self, turn: Turn) -> Tensor:
+        """<V_y, f> of the points: reals, then fakes in D's turn, fakes in G's."""
+        sides = [(turn.fake, turn.y_fake)] if turn.player == "g" else [(turn.real, turn.y_real), (turn.fake, turn.y_fake)]
+        if any(y is None for _, y in sides):
+            raise ValueError(f"projection={self.projection!r} without labels: use nets with classes, or projection='none'")
+        f = _pooled(torch.cat([c.features for c, _ in sides]), turn.D)
+        f = normalize(f, dim=-1) if self.projection == "normalised" else f
+        return (turn.D.embed(torch.cat([y for _, y in sides])) * f).sum(-1)
+
+
+def _pooled(v: Tensor, D) -> Tensor:
+    with _no_autocast(v.device):
+        return D.pooled(full(v))
+
+
+def _everywhere(reals: Tensor, fakes: Tensor) -> tuple[Tensor, Tensor]:
+    """The anchors of all processes: features are a thousandth of the images. What is constant stays so."""
+    rank, world = place()
+    if world == 1:
+        return reals, fakes
+    m, n = len(reals), len(fakes)
+    _must_agree(m, n, rank, world, fakes.device)
+    both = gather(torch.cat([reals, fakes])).unflatten(0, (world, m + n))  # one exchange for both
+    return both[:, :m].flatten(0, 1), both[:, m:].flatten(0, 1)
+
+
+@lru_cache(maxsize=64)  # sizes are compared once, at the first call
+def _must_agree(m: int, n: int, rank: int, world: int, device: torch.device) -> None:
+    sizes = gather(torch.tensor([[m, n]], device=device)).tolist()
+    if sizes != [[m, n]] * world:
+        raise ValueError(f"real and fake anchors by process: {sizes}, this is process {rank}: all need equal batches")
+
+
 def own_kernels(m: int, n: int, copies: int = 0, leave_one_out: str = "self") -> Tensor:
     """Which kernels are a point's own: rows m reals then n fakes, columns the real anchors then the fake ones, (m+n, ...)."""
     times = {"self": [1] + [0] * copies, "self+copies": [1] * (copies + 1), "none": [0] * (copies + 1)}[leave_one_out]
@@ -125,13 +200,67 @@ def own_kernels(m: int, n: int, copies: int = 0, leave_one_out: str = "self") ->
     return torch.block_diag(*blocks).bool()
 
 
+# The same weights serve every step of a run. None is ever dropped: a captured step reads them where they lie.
+@lru_cache(maxsize=None)
+def _own(m: int, n: int, copies: int, leave_one_out: str, other: bool, player: str, rank: int, world: int,
+         device: torch.device, dtype: torch.dtype) -> Tensor:
+    """`log_weights` of leave-one-out for the points of a turn on one process of `world`, (m+n or n, anchors of all).
+
+    `other`: the real anchors are another batch's.
+    """
+    own, block = own_kernels(m, n, copies, leave_one_out), (copies + 1) * m
+    own[:, :block] &= not other
+    own = own[m:] if player == "g" else own
+    sides = []
+    for side in (own[:, :block], own[:, block:]):
+        of_all = torch.zeros(len(own), world, side.shape[1], dtype=torch.bool)
+        of_all[:, rank] = side
+        sides.append(of_all.flatten(1))
+    return log_weights(torch.cat(sides, 1), world * block).to(device, dtype)
+
+
+def _no_autocast(device: torch.device) -> AbstractContextManager:
+    """On the plane, to switch off what is off already would cost as much as a matrix product."""
+    return torch.autocast(device.type, enabled=False) if torch.is_autocast_enabled(device.type) else nullcontext()
+
+
+@contextmanager
+def in_float32(device: torch.device) -> Iterator[None]:
+    """True float32: autocast and, on a GPU, TF32 off, and as they were afterwards."""
+    parts = (torch.backends.cuda.matmul, torch.backends.cudnn.conv) if device.type == "cuda" else ()
+    before = [p.fp32_precision for p in parts]
+    try:
+        for p in parts:
+            p.fp32_precision = "ieee"
+        with _no_autocast(device):
+            yield
+    finally:
+        for p, precision in zip(parts, before, strict=True):
+            p.fp32_precision = precision
+
+
+class _Taken(torch.autograd.Function):
+    """A loss (), or one a seed, whose gradients were taken already; they wait for the factor of the whole."""
+
+    @staticmethod
+    def forward(ctx, loss: Tensor, gradients: list[Tensor], *weights: Tensor) -> Tensor:
+        ctx.gradients = gradients
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx, factor: Tensor):
+        return None, None, *[factor.reshape(factor.shape + (1,) * (g.ndim - factor.ndim)) * g for g in ctx.gradients]
+
+
 @dataclass(frozen=True)
 class JacobianD(Term):
     """D: + weight / |S_r| * sum over reals and fakes of | |phi(x + delta u) - phi(x)| / delta - 1 |  (JacD).
 
     u is uniform on the unit sphere of the images, phi the unnormalised features. `method="jvp"` takes the exact
-    directional derivative instead: the finite difference drowns in rounding noise in TF32 and bf16. `mean=True` divides
-    by all points instead of the reals alone.
+    directional derivative instead of the finite difference, which drowns in rounding noise in TF32 and bf16: both run in
+    true float32, and so does the gradient at D's weights, which is taken on the spot through both features [A5]. `mean=True`
+    divides by all points instead of the reals alone. One more call of D's trunk, hence one more power iteration where it
+    has live spectral norm, shared by both features. Raises TypeError for critics that read labels in their trunk.
     """
 
     weight: float = 1e-5
@@ -144,16 +273,26 @@ class JacobianD(Term):
             raise ValueError(f"{self}: expected method 'fd' or 'jvp', delta > 0 and weight >= 0")
 
     def d(self, turn: Turn) -> Tensor:
-        x = torch.cat([turn.x_real, turn.x_fake], turn.axis)
+        x = torch.cat([full(turn.x_real), full(turn.x_fake)], turn.axis)
         n_points, n_real = x.shape[turn.axis], turn.x_real.shape[turn.axis]
         u = turn.rng.randn(*x.shape[turn.axis :]).to(x)
         u = u / u.flatten(turn.axis + 1).norm(dim=-1).reshape(x.shape[: turn.axis + 1] + (1,) * (x.ndim - turn.axis - 1))
-        slope = self.slope(lambda y: turn.D.pooled(turn.D.features(y)), x, u)
-        return self.weight * (slope - 1).abs().sum(-1) / (n_points if self.mean else n_real)
+        with in_float32(x.device):
+            slope = self.slope(lambda y: turn.D.pooled(turn.features(y)[0]), x, u, turn.axis)
+            loss = self.weight * (slope - 1).abs().sum(-1) / (n_points if self.mean else n_real)
+            weights = [p for p in turn.D.parameters() if p.requires_grad]
+            if not (loss.requires_grad and weights):
+                return loss
+            # TF32 in the backward pass would be as bad: the gradient is a difference of two that are nearly equal, over delta
+            gradients = torch.autograd.grad(loss.sum(), weights, allow_unused=True)
+        used = [(g, p) for g, p in zip(gradients, weights, strict=True) if g is not None]
+        return _Taken.apply(loss.detach(), [g for g, _ in used], *[p for _, p in used])
 
-    def slope(self, phi, x: Tensor, u: Tensor) -> Tensor:
-        """|directional derivative of phi at x along u|, one number a point."""
+    def slope(self, phi, x: Tensor, u: Tensor, axis: int = 0) -> Tensor:
+        """|directional derivative of phi at x along u|, one number a point; points lie along `axis`."""
         if self.method == "jvp":
-            return torch.func.jvp(phi, (x,), (u,))[1].norm(dim=-1)
-        with torch.autocast(x.device.type, enabled=False):
-            return (phi(x + self.delta * u) - phi(x)).norm(dim=-1) / self.delta
+            with forward_ad.dual_level():
+                return forward_ad.unpack_dual(phi(forward_ad.make_dual(x, u))).tangent.norm(dim=-1)
+        # one call: between two, spectral norm's power iteration would move phi itself
+        ahead, at = phi(torch.cat([x + self.delta * u, x], axis)).tensor_split(2, axis)
+        return (ahead - at).norm(dim=-1) / self.delta

@@ -1,19 +1,19 @@
 """Fakes against real images in the features of a small classifier of our own: a stand-in, never called FID or KID."""
 
 import hashlib
-import os
-from collections.abc import Iterator
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, relu
 
+from gantutor.files import replacing
 from gantutor.images import ImageSet, cache_dir
+from gantutor.metrics.features import density_coverage, kernel_distance
 from gantutor.nets import initialise
 from gantutor.rng import Rng
 
 VERSION = 1  # raise it when the net or its training changes: cached weights are of one version
-CHUNK = 1000  # rows of a distance matrix at a time
 
 
 class SmallCnn(nn.Module):
@@ -71,13 +71,8 @@ def small_cnn(images: ImageSet, seed: int = 0, steps: int = 400, batch: int = 12
         loss.backward()
         opt.step()
         decay.step()
-    partial = place.with_name(f"{place.name}.{os.getpid()}.partial")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError, RuntimeError), replacing(place) as partial:  # a cache that cannot be written costs time only
         torch.save(net.state_dict(), partial)
-        os.replace(partial, place)
-    except OSError:
-        partial.unlink(missing_ok=True)  # a cache that cannot be written costs time only
     return net.eval()
 
 
@@ -93,58 +88,11 @@ def features(net: SmallCnn, images: Tensor | ImageSet, chunk: int = 500) -> Tens
         net.train(training)
 
 
-def kernel_distance(a: Tensor, b: Tensor, degree: int = 3, blocks: int = 10) -> tuple[float, float]:
-    """Unbiased squared MMD of features (N, K) and (M, K) with the kernel (<x, y> / K + 1)^degree: mean and standard error.
-
-    The form of KID (Binkowski et al. 2018), in float64, over `blocks` disjoint blocks; block i takes the rows i, i + blocks,
-    ..., so that sets sorted by class are cut into like parts. 0 on average, hence at times below it, for equal distributions
-    drawn independently (`ImageSet.sample`); a balanced subset lowers it slightly.
-    """
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
-        raise ValueError(f"features {tuple(a.shape)} and {tuple(b.shape)}: expected (N, K) and (M, K)")
-    if blocks < 2 or min(len(a), len(b)) < 2 * blocks:
-        raise ValueError(f"{len(a)} and {len(b)} features in blocks={blocks}: expected blocks >= 2, each with 2 or more")
-    a, b = a.double(), b.double()
-    each = torch.stack([_squared_mmd(a[i::blocks], b[i::blocks], degree) for i in range(blocks)])
-    return float(each.mean()), float(each.std() / blocks**0.5)
-
-
-def _squared_mmd(a: Tensor, b: Tensor, degree: int) -> Tensor:
-    def kernel(x, y):
-        return (x @ y.T / x.shape[1] + 1) ** degree
-
-    def others(x):  # mean over pairs of different points
-        k, n = kernel(x, x), len(x)
-        return (k.sum() - k.trace()) / (n * (n - 1))
-
-    return others(a) + others(b) - 2 * kernel(a, b).mean()
-
-
-def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> tuple[float, float]:
-    """Density and Coverage of features (N, K) and (M, K) (Naeem et al. 2020).
-
-    Density: how many reals' balls a fake lies in, on average, over k. Coverage: part of the reals with a fake in their ball.
-    A ball reaches to the k-th nearest other real, border excluded. Equal distributions score about 1 and 1 - 2^-k.
-    """
-    if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1] or len(fake) == 0:
-        raise ValueError(f"features {tuple(real.shape)} and {tuple(fake.shape)}: expected (N, K) and (M, K) with M >= 1")
-    if not 1 <= k < len(real):
-        raise ValueError(f"k={k}: expected 1 to {len(real) - 1}, one less than the number of reals")
-    real, fake = real.double(), fake.double()
-    # a point is its own nearest neighbour, so the k-th other is the (k+1)-th smallest
-    radius = torch.cat([d.kthvalue(k + 1, dim=1).values for d in _distances(real, real)])
-    inside = torch.cat([(d < r[:, None]).sum(1) for d, r in zip(_distances(real, fake), radius.split(CHUNK), strict=True)])
-    return float(inside.sum() / (k * len(fake))), float((inside > 0).double().mean())
-
-
-def _distances(x: Tensor, y: Tensor) -> Iterator[Tensor]:
-    """Rows of the distance matrix, CHUNK at a time, without the rounding of |x|^2 + |y|^2 - 2 <x, y>."""
-    for part in x.split(CHUNK):
-        yield torch.cdist(part, y, compute_mode="donot_use_mm_for_euclid_dist")
-
-
 def judge(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, float]:
     """What a record holds of fakes: kd_small with its standard error, density and coverage; both arguments are `features`."""
     distance, error = kernel_distance(real, fake)
     density, coverage = density_coverage(real, fake, k)
     return {"kd_small": distance, "kd_small_se": error, "density_small": density, "coverage_small": coverage}
+
+
+__all__ = ["SmallCnn", "density_coverage", "features", "judge", "kernel_distance", "small_cnn"]

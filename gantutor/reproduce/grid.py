@@ -84,7 +84,7 @@ def make_plan(
         reason = absent(target)
         try:
             notebook = find_notebook(target.notebook)
-            found = [] if reason else [_job(plan, notebook, changes) for changes in target.runs]
+            found = [] if reason else [_job(plan, notebook, {**changes, **target.sized.get(profile, {})}) for changes in target.runs]
         except (FileNotFoundError, BadParameters) as error:
             reason = str(error)
         if reason:

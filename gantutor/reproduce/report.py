@@ -388,7 +388,12 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
 
 
 # -- the README's table --------------------------------------------------------------------------------------------------
-MARKS = "<!-- status: made by `make readme` from data/records/class.csv -->", "<!-- end of status -->"
+TABLES = ("class", "images")  # each a table of README.md, made from data/records/<name>.csv
+
+
+def marks(name: str) -> tuple[str, str]:
+    """Between these lines README.md holds the table of that name."""
+    return f"<!-- {name}: made by `make readme` from data/records/{name}.csv -->", f"<!-- end of {name} -->"
 
 
 def status_table(table: str) -> str:
@@ -411,16 +416,20 @@ def conditions(out: Path) -> list[dict[str, Any]]:
 
 
 def main(arguments: list[str]) -> None:
-    """`python -m gantutor.reproduce.report [OUT]`: keep OUT's table and conditions in data/records, and bring README.md in line."""
+    """`python -m gantutor.reproduce.report [OUT [NAME]]`: keep OUT's table and conditions as data/records/NAME, and bring README.md in line."""
     kept = Path("data/records")
     if arguments:
         kept.mkdir(parents=True, exist_ok=True)
-        out = Path(arguments[0])
-        write_text(kept / "class.csv", (out / "report.csv").read_text(encoding="utf-8"))
-        write_json(kept / "class.json", conditions(out))
-    text, table = Path("README.md").read_text(encoding="utf-8"), (kept / "class.csv").read_text(encoding="utf-8")
-    before, after = text.split(MARKS[0])[0], text.split(MARKS[1])[1]
-    write_text(Path("README.md"), f"{before}{MARKS[0]}\n{status_table(table)}\n{MARKS[1]}{after}")
+        out, name = Path(arguments[0]), arguments[1] if len(arguments) > 1 else "class"
+        write_text(kept / f"{name}.csv", (out / "report.csv").read_text(encoding="utf-8"))
+        write_json(kept / f"{name}.json", conditions(out))
+    text = Path("README.md").read_text(encoding="utf-8")
+    for name in TABLES:
+        start, end = marks(name)
+        if start in text and (kept / f"{name}.csv").exists():
+            before, after = text.split(start)[0], text.split(end)[1]
+            text = f"{before}{start}\n{status_table((kept / f'{name}.csv').read_text(encoding='utf-8'))}\n{end}{after}"
+    write_text(Path("README.md"), text)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ A notebook must record every (variant, metric) that its targets' claims name; `e
 import difflib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,18 @@ MINUTES: dict[str, dict[str, float]] = {
     "03_kdd": {"smoke": 0.5, "class": 1.7, "colab": 6, "paper": 15},
     "04_advlat": {"smoke": 0.6, "class": 2.4, "colab": 15, "paper": 70},
     "05_images": {"smoke": 0.4, "class": 2.3, "colab": 120, "paper": 1500},
+    "06_measuring": {"smoke": 0.6, "class": 1.5, "colab": 10, "paper": 60},
+    "07_adaptivemix_images": {"smoke": 0.4, "class": 4.5, "colab": 240, "paper": 6000},
+    "08_kdd_images": {"smoke": 0.6, "class": 5, "colab": 240, "paper": 20000},
+    "09_advlat_images": {"smoke": 0.6, "class": 5, "colab": 240, "paper": 6000},
+    "10_full_run": {"smoke": 0.5, "class": 3, "colab": 60, "paper": 1500},
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """`runs`: what each run changes in the notebook's parameters; `needs`: a data set that must be at hand."""
+    """`runs`: what each run changes in the notebook's parameters, `sized`: what a profile changes besides; `needs`: a data set
+    that must be at hand."""
 
     name: str
     paper: str
@@ -39,6 +45,7 @@ class Target:
     notebook: str
     claims: tuple[Claim, ...] = ()
     runs: tuple[dict[str, Any], ...] = ({},)
+    sized: dict[str, dict[str, Any]] = field(default_factory=dict)
     needs: str = ""
     note: str = ""
 
@@ -66,6 +73,17 @@ def _images(paper: str, short: str, where: str, method: str, printed: str, again
         _image(f"{short}/image", paper, where, method, printed, "digits", against),
         _image(f"{short}/cifar10-jpeg", paper, where, method, printed, "cifar10-jpeg", against),
     )
+
+
+def _rows(name: str, paper: str, where: str, table: str, bare: str, method: str, printed: str, **small: Any) -> Target:
+    """Two rows of a paper's table by notebook 10, on the JPEG copy of CIFAR-10; `small`: the budget that a CPU can pay."""
+    bare, method = f"{table}/{bare}", f"{table}/{method}"
+    words = f"{printed}. Here: thin nets, few steps, CIFAR-10 (JPEG copy), kernel distance on small features"
+    return Target(
+        name, paper, where, f"{method} against {bare}", "10_full_run", (Direction("kd_small", method, words, against=bare, better="lower"),),
+        tuple({"row": row, "dataset": "cifar10-jpeg"} for row in (bare, method)), {"class": {"n_fake": 2000, "n_manifold": 2000, **small}},
+        "cifar10-jpeg", "The rows' own nets and losses; only the paper profile trains them at their own width and length.",
+    )  # fmt: skip
 
 
 ALL: tuple[Target, ...] = (
@@ -130,8 +148,39 @@ ALL: tuple[Target, ...] = (
              "directions only, no number is compared.",
     ),
     *_images(ADVLATGAN, "advlatgan", "Table 4", "advlat", "CIFAR-10, FID of a DCGAN: 46.4 ± 0.7, with AdvLatGAN-qua 41.7 ± 1.0"),
+    _rows("adaptivemix/table2", ADAPTIVEMIX, "Table 2", "adaptivemix/table2", "wgan", "adaptivemix",
+          "CIFAR-10, mean FID over training: WGAN 106.81 ± 21.79, with AdaptiveMix 39.52 ± 7.85", steps=300, lr=5e-4),
+    _rows("advlatgan/table4-dcgan", ADVLATGAN, "Table 4", "advlatgan/table4/cifar10/dcgan", "bare", "qua",
+          "CIFAR-10, FID of a DCGAN: 46.4 ± 0.7, with -qua 41.7 ± 1.0", steps=500, lr=5e-4),
+    _rows("advlatgan/table4-sngan", ADVLATGAN, "Table 4", "advlatgan/table4/cifar10/sngan", "bare", "qua",
+          "CIFAR-10, FID of an SNGAN: 25.5 ± 0.3, with -qua 22.3 ± 0.5", steps=400, lr=5e-4),
+    _rows("kddgan/table2", KDDGAN, "Table 2", "kddgan/table2", "hinge", "kdd",
+          "CIFAR-10, FID of BigGAN: hinge 8.859, KDD 8.375", steps=120, width=8, lr=5e-4),
+    Target(
+        "adaptivemix/table2-thin", ADAPTIVEMIX, "Tables 2, 3, 4", "AdaptiveMix on a thin DCGAN: along training, and is D flatter?",
+        "07_adaptivemix_images",
+        (
+            Direction("kd_mean", "WGAN + AdaptiveMix", "mean FID over training falls from 106.81 to 39.52", "WGAN", "lower"),
+            Direction("kd_sd", "WGAN + AdaptiveMix", "its spread over training falls from 21.79 to 7.85", "WGAN", "lower"),
+            Direction("kd_min", "WGAN + AdaptiveMix", "its minimum falls from 55.96 to 30.85", "WGAN", "lower"),
+            Direction("kd_min", "WGAN + AdaptiveMix", "better than WGAN-GP on the same net (30.85 against 38.63)", "WGAN-GP", "lower"),
+            Direction("stretch_real", "DCGAN + AdaptiveMix", "D stretches pairs of reals less (3.167 to 1.391)", "DCGAN", "lower"),
+            Direction("stretch_free_real", "DCGAN + AdaptiveMix", "our control: so it does when features are measured in their own size",
+                      "DCGAN", "lower"),
+        ),
+        note="Handwritten digits at 16 pixels and a kernel distance on small features: nothing here shares a column with the paper.",
+    ),
     Target("course/00", COURSE, "lesson", "Start here: the first GAN", "00_start_here"),
     Target("course/01", COURSE, "lesson", "A GAN on the plane: six objectives", "01_plane"),
+    Target(
+        "course/06", COURSE, "lesson", "Measuring generators: what each measure sees", "06_measuring",
+        (
+            Direction("coverage_small", "half the classes", "coverage notices missing classes", "reals", "lower"),
+            Direction("coverage_small", "repeated", "coverage notices repetition", "reals", "lower"),
+            Direction("fd_small", "copied", "a distance to the training set rewards copies", "reals", "lower"),
+            Within("coverage_small", "reals", "a perfect generator scores 1 - 2^-5, not 1", 0.955, 0.985, ours=True),
+        ),
+    ),
 )  # fmt: skip
 TARGETS: dict[str, Target] = {t.name: t for t in ALL}
 

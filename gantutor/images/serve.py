@@ -1,0 +1,127 @@
+"""Feeding a run: images in device memory where they fit, else gathered ahead by a thread; epochs that resume exactly."""
+
+import queue
+import threading
+import weakref
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def serve(images, device: str | torch.device):
+    """The ImageSet where batches are drawn fastest: in the memory of a CUDA device if it takes at most half of what is free there."""
+    if torch.device(device).type != "cuda":
+        return images
+    free, _ = torch.cuda.mem_get_info(device)
+    size = len(images) * int(np.prod(images.shape))
+    return images.to(device) if size <= free // 2 else images
+
+
+class Epochs:
+    """Batches in a new random order each epoch; an incomplete last batch is dropped.
+
+    A call gives the next batch, x float32 (batch, C, H, W) in [-1, 1] and y int64 (batch,), on `device`. Batch number
+    `position` is a pure function of (seed, position): saving and setting that number is exact resume. Of `world` ranks
+    each gets its own rows of the same global batch of `batch * world` images.
+
+    Where the images are on the host and the device is CUDA (or with `thread=True`) a thread gathers up to `ahead`
+    batches beforehand, in pinned memory for CUDA; `close` ends it, as does forgetting the object. Raises ValueError
+    where the set is smaller than the global batch.
+    """
+
+    def __init__(self, images, batch: int, seed: int = 0, device: str | torch.device = "cpu", rank: int = 0, world: int = 1,
+                 ahead: int = 2, thread: bool | None = None):  # fmt: skip
+        if batch < 1 or not 0 <= rank < world or ahead < 0:
+            raise ValueError(f"batch={batch}, rank={rank}, world={world}, ahead={ahead}: "
+                             "expected batch >= 1, 0 <= rank < world, ahead >= 0")  # fmt: skip
+        if len(images) < batch * world:
+            raise ValueError(f"{len(images)} images in {images.name}: fewer than one batch of {batch} on {world} rank(s)")
+        self.device, self.ahead = torch.device(device), ahead
+        on_host = not isinstance(images.images, Tensor) or images.images.device.type == "cpu"
+        self.threaded = ahead > 0 and (on_host and self.device.type == "cuda" if thread is None else thread)
+        self._batches = _Batches(images, batch, seed, rank, world, pinned=on_host and self.device.type == "cuda")
+        self._position, self._stop = 0, None
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches in an epoch."""
+        return self._batches.per_epoch
+
+    @property
+    def position(self) -> int:
+        """How many batches were given so far; set it to go on from there."""
+        return self._position
+
+    @position.setter
+    def position(self, value: int) -> None:
+        if value < 0:
+            raise ValueError(f"position={value}: expected 0 or more")
+        self.close()
+        self._position = value
+
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        if not self.threaded:
+            x, y = self._batches(self._position)
+        else:
+            if self._stop is None:
+                self._begin()
+            x, y = self._ready.get()
+            if isinstance(y, BaseException):
+                self.close()
+                raise y
+            self._slots.release()
+        self._position += 1
+        x, y = (t.to(self.device, non_blocking=True) for t in (x, y))
+        return x.float() / 127.5 - 1, y
+
+    def close(self) -> None:
+        """End the thread; the next call starts another."""
+        if self._stop is not None:
+            self._stop()
+            self._worker.join()
+            self._stop = None
+
+    def _begin(self) -> None:
+        self._ready, self._slots, over = queue.SimpleQueue(), threading.Semaphore(self.ahead), threading.Event()
+        # the thread must not know this object, or it would never be forgotten
+        known = (self._batches, self._position, self._ready, self._slots, over)
+        self._worker = threading.Thread(target=_gather, args=known, daemon=True)
+        self._stop = weakref.finalize(self, _end, over, self._slots)
+        self._worker.start()
+
+
+def _gather(batches: "_Batches", position: int, ready: queue.SimpleQueue, slots: threading.Semaphore, over: threading.Event) -> None:
+    while slots.acquire() and not over.is_set():
+        try:
+            ready.put(batches(position))
+        except BaseException as error:  # raised where the batch is asked for
+            ready.put((None, error))
+            return
+        position += 1
+
+
+def _end(over: threading.Event, slots: threading.Semaphore) -> None:
+    over.set()
+    slots.release()
+
+
+class _Batches:
+    """Batch k as uint8 images and labels where the set lies, or pinned."""
+
+    def __init__(self, images, batch: int, seed: int, rank: int, world: int, pinned: bool):
+        self.images, self.batch, self.seed, self.rank, self.world, self.pinned = images, batch, seed, rank, world, pinned
+        self.per_epoch = len(images) // (batch * world)
+        self.epoch, self.order = -1, None
+
+    def __call__(self, k: int) -> tuple[Tensor, Tensor]:
+        epoch, k = divmod(k, self.per_epoch)
+        if epoch != self.epoch:
+            # one number out of two, so that neighbouring seeds share no epochs; drawn on the CPU, the same on every device
+            mixed = np.random.SeedSequence([self.seed % 2**64, epoch]).generate_state(1, np.uint64)[0]
+            order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(int(mixed)))
+            self.epoch, self.order = epoch, order.to(self.images.labels.device)
+        begin = (k * self.world + self.rank) * self.batch
+        index = self.order[begin : begin + self.batch]
+        x, y = self.images.bytes(index), self.images.labels[index]
+        return (x.pin_memory(), y.pin_memory()) if self.pinned else (x, y)

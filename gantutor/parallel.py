@@ -1,0 +1,61 @@
+"""Several processes, one model: started by `torchrun`, each sees its part of the batch and all take the same step."""
+
+import os
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def place() -> tuple[int, int]:
+    """(rank, world) of this process; (0, 1) where torch.distributed was not initialised."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
+
+
+def average(tensors: list[Tensor]) -> list[Tensor]:
+    """Each tensor's mean over the processes, by one all-reduce of them all in one buffer.
+
+    Plain gradients of any number of backward passes can be averaged so, second derivatives too, which DDP's hooks forbid.
+    """
+    _, world = place()
+    if world == 1:
+        return tensors
+    flat = torch.cat([t.reshape(-1) for t in tensors])
+    dist.all_reduce(flat)
+    parts = (flat / world).split([t.numel() for t in tensors])
+    return [part.view(t.shape) for part, t in zip(parts, tensors, strict=True)]
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, v: Tensor) -> Tensor:
+        parts = [torch.empty_like(v) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, v.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx, g: Tensor) -> Tensor:
+        # every process's loss looked at these rows, so their gradient is the sum over processes
+        g = g.contiguous().clone()
+        dist.all_reduce(g)
+        rank, world = place()
+        return g.chunk(world)[rank]
+
+
+def gather(v: Tensor) -> Tensor:
+    """Rows (B, ...) of all processes, (world B, ...), in the order of ranks; gradients find their way back.
+
+    All processes must call it together, with equal B.
+    """
+    if place()[1] == 1:
+        return v
+    return _Gather.apply(v)
+
+
+def start() -> tuple[int, int]:
+    """Join the other processes where `torchrun` started this one (NCCL with a GPU each, else gloo); returns (rank, world)."""
+    if "RANK" in os.environ and not dist.is_initialized():
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return place()

