@@ -1,6 +1,6 @@
 """The papers' image tables, row by row: the recipe behind each printed number, its data, budget, sampler and protocol.
 
-AdvLatGAN's Tables 3, 4 and 6, AdaptiveMix's Tables 2 and 4, KDD GAN's Tables 1 to 4. Where a paper is silent the choice is
+AdvLatGAN's Tables 3 to 6, AdaptiveMix's Tables 2 and 4, KDD GAN's Tables 1 to 6. Where a paper is silent the choice is
 ours and `note` says so.
 """
 
@@ -26,7 +26,7 @@ from gantutor.recipes import Adam, Ema, Recipe, RmsProp
 class Row:
     """One row of one table: what to train, on what, for how long, and how the paper judged it.
 
-    `data`, `size`, `split`: for `open_images`. `keep`: the share that instance selection keeps. `sampler` moves latents when
+    `data`, `size`, `split`, `fit`: for `open_images`. `keep`: the share that instance selection keeps. `sampler` moves latents when
     sampling; `norm` is batch norm's mode then. FID compares `n_fake` fakes with all images of the split `reference`.
     """
 
@@ -36,6 +36,7 @@ class Row:
     size: int
     steps: int
     split: str = "train"
+    fit: str = "crop"
     keep: float = 1.0
     sampler: LatentMap | None = None
     norm: str = "running"
@@ -73,6 +74,11 @@ UNSURE = {
     "wgandiv": "The authors' code has no WGAN-div: WGAN-GP's nets, rates and eps are our choice.",
     "acgan": "The authors' code has no ACGAN: nets, weights 1/2 and eps are our choice.",
 }
+LARGE = {
+    "lsun128": "Eps is the one for 64 pixels, where the released configurations end.",
+    "celeba128": "Eps is the one for 64 pixels, where the released configurations end.",
+    "imagenet": "Neither size nor eps is known: those of CelebA at 64 pixels are our choice.",
+}
 Z_SEARCH = IFGSM(eps=0.05, steps=20)
 
 
@@ -101,6 +107,14 @@ def _advlat() -> list[Row]:
             for name, recipe, sampler in (("bare", bare, None), ("qua", trained, None), ("qua+", trained, Z_SEARCH)):
                 rows.append(Row(f"advlatgan/table4/{data}/{model}/{name}", recipe, steps=100_000, sampler=sampler,
                                 note=UNSURE.get(model, ""), **place))  # fmt: skip
+    for data, (source, size) in {"lsun64": ("lsun-church", 64), "lsun128": ("lsun-church", 128), "celeba64": ("celeba", 64),
+                                 "celeba128": ("celeba", 128), "imagenet": ("imagenet64", 64)}.items():  # fmt: skip
+        for model, eps, search in (("wgangp", 0.05 if "lsun" in data else 0.02, 0.002), ("sngan", 0.05, 0.01)):
+            bare = _sized(MODELS[model], size).but(inputs=(Dequantise(1 / 128),))
+            trained, moved = bare.but(latent=qua(eps)), IFGSM(eps=search, steps=100)
+            for name, recipe, sampler in (("bare", bare, None), ("qua", trained, None), ("qua+", trained, moved)):
+                rows.append(Row(f"advlatgan/table5/{data}/{model}/{name}", recipe, source, size, 100_000, fit="squash", sampler=sampler,
+                                note=LARGE.get(data, "")))  # fmt: skip
     # the code adds D's loss over both halves of a pair, hence the 2
     adam = Adam(2e-4, (0.5, 0.999), weight_decay=1e-4)
     pairs = Recipe(ConditionalDcgan(), 2.0 * NonSaturating(), (ModeSeeking(1.0, HardPairs(std=None, steps=0)),), g_opt=adam, d_opt=adam,
@@ -206,12 +220,19 @@ def _kddgan() -> list[Row]:
         "joint0.5-jacd": _loss("joint", 0.5) | {"terms": JAC},
         "joint1-jacd-da1": _loss("joint", 1.0, copies=1) | {"terms": JAC},
     }
+    joint = {f"joint{g:g}{k}": _loss("joint", g, copies=1 if "da1" in k else 0) | ({"terms": JAC} if "jacd" in k else {})
+             for g in (1.0, 0.5) for k in ("", "-da1", "-jacd", "-jacd-da1")}  # fmt: skip
+    # the appendix prints Tables 3 and 4 again, with more rows
+    table5, table6 = ({k: v for k, v in joint.items() if k not in known} for known in (table4, table3))
     cifar = dict(data="cifar10", size=32, norm="batch", note="Features, projection and evaluation mode are our reading (A2, A3, A10).")
     large = SAGAN.but(nets=sagan64(1000), batch=128)
     rows = [Row(f"kddgan/table1/{k}", BIGGAN.but(**({"nets": plain} | v)), steps=200_000, **cifar) for k, v in table1.items()]
     rows += [Row(f"kddgan/table2/{k}", BIGGAN.but(**v), steps=100_000, **cifar) for k, v in table2.items()]
     rows += [Row(f"kddgan/table3/{k}", SAGAN.but(**v), "tiny-imagenet", 64, 100_000) for k, v in table3.items()]
-    rows += [Row(f"kddgan/table4/{k}", large.but(**v), "imagenet64", 64, 500_000, keep=0.5) for k, v in table4.items()]
+    imagenet = dict(data="imagenet64", size=64, steps=500_000, keep=0.5)
+    rows += [Row(f"kddgan/table4/{k}", large.but(**v), **imagenet) for k, v in table4.items()]
+    rows += [Row(f"kddgan/table5/{k}", large.but(**v), **imagenet) for k, v in table5.items()]
+    rows += [Row(f"kddgan/table6/{k}", SAGAN.but(**v), "tiny-imagenet", 64, 100_000) for k, v in table6.items()]
     return rows
 
 
