@@ -202,11 +202,15 @@ def main() -> None:
     names = [args.only] if args.only else [n for n in CASES if n != "wgangp"]  # the usual loop here knows no penalty
     for name in names:
         recipe = sized(CASES[name], args.batch)
-        times = paired({"usual": plain_loop(recipe, args.device, args.precision), "ours": our_loop(recipe, args.device, args.precision)},
-                       args.rounds, args.steps, args.device)  # fmt: skip
-        a, b = (statistics.median(times[k]) for k in ("usual", "ours"))
-        print(f"| {name} | {args.batch} | {a:.3f} | {b:.3f} | {ratios(times['usual'], times['ours'])} | {memory(f'{name}/usual', args):.0f} | "
-              f"{memory(f'{name}/plain', args):.0f} |", flush=True)  # fmt: skip
+        loops = {"usual": plain_loop(recipe, args.device, args.precision), "": our_loop(recipe, args.device, args.precision)}
+        if args.device == "cpu" and args.precision == "fp32" and has_bf16():
+            loops[", ours in bf16"] = our_loop(recipe, args.device, "bf16")
+        times = paired(loops, args.rounds, args.steps, args.device)
+        used = memory(f"{name}/usual", args)
+        for kind in [k for k in loops if k != "usual"]:
+            a, b = (statistics.median(times[k]) for k in ("usual", kind))
+            mine = memory(f"{name}/plain", argparse.Namespace(**{**vars(args), "precision": "bf16" if kind else args.precision}))
+            print(f"| {name}{kind} | {args.batch} | {a:.3f} | {b:.3f} | {ratios(times['usual'], times[kind])} | {used:.0f} | {mine:.0f} |", flush=True)
     print("\n| method on sngan | s/it | over the plain step: median | least | greatest | MiB |")
     print("|---|---|---|---|---|---|")
     recipe = sized(SNGAN, args.batch)

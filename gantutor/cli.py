@@ -1,5 +1,6 @@
 """The command line: gantutor run, reproduce, report, targets, data. What is wrong with an input is said in one sentence."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -11,6 +12,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 Out = Annotated[Path, typer.Option("--out", help="folder for records and report")]
 Limit = Annotated[float | None, typer.Option("--limit", help="seconds that a whole run may take")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="run again what is done")]
 CellTimeout = Annotated[float | None, typer.Option("--cell-timeout", help="seconds that a cell may take")]
 
 
@@ -30,10 +32,11 @@ def run(
     out: Annotated[Path | None, typer.Option("--out", help="folder for the record; default runs/<notebook>-<hash>")] = None,
     limit: Limit = None,
     cell_timeout: CellTimeout = None,
+    fresh: Fresh = False,
 ) -> None:
     """Run one notebook with checked parameters; keeps result, executed notebook and log."""
     from gantutor.records import parameter_hash
-    from gantutor.reproduce import grid
+    from gantutor.reproduce import cluster, grid
     from gantutor.reproduce.run import EXIT, check, find_notebook, typed, writable
 
     texts = {}
@@ -53,17 +56,18 @@ def run(
     if "out" in parameters:
         parameters["out"] = str(folder)
     job = grid.Job(path, parameters, folder, path.stem, 0.0)
-    if job.done is not None:
-        print(f"kept: {folder} holds this run")
-        raise typer.Exit(EXIT.get(job.done["status"], 1))
-    print(f"{path.stem} -> {folder}", flush=True)
-    process = grid.launch(job, 1, limit, cell_timeout, quiet=False)
+    done, why = (None, "") if fresh else job.kept()
+    if done is not None:
+        print(f"kept: {folder} holds this run" + (f"; {why}" if why else ""))
+        raise typer.Exit(EXIT.get(done["status"], 1))
+    print(f"{path.stem} -> {folder}" + (f" again: {why}" if why else ""), flush=True)
+    process = cluster.launch(str(path), str(folder), parameters, limit, cell_timeout, fresh, quiet=False)
     try:
         process.wait()
     except KeyboardInterrupt:
-        grid.stop([process])
-        fail("stopped; the same command starts it again", 130)
-    outcome = grid.ended(job, process, 0.0)
+        cluster.end([process])
+        fail("stopped; the same command goes on", 130)
+    outcome = cluster.said(process, str(folder))
     if outcome.status != "ok":
         fail(f"{path.stem} ended with {outcome.status}: {outcome.message}", EXIT.get(outcome.status, 1))
     print(f"ok: {folder / 'result.json'}")
@@ -71,46 +75,75 @@ def run(
 
 @app.command()
 def reproduce(
-    target: Annotated[list[str] | None, typer.Argument(help='targets ("kddgan/fig3") or papers ("kddgan"); none: all')] = None,
+    target: Annotated[list[str] | None, typer.Argument(help='papers ("kddgan"), targets ("kddgan/table1") or rows of theirs '
+                                                            '("advlatgan/table4:wgangp*"); none: all')] = None,
     profile: Annotated[str, typer.Option(help="smoke, class, colab or paper")] = "class",
     seed: Annotated[int, typer.Option(help="the first seed")] = 0,
     seeds: Annotated[int | None, typer.Option(help="how many seeds; default: the profile's")] = None,
-    jobs: Annotated[int | None, typer.Option(help="runs at once; default: 2, or 1 on a single core")] = None,
+    jobs: Annotated[int | None, typer.Option(help="runs at once; default: one for each GPU, or 2, or 1 on a single core")] = None,
     out: Out = Path("runs"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would run")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would run, and how long")] = False,
+    fresh: Fresh = False,
     limit: Limit = None,
     cell_timeout: CellTimeout = None,
-) -> None:
-    """Run the targets' notebooks, skipping what is done, and write the report."""
-    from gantutor.reproduce import grid, report
+    memory: Annotated[float | None, typer.Option(help="GiB that a run may use; default: its share of nine tenths")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="address of a Dask scheduler that is up")] = None,
+    scheduler_file: Annotated[str | None, typer.Option(help="its scheduler file")] = None,
+    tls: Annotated[str | None, typer.Option(help="ca=FILE,cert=FILE,key=FILE for that scheduler")] = None,
+    slurm: Annotated[bool, typer.Option("--slurm", help="a Slurm job for each of --jobs workers, by dask-jobqueue")] = False,
+    slurm_option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="for its SLURMCluster, again for each")] = None,
+) -> None:  # fmt: skip
+    """Run the targets' notebooks side by side, skipping what is done, and write the report."""
+    from gantutor.reproduce import cluster, grid, report
     from gantutor.reproduce.targets import choose
 
-    jobs = min(2, grid.cores()) if jobs is None else jobs
+    gpus = cluster.gpus()
+    jobs = (gpus or min(2, cluster.cores())) if jobs is None else jobs
     if jobs < 1:
         fail(f"--jobs {jobs}: expected at least 1")
+    if sum(map(bool, (scheduler, scheduler_file, slurm))) > 1:
+        fail("--scheduler, --scheduler-file and --slurm exclude each other: name one")
     try:
-        plan = grid.make_plan(choose(target or []), out, profile, seed, seeds)
+        plan = grid.make_plan(choose(target or []), out, profile, seed, seeds, gpu=bool(gpus or scheduler or scheduler_file or slurm))
+        files = _pairs("--tls", tls.split(",") if tls else [], ("ca", "cert", "key"))
+        queue = cluster.slurm(_pairs("--slurm-option", slurm_option or [])) if slurm else None
     except ValueError as error:
         fail(error)
-    waiting = [job for job in plan.jobs if job.done is None]
-    minutes = sum(job.minutes for job in waiting) / min(jobs, max(len(waiting), 1))
+    todo = [job for job in plan.jobs if fresh or job.kept()[0] is None]
+    minutes = sum(job.minutes for job in todo) / min(jobs, max(len(todo), 1))
     guess = f", about {minutes:.0f} min" if minutes >= 1 else ""
-    print(
-        f"{len(plan.targets)} targets, {len(plan.jobs)} runs, {len(waiting)} to do{guess}, {jobs} at once -> {plan.out}",
-        flush=True,
-    )
-    for name, reason in plan.missing.items():
-        print(f"  not run  {name}: {reason}")
+    print(f"{len(plan.targets)} targets, {len(plan.jobs)} runs, {len(todo)} to do{guess}, {jobs} at once -> {plan.out}", flush=True)
+    for reason, names in plan.reasons().items():
+        print(f"  not run  {names}: {reason}")
     if dry_run:
         for job in plan.jobs:
-            print(f"  {'kept' if job.done else 'would run':9s} {job.label}")
+            print(f"  {'would run' if job in todo else 'kept':9s} {job.label}" + (f", about {job.minutes:.1f} min" if job in todo else ""))
+        if queue is not None:
+            print(queue.job_script())
         return
+    if queue is not None:
+        queue.scale(jobs)
+        scheduler = queue.scheduler_address
+    elsewhere = scheduler or scheduler_file
     try:
-        outcomes = grid.run_plan(plan, jobs, lambda line: print(line, flush=True), limit, cell_timeout)
+        # a whole folder that is done needs no workers
+        workers = cluster.connected(scheduler, scheduler_file, files) if elsewhere else cluster.local(min(jobs, max(1, len(todo))))
+        share = memory or (None if elsewhere else cluster.room(jobs))
+        threads = None if elsewhere or "OMP_NUM_THREADS" in os.environ else max(1, cluster.cores() // jobs)
+        how = grid.How(limit, cell_timeout, share, threads, 0 if elsewhere else gpus, fresh)
+        with workers as client:
+            if client.dashboard_link and cluster.has_dashboard():
+                print(f"dashboard: {client.dashboard_link}")
+            outcomes = grid.run_plan(plan, client, how)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    except ValueError as error:
+        fail(error)
+    finally:
+        if queue is not None:
+            queue.close()
     page = report.build(plan.out)
-    print(f"report: {page}")
+    print(f"{grid.tally(outcomes)}\nreport: {page}")
     bad = [(label, o) for label, o in outcomes.items() if o.status not in ("ok", "diverged")]
     if bad:
         fail(f"{len(bad)} of {len(outcomes)} runs failed; the first: {bad[0][0]}: {bad[0][1].message}", 1)
@@ -118,9 +151,24 @@ def reproduce(
         fail(next(iter(plan.missing.values())), 1)
 
 
+def _pairs(option: str, texts: list[str], names: tuple[str, ...] = ()) -> dict[str, object]:
+    """NAME=VALUE texts; values that read as Python literals become them. ValueError quotes a text that is none."""
+    from gantutor.config import literal
+
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or (names and name not in names):
+            raise ValueError(f"{option} {text!r}: expected NAME=VALUE" + (f" with NAME among {', '.join(names)}" if names else ""))
+        found[name] = value if names else literal(value)
+    return found
+
+
 @app.command()
-def report(out: Out = Path("runs")) -> None:
+def report(out: Out = Path("runs"),
+           export: Annotated[Path | None, typer.Option(help="all values beside the papers', as a .csv or .parquet file")] = None) -> None:  # fmt: skip
     """Write report.html and report.csv from the records in a folder."""
+    from gantutor.reproduce import records
     from gantutor.reproduce import report as pages
     from gantutor.reproduce.run import writable
 
@@ -131,24 +179,47 @@ def report(out: Out = Path("runs")) -> None:
     except ValueError as error:
         fail(error)
     print(pages.build(out))
+    if export is not None:
+        try:
+            print(records.export(out, export))
+        except (ValueError, OSError) as error:
+            fail(error)
 
 
 @app.command()
-def targets(as_json: Annotated[bool, typer.Option("--json", help="for machines, with all claims")] = False) -> None:
-    """List the targets: which figure or table of which paper, which notebook, how many minutes."""
+def targets(
+    paper: Annotated[str | None, typer.Option(help="adaptivemix, kddgan, advlatgan or course")] = None,
+    profile: Annotated[str, typer.Option(help="for minutes and needs: smoke, class, colab or paper")] = "class",
+    as_json: Annotated[bool, typer.Option("--json", help="for machines, with all claims")] = False,
+) -> None:
+    """List the targets: which figure or row of which paper, how many minutes, and what is lacking here."""
     from dataclasses import asdict
 
-    from gantutor.reproduce.targets import ALL, MINUTES, absent
+    from gantutor.config import PROFILE_NAMES, did_you_mean
+    from gantutor.reproduce.cluster import gpus
+    from gantutor.reproduce.targets import ALL, absent
 
+    names = list(dict.fromkeys(t.name.split("/")[0] for t in ALL))
+    if paper not in (None, *names):
+        fail(f"--paper {paper!r}: {did_you_mean(paper, names)}")
+    if profile not in PROFILE_NAMES:
+        fail(f"unknown profile {profile!r}: {did_you_mean(profile, PROFILE_NAMES)}")
+    gpu = gpus() > 0
+    chosen = [t for t in ALL if paper in (None, t.name.split("/")[0])]
     if as_json:
         import json
 
-        print(json.dumps([{**asdict(t), "minutes": {p: t.minutes(p) for p in MINUTES[t.notebook]}} for t in ALL], indent=1))
+        listed = [{**asdict(t), "minutes": {p: t.minutes(p) for p in PROFILE_NAMES}, "absent": absent(t, profile, gpu)} for t in chosen]
+        print(json.dumps(listed, indent=1))
         return
-    print(f"{'target':26s} {'in the paper':12s} {'minutes':>7s}  what (minutes: profile class, 3 seeds, 2 cores; targets of one notebook share its run)")
-    for t in ALL:
-        lacks = f"  [needs {t.needs}, which is not here]" if absent(t) else ""
-        print(f"{t.name:26s} {t.where:12s} {t.minutes('class'):7.1f}  {t.title}{lacks}")
+    width = max(len(t.name) for t in chosen)
+    print(f"{'target':{width}s}  minutes  what (profile {profile}, 3 seeds; targets that share runs share their minutes)")
+    for t in chosen:
+        lacks = absent(t, profile, gpu)
+        minutes = "" if t.not_yet else f"{t.minutes(profile):.1f}"
+        print(f"{t.name:{width}s}  {minutes:>7s}  {t.title}" + (f"  [{lacks}]" if lacks else ""))
+    here = sum(absent(t, profile, gpu) is None for t in chosen)
+    print(f"{here} of {len(chosen)} run here")
 
 
 data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Image sets: list, fetch, verify.")

@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,15 @@ def source_hash(notebook: str | Path) -> str:
     """Of a notebook's cells; outputs and metadata do not count, so opening it in Jupyter changes nothing."""
     cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
     return digest([[c["cell_type"], "".join(c["source"])] for c in cells])
+
+
+@cache
+def code_hash() -> str:
+    """Of the package's code that a notebook can call: all but the command line and the grid."""
+    here = Path(__file__).parent
+    files = sorted(p.relative_to(here).as_posix() for p in here.rglob("*.py"))
+    mine = [f for f in files if f != "cli.py" and not f.startswith("reproduce/")]
+    return digest([[f, (here / f).read_text(encoding="utf-8")] for f in mine])
 
 
 def write_text(path: Path, text: str) -> None:
@@ -127,7 +137,7 @@ class Record:
         parameters, source = self.cfg.parameters(), _source(self.notebook)
         return {
             "schema": SCHEMA, "notebook": self.notebook, "parameters": parameters, "parameter_hash": parameter_hash(parameters),
-            "source_hash": source_hash(source) if source else None, "status": status, "step": step, "message": message,
+            "source_hash": source_hash(source) if source else None, "code_hash": code_hash(), "status": status, "step": step, "message": message,
             "seeds": list(self.cfg.seed_list), "rows": self.rows, "figures": self.figures, "data": self.data,
             "versions": _versions(), "commit": _commit(), "hardware": hardware(),
             "started": self._started.isoformat(timespec="seconds"), "wall_s": round(time.perf_counter() - self._clock, 2),
@@ -158,19 +168,6 @@ def read(folder: str | Path) -> dict[str, Any]:
     ):
         raise ValueError(f"{path} is no record of this version of gantutor: delete it and run its notebook again")
     return result
-
-
-def load(folder: str | Path):
-    """All records below `folder` as one tidy frame; also columns run, profile and status. Unreadable ones are warned about."""
-    results, runs = [], []
-    for path in sorted(Path(folder).rglob("result.json")):
-        try:
-            results.append(read(path.parent))
-        except ValueError as error:
-            warnings.warn(str(error), stacklevel=2)
-        else:
-            runs.append(str(path.parent.relative_to(folder)))
-    return frame_of(results, runs)
 
 
 def hardware() -> dict[str, Any]:

@@ -7,7 +7,8 @@ import nbformat
 import pytest
 
 from gantutor.config import BadParameters, Plane
-from gantutor.records import Record, load, read, source_hash
+from gantutor.records import Record, read, source_hash
+from gantutor.reproduce.records import load
 from gantutor.reproduce.run import check, find_notebook, parameters_cell, run_one, typed
 from tiny import SAVE, SETUP, course, write
 

@@ -4,16 +4,17 @@ reproduced      a printed number, or an exact statement, falls inside our spread
 direction only  the direction holds beyond the spread (the most that fewer than 3 seeds can say)
 not reached     the spread hides it
 contradicts     the opposite holds beyond the spread
+measured        values of a row that nothing is claimed of
 not run         no values
 The spread is the 95 % t interval of the mean over seeds; two variants are compared seed by seed.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # the worst first: a target is as good as its worst claim
-STATUSES = ("contradicts", "not reached", "not run", "direction only", "reproduced")
+STATUSES = ("contradicts", "not reached", "not run", "measured", "direction only", "reproduced")
 ENOUGH = 3
 
 
@@ -149,6 +150,33 @@ class Within(Claim):
         bar = "our bar" if self.ours else "exact"
         return Verdict(status, f"{number(min(mine))} to {number(max(mine))}", s, s.n,
                        "; ".join(filter(None, [f"{bar}: {self.low:g} to {self.high:g}", _few(s.n)])))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TableRow(Claim):
+    """A row of a paper's table: `value` is printed, and where the row `against` is, it is `better` ("lower" or "higher") than that.
+
+    Where `metric` was not measured, `stand_in` is, and then only the direction is judged.
+    """
+
+    against: str
+    better: str
+    value: float
+    stand_in: str
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        return (self.variant, self.against) if self.against else (self.variant,)
+
+    def judge(self, frame) -> Verdict:
+        own = bool(values(frame, self.metric, self.variant))
+        metric = self.metric if own else self.stand_in
+        printed = Printed(metric, self.variant, self.paper, self.value).judge(frame)
+        if own and printed.status == "reproduced":
+            return printed
+        if self.against:
+            return Direction(metric, self.variant, self.paper, self.against, self.better).judge(frame)
+        return printed if own or printed.status == "not run" else replace(printed, status="measured", note=f"{metric} has no printed number")
 
 
 def values(frame, metric: str, variant: str) -> dict[int, float]:

@@ -1,25 +1,26 @@
-"""From targets to records: plan, skip what is done, run the rest side by side, each in its own process.
+"""From targets to records: plan, skip what is done, run the rest side by side on Dask's workers.
 
 The folder is the ledger: `runs/<notebook>-<hash>/` holds a run, `plan.json` says which runs answer which target. Killing
 anything at any time loses no finished run; the same command goes on.
 """
 
 import json
-import os
-import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from gantutor.config import PROFILE_NAMES, BadParameters, did_you_mean
 from gantutor.records import parameter_hash, write_json
-from gantutor.reproduce.run import LIMITS, Outcome, check, find_notebook, finished, writable
-from gantutor.reproduce.targets import MINUTES, Target, absent
+from gantutor.reproduce import cluster
+from gantutor.reproduce.run import LIMITS, Outcome, check, find_notebook, kept, writable
+from gantutor.reproduce.targets import Target, absent, at_hand
 
-GRACE = 20.0  # seconds that a run gets to end by itself
 WORDS = {"ok": "done", "bad_input": "bad input", "kernel_died": "kernel died"}
 STEADY = ("profile", "seed", "seeds", "out")  # parameters that do not tell runs of one plan apart
 
@@ -34,9 +35,19 @@ class Job:
     label: str
     minutes: float
 
-    @property
-    def done(self) -> dict[str, Any] | None:
-        return finished(self.folder, self.notebook, self.parameters)
+    def busy(self) -> bool:
+        """Whether some command is at it just now."""
+        try:
+            with FileLock(self.folder / ".lock", timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # no folder yet
+            return False
+
+    def kept(self) -> tuple[dict[str, Any] | None, str]:
+        """The record that is there already, and what to know of it; or None, and why not."""
+        return kept(self.folder, self.notebook, self.parameters)
 
 
 @dataclass
@@ -51,13 +62,26 @@ class Plan:
     targets: dict[str, list[str]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
+    def reasons(self) -> dict[str, str]:
+        """Why targets have no runs: {reason: names}, many rows of one table as "kddgan/table3 (10 rows)"."""
+        found: dict[str, list[str]] = {}
+        for name, reason in self.missing.items():
+            found.setdefault(reason, []).append(name)
+        return {reason: _listed(names) for reason, names in found.items()}
+
     def save(self) -> None:
         """Merge into the folder's plan.json, where earlier commands left other targets."""
-        known = load_plan(self.out)
         common = {"profile": self.profile, "seed": self.seed, "seeds": self.seeds}
-        for name in self.targets | self.missing:
-            known[name] = {**common, "runs": self.targets.get(name, []), "missing": self.missing.get(name)}
-        write_json(self.out / "plan.json", known)
+        with FileLock(self.out / ".plan.lock"):
+            known = load_plan(self.out)
+            for name in self.targets | self.missing:
+                known[name] = {**common, "runs": self.targets.get(name, []), "missing": self.missing.get(name)}
+            write_json(self.out / "plan.json", known)
+
+
+def _listed(names: Sequence[str]) -> str:
+    rows = Counter(name.split(":")[0] for name in names)
+    return ", ".join(f"{place} ({n} rows)" if n > 1 else next(x for x in names if x.split(":")[0] == place) for place, n in rows.items())
 
 
 def load_plan(out: Path) -> dict[str, dict[str, Any]]:
@@ -70,9 +94,9 @@ def load_plan(out: Path) -> dict[str, dict[str, Any]]:
 
 
 def make_plan(
-    targets: Sequence[Target], out: str | Path, profile: str = "class", seed: int = 0, seeds: int | None = None
+    targets: Sequence[Target], out: str | Path, profile: str = "class", seed: int = 0, seeds: int | None = None, gpu: bool = True
 ) -> Plan:
-    """Check every run of every target before any starts. BadParameters where profile, seeds or `out` cannot be."""
+    """Check every run of every target before any starts; `gpu`: whether the runs will find one. BadParameters where profile, seeds or `out` cannot be."""
     if profile not in PROFILE_NAMES:
         raise BadParameters(f"unknown profile {profile!r}: {did_you_mean(profile, PROFILE_NAMES)}")
     if seed < 0 or (seeds is not None and seeds < 1):
@@ -81,10 +105,10 @@ def make_plan(
     writable(plan.out)
     jobs: dict[Path, Job] = {}
     for target in targets:
-        reason = absent(target)
+        reason = absent(target, profile, gpu)
         try:
-            notebook = find_notebook(target.notebook)
-            found = [] if reason else [_job(plan, notebook, {**changes, **target.sized.get(profile, {})}) for changes in target.runs]
+            notebook = None if reason else find_notebook(target.notebook)
+            found = [] if reason else [_job(plan, notebook, target, changes) for changes in target.runs]
         except (FileNotFoundError, BadParameters) as error:
             reason = str(error)
         if reason:
@@ -96,135 +120,168 @@ def make_plan(
     return plan
 
 
-def _job(plan: Plan, notebook: Path, changes: dict[str, Any]) -> Job:
+def _job(plan: Plan, notebook: Path, target: Target, changes: dict[str, Any]) -> Job:
+    if target.needs and "dataset" not in changes and (data := at_hand(target)) != target.needs:
+        changes = {**changes, "dataset": data}
     given = {"profile": plan.profile, "seed": plan.seed, **({"seeds": plan.seeds} if plan.seeds else {}), **changes}
+    given |= target.sized.get(plan.profile, {})
     parameters = check(notebook, given)
     folder = plan.out / "runs" / f"{notebook.stem}-{parameter_hash(parameters)}"
-    label = " ".join([notebook.stem, *(f"{k}={v}" for k, v in changes.items() if k not in STEADY)])
-    minutes = MINUTES[notebook.stem][plan.profile] * parameters["seeds"] / 3
+    label = " ".join([notebook.stem, *(str(v) if k == "row" else f"{k}={v}" for k, v in changes.items() if k not in STEADY)])
+    minutes = target.cost(changes, plan.profile) * parameters["seeds"] / 3
     return Job(notebook, {**parameters, "out": str(folder)}, folder, label, minutes)
 
 
 # -- running ----------------------------------------------------------------------------------------------------------------
-def run_plan(
-    plan: Plan,
-    jobs: int = 2,
-    say: Callable[[str], None] = print,
-    limit: float | None = None,
-    cell_timeout: float | None = None,
-    every: float = 20.0,
-) -> dict[str, Outcome]:
-    """Run what is not done, `jobs` at once; a failure stops nothing else. {label: Outcome}. Ctrl-C stops all and is raised."""
+@dataclass(frozen=True)
+class How:
+    """How runs are run. Seconds for a whole run (None: the profile's) and for a cell, GiB and threads for each run, the GPUs that
+    the slots of one machine share; `fresh`: run what is done, too."""
+
+    limit: float | None = None
+    cell_timeout: float | None = None
+    memory: float | None = None
+    threads: int | None = None
+    gpus: int = 0
+    fresh: bool = False
+
+
+def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = print, every: float = 20.0) -> dict[str, Outcome]:
+    """Run what is not done on the workers of a Dask client; a failure stops nothing else. {label: Outcome}.
+
+    Ctrl-C ends the runs that are under way and is raised. A run that another command is at is waited for.
+    """
     plan.save()
-    outcomes: dict[str, Outcome] = {}
+    progress = Progress(plan.jobs, say, every)
     waiting = []
     for job in plan.jobs:
-        done = job.done
+        done, why = (None, "") if how.fresh else job.kept()
         if done is None:
             waiting.append(job)
+            if why:
+                say(f"  again    {job.label}: {why}")
         else:
-            outcomes[job.label] = Outcome(done["status"], done["message"], done["wall_s"], done["step"], reused=True)
-            say(f"  kept     {job.label}")
-    total, running = len(plan.jobs), {}
-    begun = said = time.monotonic()
-    pace = [0.0, 0.0]  # minutes guessed, minutes taken
+            outcome = Outcome(done["status"], done["message"], done["wall_s"], done["step"], reused=True)
+            progress.ended(job, replace(outcome, message="; ".join(filter(None, [outcome.message, why]))))
+    futures: dict[Any, Job] = {}
     try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                job = waiting.pop(0)
-                say(f"  start    {job.label}")
-                running[job] = (launch(job, jobs, limit, cell_timeout), time.monotonic())
-            for job, (process, since) in list(running.items()):
-                overdue = time.monotonic() - since > (limit or LIMITS[plan.profile]) + 2 * GRACE
-                if overdue:
-                    stop([process])
-                if process.poll() is None:
+        while waiting or futures:
+            slots = sum(client.nthreads().values())
+            for job in list(waiting):
+                if len(futures) >= slots:
+                    break
+                if job.busy():
+                    progress.waits(job)
                     continue
-                del running[job]
-                outcome = outcomes[job.label] = ended(job, process, time.monotonic() - since, overdue)
-                pace[0] += job.minutes
-                pace[1] += outcome.wall_s / 60
-                words = WORDS.get(outcome.status, outcome.status)
-                say(f"  {words:8s} {job.label}, {outcome.wall_s:.0f} s" + (f": {outcome.message}" if outcome.message else ""))
-                say(_count(total, outcomes, running, waiting, pace, jobs))
-                said = time.monotonic()
-            if time.monotonic() - said > every:
-                said = time.monotonic()
-                say(
-                    _count(total, outcomes, running, waiting, pace, jobs) + "".join(f"\n    {_last_line(job)}" for job in running)
-                )
+                waiting.remove(job)
+                futures[_submit(client, job, plan, how)] = job
+                progress.began(job)
+            for future in [f for f in futures if f.done()]:
+                job = futures.pop(future)
+                outcome = _outcome(future)
+                if outcome.status == "busy":
+                    waiting.append(job)
+                    progress.waits(job)
+                else:
+                    progress.ended(job, outcome)
+            progress.look(waiting, slots)
             time.sleep(0.1)
     except KeyboardInterrupt:
-        say(f"stopping {len(running)} run{'s' * (len(running) != 1)} ...")
-        stop([process for process, _ in running.values()])
-        say(
-            f"stopped after {time.monotonic() - begun:.0f} s: {len(outcomes)} of {total} runs are kept; "
-            "the same command goes on from there"
-        )
+        running = len(futures)
+        say(f"stopping {running} run{'s' * (running != 1)} ...")
+        client.cancel(list(futures))
+        client.run(cluster.halt)
+        _patient(futures.values())
+        say(progress.stopped())
         raise
-    return outcomes
+    return progress.outcomes
 
 
-def launch(
-    job: Job, jobs: int = 1, limit: float | None = None, cell_timeout: float | None = None, quiet: bool = True
-) -> subprocess.Popen:
-    """Start a run in its own process and process group; its talk goes to console.log, or, if not `quiet`, to our own output."""
-    job.folder.mkdir(parents=True, exist_ok=True)
-    (job.folder / "status.json").unlink(missing_ok=True)
-    command = [sys.executable, "-m", "gantutor.reproduce.run", str(job.notebook), str(job.folder), json.dumps(job.parameters)]
-    command += [f"--limit={limit}"] if limit else []
-    command += [f"--cell-timeout={cell_timeout}"] if cell_timeout else []
-    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, cores() // jobs))
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "PYTHONUNBUFFERED": "1"}
-    if not quiet:
-        return subprocess.Popen(command, env=environment, start_new_session=True)
-    with open(job.folder / "console.log", "w", encoding="utf-8") as log:
-        return subprocess.Popen(command, env=environment, start_new_session=True, stdout=log, stderr=subprocess.STDOUT)
+def _submit(client, job: Job, plan: Plan, how: How):
+    given = {"limit": how.limit or LIMITS[plan.profile], "cell_timeout": how.cell_timeout, "memory": how.memory, "threads": how.threads,
+             "gpus": how.gpus, "fresh": how.fresh}  # fmt: skip
+    return client.submit(cluster.attempt, str(job.notebook), str(job.folder), job.parameters, **given, pure=False, retries=1)
 
 
-def ended(job: Job, process: subprocess.Popen, wall_s: float, overdue: bool = False) -> Outcome:
-    """What a run that is over says of itself, or what its silence means."""
+def _outcome(future) -> Outcome:
     try:
-        status = json.loads((job.folder / "status.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        status = {"status": "error"}
-    if overdue:
-        return Outcome("timeout", "the run did not stop at its limit and was killed: allow more with --limit", wall_s)
-    if status["status"] in ("running", "error") and "message" not in status:
-        return Outcome(
-            "error", f"the run's process ended with exit status {process.returncode}; see {job.folder / 'console.log'}", wall_s
-        )
-    return Outcome(status["status"], status["message"], wall_s, status.get("step"))
+        return Outcome(**future.result())
+    except Exception as error:  # lost workers, unpicklable answers: Dask's own words
+        return Outcome("error", f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}")
 
 
-def stop(processes: Sequence[subprocess.Popen]) -> None:
-    """Ask runs to end, wait a little, then end them; kernels die with their runs."""
-    for process in processes:
-        process.terminate()
-    deadline = time.monotonic() + GRACE
-    for process in processes:
-        try:
-            process.wait(max(deadline - time.monotonic(), 0.1))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def _patient(jobs, seconds: float = cluster.GRACE + 5) -> None:
+    """Wait until these runs have let go of their folders."""
+    deadline = time.monotonic() + seconds
+    while any(job.busy() for job in jobs) and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+class Progress:
+    """What a grid says while it runs: a line for each start and end, and one line that is kept up to date, or said now and then."""
+
+    def __init__(self, jobs: Sequence[Job], say: Callable[[str], None], every: float):
+        self.total, self.say, self.every, self.outcomes = len(jobs), say, every, {}
+        self.running: dict[Job, float] = {}
+        self.waited: set[Job] = set()
+        self.begun = self.told = time.monotonic()
+        self.pace = [0.0, 0.0]  # minutes guessed, minutes taken
+        self.live = say is print and sys.stdout.isatty()
+
+    def began(self, job: Job) -> None:
+        self.running[job] = time.monotonic()
+        self.line(f"  start    {job.label}")
+
+    def waits(self, job: Job) -> None:
+        self.running.pop(job, None)
+        if job not in self.waited:
+            self.waited.add(job)
+            self.line(f"  waits    {job.label}: another command is at this run")
+
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        self.outcomes[job.label] = outcome
+        if not outcome.reused:
+            self.pace[0] += job.minutes
+            self.pace[1] += outcome.wall_s / 60
+        self.running.pop(job, None)
+        word = "kept" if outcome.reused else WORDS.get(outcome.status, outcome.status)
+        time_taken = "" if outcome.reused else f", {outcome.wall_s:.0f} s"
+        self.line(f"  {word:8s} {job.label}{time_taken}" + (f": {outcome.message}" if outcome.message else ""))
+
+    def look(self, waiting: Sequence[Job], slots: int) -> None:
+        """Now and then: how far it is."""
+        if time.monotonic() - self.told < (1.0 if self.live else self.every):
+            return
+        self.told = time.monotonic()
+        words = self.words(waiting, slots)
+        if self.live:
+            print(f"\r\033[K{words}", end="", flush=True)
+        else:
+            self.say(words + "".join(f"\n    {_last_line(job)}" for job in self.running))
+
+    def line(self, text: str) -> None:
+        if self.live:
+            print("\r\033[K", end="")
+        self.say(text)
+
+    def words(self, waiting: Sequence[Job], slots: int) -> str:
+        failed = sum(o.status not in ("ok", "diverged") for o in self.outcomes.values())
+        factor = self.pace[1] / self.pace[0] if self.pace[0] else 1.0
+        now = time.monotonic()
+        left = sum(max(job.minutes * factor - (now - since) / 60, 0) for job, since in self.running.items())
+        left = (left + sum(job.minutes for job in waiting) * factor) / max(1, min(slots, len(self.running) + len(waiting)))
+        return "  -- " + ", ".join([f"{len(self.outcomes)} of {self.total} done", f"{len(self.running)} running", f"{failed} failed",
+                                    f"about {max(left, 0.1):.1f} min left"])  # fmt: skip
+
+    def stopped(self) -> str:
+        return (f"stopped after {time.monotonic() - self.begun:.0f} s: {len(self.outcomes)} of {self.total} runs are kept; "
+                "the same command goes on from there")  # fmt: skip
 
 
-def _count(total: int, outcomes: dict[str, Outcome], running, waiting, pace: list[float], jobs: int) -> str:
-    failed = sum(o.status != "ok" for o in outcomes.values())
-    factor = pace[1] / pace[0] if pace[0] else 1.0
-    now = time.monotonic()
-    left = sum(max(job.minutes * factor - (now - since) / 60, 0) for job, (_, since) in running.items())
-    left = (left + sum(job.minutes for job in waiting) * factor) / max(1, min(jobs, len(running) + len(waiting)))
-    words = [f"{len(outcomes)} of {total} done", f"{failed} failed" if failed else "",
-             f"{len(running)} running" if running else "",
-             f"about {max(left, 0.1):.1f} min left" if running or waiting else ""]  # fmt: skip
-    return "  -- " + ", ".join(filter(None, words))
+def tally(outcomes: dict[str, Outcome]) -> str:
+    """How many runs ended how."""
+    counts = Counter("kept" if o.reused else WORDS.get(o.status, o.status) for o in outcomes.values())
+    return ", ".join(f"{n} {word}" for word, n in counts.items())
 
 
 def _last_line(job: Job) -> str:

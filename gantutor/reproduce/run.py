@@ -2,6 +2,7 @@
 
 papermill's own metadata is never asked: after a kernel's death it calls every cell "completed". A run is done when its
 folder holds a valid `result.json` for exactly these parameters, this notebook source and this version of the package.
+A run holds the lock of its folder, so two commands never write one; the operating system drops it when the run dies.
 """
 
 import argparse
@@ -11,28 +12,34 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 import gantutor
 from gantutor.config import NOTEBOOKS, BadParameters, did_you_mean, literal
-from gantutor.records import read, source_hash, write_json
+from gantutor.records import code_hash, read, source_hash, write_json
 
 # seconds that a whole run may take, where the caller does not say; a cell may take all of it
 LIMITS = {"smoke": 600, "class": 3600, "colab": 4 * 3600, "paper": 14 * 24 * 3600}
+STAYS = ("attempts.jsonl", "previous.json", "console.log", ".lock")  # what a fresh start leaves in a run's folder
 EXIT = {"ok": 0, "bad_input": 2, "diverged": 3}  # everything else: 1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: "ok", "diverged", "error", "timeout", "kernel_died", "bad_input" or "interrupted"."""
+    """How a run ended: "ok", "diverged", "error", "timeout", "memory", "kernel_died", "bad_input" or "interrupted"; "busy": not
+    begun, another command is at it."""
 
     status: str
     message: str = ""
@@ -107,16 +114,29 @@ def check(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     return {**cell, **given}
 
 
-def finished(folder: Path, notebook: Path, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The record in `folder` if it is of exactly this run, else None."""
+def kept(folder: Path, notebook: Path, parameters: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
+    """The record in `folder` if it is of exactly this run, else None; and why it is not, or what to know of it ("": nothing)."""
+    if not (folder / "result.json").exists():
+        return None, ""
     try:
         result = read(folder)
     except ValueError:
-        return None
+        return None, "its result.json was damaged"
     # a user's own notebook may leave None to its Config to fill in; the course's parameters are all final
-    same = all(result["parameters"].get(k) == v for k, v in parameters.items() if k != "out" and v is not None)
-    version = result["versions"].get("gantutor") == gantutor.__version__
-    return result if same and version and result["source_hash"] == source_hash(notebook) else None
+    if any(result["parameters"].get(k) != v for k, v in parameters.items() if k != "out" and v is not None):
+        return None, "its record was of other parameters"
+    if result["source_hash"] != source_hash(notebook):
+        return None, f"{notebook.name} has changed since"
+    made = result["versions"].get("gantutor")
+    if made != gantutor.__version__:
+        return None, f"it was made by gantutor {made}, this is {gantutor.__version__}"
+    old = result.get("code_hash") != code_hash()
+    return result, "the package's code has changed since: --fresh runs it again" if old else ""
+
+
+def finished(folder: Path, notebook: Path, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The record in `folder` if it is of exactly this run, else None."""
+    return kept(folder, notebook, parameters)[0]
 
 
 def writable(folder: Path) -> None:
@@ -139,8 +159,12 @@ def run_one(
     limit: float | None = None,
     heartbeat: float = 15.0,
     say: Callable[[str], None] = print,
+    fresh: bool = False,
 ) -> Outcome:
-    """Run a notebook into the folder `out`, unless that holds this very run; writes result, status, log and executed notebook."""
+    """Run a notebook into the folder `out`, unless that holds this very run and `fresh` is not asked for.
+
+    Writes result, status, log and executed notebook there, and a line of attempts.jsonl at the start and at the end.
+    """
     begun, folder, name = time.perf_counter(), Path(out).resolve(), Path(notebook).stem
     try:
         writable(folder)
@@ -151,14 +175,29 @@ def run_one(
             values["out"] = str(folder)
     except (BadParameters, FileNotFoundError) as error:
         return _ended(folder, name, dict(parameters), Outcome("bad_input", str(error)))
-    done = finished(folder, path, values)
+    limit = limit or LIMITS.get(str(values.get("profile")), LIMITS["class"])
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        with lock:
+            return _locked(path, values, folder, begun, _Clock(limit, cell_timeout, heartbeat, name, say), fresh)
+    except Timeout:
+        return Outcome("busy", "another command is at this run")
+    except OSError as error:  # a full disk, a folder that vanished
+        return _ended(folder, name, values, Outcome("error", f"{error.strerror or error}: {error.filename or folder}"))
+
+
+def _locked(path: Path, values: dict[str, Any], folder: Path, begun: float, clock: "_Clock", fresh: bool) -> Outcome:
+    done = None if fresh else finished(folder, path, values)
     if done is not None:
         return Outcome(done["status"], done["message"], done["wall_s"], done["step"], reused=True)
-    for stale in ("result.json", "executed.ipynb", "run.log"):
-        (folder / stale).unlink(missing_ok=True)
-    write_json(folder / "status.json", {"status": "running", "notebook": name, "parameters": values, "pid": os.getpid()})
-    limit = limit or LIMITS.get(str(values.get("profile")), LIMITS["class"])
-    outcome = _execute(path, values, folder, _Clock(limit, cell_timeout, heartbeat, name, say))
+    if (folder / "result.json").exists():  # of other inputs, or not wanted: kept aside, never reused
+        os.replace(folder / "result.json", folder / "previous.json")
+    for thing in folder.iterdir():
+        if thing.name in ("executed.ipynb", "run.log") or (fresh and thing.name not in STAYS):
+            shutil.rmtree(thing) if thing.is_dir() else thing.unlink()
+    _note(folder, "start")
+    write_json(folder / "status.json", {"status": "running", "notebook": path.stem, "parameters": values, "pid": os.getpid()})
+    outcome = _execute(path, values, folder, clock)
     if outcome.status == "ok":
         result = finished(folder, path, values)
         if result is None:
@@ -167,7 +206,16 @@ def run_one(
         else:
             outcome = Outcome(result["status"], result["message"], step=result["step"])
     wall = round(time.perf_counter() - begun, 2)
-    return _ended(folder, name, values, Outcome(outcome.status, outcome.message, wall, outcome.step))
+    with suppress(OSError):
+        _note(folder, outcome.status)
+    return _ended(folder, path.stem, values, Outcome(outcome.status, outcome.message, wall, outcome.step))
+
+
+def _note(folder: Path, what: str) -> None:
+    """A line of attempts.jsonl: when, where and by which process the run was started and how that ended."""
+    line = {"what": what, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), "host": socket.gethostname(), "pid": os.getpid()}
+    with open(folder / "attempts.jsonl", "a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")
 
 
 class _Clock:
@@ -292,20 +340,44 @@ def _ended(folder: Path, name: str, values: dict[str, Any], outcome: Outcome) ->
     return outcome
 
 
+def follow(parent: int, every: float = 0.5) -> None:
+    """End this process, as Ctrl-C would, when `parent` is gone: a run must not outlive the worker that would report it."""
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(every)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(20)
+        os._exit(1)  # whatever holds it; its kernel ends with it
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m gantutor.reproduce.run NOTEBOOK OUT JSON`: what the grid starts for each run; status.json says how it ended."""
+    """`python -m gantutor.reproduce.run NOTEBOOK OUT JSON`: what the grid starts for each run.
+
+    Talks on standard error; the outcome, as JSON, is all that comes on standard output: it needs no disk.
+    """
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("notebook")
     parser.add_argument("out")
     parser.add_argument("parameters", help="a JSON object")
     parser.add_argument("--cell-timeout", type=float)
     parser.add_argument("--limit", type=float)
+    parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--parent", type=int, help="end when this process is no longer the parent")
     a = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop from outside ends like Ctrl-C: the kernel is shut down
-    outcome = run_one(
-        a.notebook, json.loads(a.parameters), a.out, a.cell_timeout, a.limit, say=lambda line: print(line, flush=True)
-    )
+    if a.parent:
+        follow(a.parent)
+    outcome = run_one(a.notebook, json.loads(a.parameters), a.out, a.cell_timeout, a.limit, say=_say, fresh=a.fresh)
+    print(json.dumps(asdict(outcome)), flush=True)
     return EXIT.get(outcome.status, 1)
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # on a full disk the talk is lost, not the run
+        print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

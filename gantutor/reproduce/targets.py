@@ -1,21 +1,23 @@
-"""The targets: which figure or table of which paper, which runs of which notebook, and what it claims.
+"""The targets: which figure, or which row of which table, of which paper; which runs of which notebook; what it claims.
 
 A notebook must record every (variant, metric) that its targets' claims name; `expected(notebook)` lists them.
 """
 
 import difflib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from fnmatch import fnmatchcase
 from typing import Any
 
-from gantutor.reproduce.claims import Claim, Direction, Within
+from gantutor.datasets import DataError, locate
+from gantutor.reproduce import papers
+from gantutor.reproduce.claims import Claim, Direction, TableRow, Within
 
 ADAPTIVEMIX = "AdaptiveMix (Liu et al., CVPR 2023)"
 KDDGAN = "KDD GAN (Lemkhenter et al., 2021)"
 ADVLATGAN = "AdvLatGAN (Li et al., NeurIPS 2022)"
 COURSE = "The course"
+PAPERS = {"adaptivemix": ADAPTIVEMIX, "advlatgan": ADVLATGAN, "kddgan": KDDGAN}
 
 # minutes of one run with 3 seeds on 2 cores, by profile: measured where a record is at hand, else a guess
 MINUTES: dict[str, dict[str, float]] = {
@@ -29,28 +31,34 @@ MINUTES: dict[str, dict[str, float]] = {
     "07_adaptivemix_images": {"smoke": 0.4, "class": 4.5, "colab": 240, "paper": 6000},
     "08_kdd_images": {"smoke": 0.6, "class": 5, "colab": 240, "paper": 20000},
     "09_advlat_images": {"smoke": 0.6, "class": 5, "colab": 240, "paper": 6000},
-    "10_full_run": {"smoke": 0.5, "class": 3, "colab": 60, "paper": 1500},
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
     """`runs`: what each run changes in the notebook's parameters, `sized`: what a profile changes besides; `needs`: a data set
-    that must be at hand."""
+    that must be at hand; `pixels`: of its images, where that asks for a GPU; `not_yet`: why the package cannot run it."""
 
     name: str
     paper: str
     where: str
     title: str
-    notebook: str
+    notebook: str = ""
     claims: tuple[Claim, ...] = ()
     runs: tuple[dict[str, Any], ...] = ({},)
     sized: dict[str, dict[str, Any]] = field(default_factory=dict)
     needs: str = ""
+    pixels: int = 0
     note: str = ""
+    not_yet: str = ""
 
     def minutes(self, profile: str) -> float:
-        return len(self.runs) * MINUTES[self.notebook][profile]
+        """Of all its runs, 3 seeds each."""
+        return sum(self.cost(changes, profile) for changes in self.runs)
+
+    def cost(self, changes: dict[str, Any], profile: str) -> float:
+        """Minutes of one of its runs, with 3 seeds."""
+        return budget(changes["row"]).cost(changes["row"], profile) if "row" in changes else MINUTES.get(self.notebook, {}).get(profile, 0.0)
 
 
 def _image(name: str, paper: str, where: str, method: str, printed: str, data: str, against: str) -> Target:
@@ -75,18 +83,7 @@ def _images(paper: str, short: str, where: str, method: str, printed: str, again
     )
 
 
-def _rows(name: str, paper: str, where: str, table: str, bare: str, method: str, printed: str, **small: Any) -> Target:
-    """Two rows of a paper's table by notebook 10, on the JPEG copy of CIFAR-10; `small`: the budget that a CPU can pay."""
-    bare, method = f"{table}/{bare}", f"{table}/{method}"
-    words = f"{printed}. Here: thin nets, few steps, CIFAR-10 (JPEG copy), kernel distance on small features"
-    return Target(
-        name, paper, where, f"{method} against {bare}", "10_full_run", (Direction("kd_small", method, words, against=bare, better="lower"),),
-        tuple({"row": row, "dataset": "cifar10-jpeg"} for row in (bare, method)), {"class": {"n_fake": 2000, "n_manifold": 2000, **small}},
-        "cifar10-jpeg", "The rows' own nets and losses; only the paper profile trains them at their own width and length.",
-    )  # fmt: skip
-
-
-ALL: tuple[Target, ...] = (
+LESSONS: tuple[Target, ...] = (
     Target(
         "adaptivemix/fig3", ADAPTIVEMIX, "Fig. 3 (a)", "Nine Gaussians: modes covered, and a flatter map of D", "02_adaptivemix",
         (
@@ -148,14 +145,6 @@ ALL: tuple[Target, ...] = (
              "directions only, no number is compared.",
     ),
     *_images(ADVLATGAN, "advlatgan", "Table 4", "advlat", "CIFAR-10, FID of a DCGAN: 46.4 ± 0.7, with AdvLatGAN-qua 41.7 ± 1.0"),
-    _rows("adaptivemix/table2", ADAPTIVEMIX, "Table 2", "adaptivemix/table2", "wgan", "adaptivemix",
-          "CIFAR-10, mean FID over training: WGAN 106.81 ± 21.79, with AdaptiveMix 39.52 ± 7.85", steps=300, lr=5e-4),
-    _rows("advlatgan/table4-dcgan", ADVLATGAN, "Table 4", "advlatgan/table4/cifar10/dcgan", "bare", "qua",
-          "CIFAR-10, FID of a DCGAN: 46.4 ± 0.7, with -qua 41.7 ± 1.0", steps=500, lr=5e-4),
-    _rows("advlatgan/table4-sngan", ADVLATGAN, "Table 4", "advlatgan/table4/cifar10/sngan", "bare", "qua",
-          "CIFAR-10, FID of an SNGAN: 25.5 ± 0.3, with -qua 22.3 ± 0.5", steps=400, lr=5e-4),
-    _rows("kddgan/table2", KDDGAN, "Table 2", "kddgan/table2", "hinge", "kdd",
-          "CIFAR-10, FID of BigGAN: hinge 8.859, KDD 8.375", steps=120, width=8, lr=5e-4),
     Target(
         "adaptivemix/table2-thin", ADAPTIVEMIX, "Tables 2, 3, 4", "AdaptiveMix on a thin DCGAN: along training, and is D flatter?",
         "07_adaptivemix_images",
@@ -247,16 +236,121 @@ ALL: tuple[Target, ...] = (
         ),
     ),
 )  # fmt: skip
+# -- a target for each row of the papers' tables that has a recipe --------------------------------------------------------
+@dataclass(frozen=True)
+class Budget:
+    """Of the rows whose names begin with `start`: their data, the plain row that each is held against, what a CPU can pay in
+    class, and minutes of a run with 3 seeds: class on 2 cores, colab and paper on one GPU (guesses, these two)."""
+
+    start: str
+    data: str
+    pixels: int
+    against: str
+    minutes: tuple[float, float, float]
+    small: dict[str, Any]
+    dear: dict[str, float] = field(default_factory=dict)  # endings of names -> how many times the minutes
+
+    def cost(self, row: str, profile: str) -> float:
+        if profile == "smoke":
+            return 0.5
+        factor = next((f for ending, f in self.dear.items() if row.endswith(ending)), 1.0)
+        return factor * self.minutes[("class", "colab", "paper").index(profile)]
+
+
+THIN = {"n_fake": 1000, "n_manifold": 1000, "evals": 2, "lr": 5e-4}
+BIG = {**THIN, "steps": 80, "width": 4, "batch": 16}  # BigGAN and SA-GAN, a sixteenth as wide
+COPIES = {"-jacd-da7": 6.0, "-da7": 5.0, "-jacd-da1": 3.0, "-da3": 3.0, "-da1": 1.8, "-jacd": 2.0}
+BUDGETS = (
+    Budget("adaptivemix/table2/", "cifar10", 32, "wgan", (1.2, 60, 400), {**THIN, "steps": 200}),
+    Budget("adaptivemix/table4/cifar10/", "cifar10", 32, "wgan", (1.2, 60, 400), {**THIN, "steps": 200}),
+    Budget("adaptivemix/table4/celeba/", "celeba", 256, "dcgan", (30, 300, 20000), {**THIN, "steps": 200}),
+    Budget("advlatgan/table3/", "stl10", 48, "bare", (2, 60, 400), {**THIN, "steps": 100}),
+    Budget("advlatgan/table4/cifar10/", "cifar10", 32, "bare", (1.2, 60, 300), {**THIN, "steps": 100}),
+    Budget("advlatgan/table4/stl10/", "stl10", 48, "bare", (2, 60, 400), {**THIN, "steps": 100}),
+    Budget("advlatgan/table5/lsun64/", "lsun-church", 64, "bare", (4, 120, 800), {**THIN, "steps": 100}),
+    Budget("advlatgan/table5/lsun128/", "lsun-church", 128, "bare", (16, 240, 3000), {**THIN, "steps": 100}),
+    Budget("advlatgan/table5/celeba64/", "celeba", 64, "bare", (4, 120, 800), {**THIN, "steps": 100}),
+    Budget("advlatgan/table5/celeba128/", "celeba", 128, "bare", (16, 240, 3000), {**THIN, "steps": 100}),
+    Budget("advlatgan/table5/imagenet/", "imagenet64", 64, "bare", (4, 120, 800), {**THIN, "steps": 100}),
+    Budget("advlatgan/table6/cifar10/", "cifar10", 32, "msgan", (1.2, 60, 600), {**THIN, "steps": 100}),
+    Budget("advlatgan/table6/stl10/", "stl10", 32, "msgan", (1.2, 60, 150), {**THIN, "steps": 100}),
+    Budget("kddgan/table1/", "cifar10", 32, "hinge", (1.2, 240, 4000), BIG, COPIES),
+    Budget("kddgan/table2/", "cifar10", 32, "hinge", (1.2, 240, 2000), BIG, COPIES),
+    Budget("kddgan/table3/", "tiny-imagenet", 64, "hinge", (3, 300, 3000), BIG, COPIES),
+    Budget("kddgan/table4/", "imagenet64", 64, "hinge", (3, 300, 20000), BIG, COPIES),
+    Budget("kddgan/table5/", "imagenet64", 64, "hinge", (3, 300, 20000), BIG, COPIES),
+    Budget("kddgan/table6/", "tiny-imagenet", 64, "hinge", (3, 300, 3000), BIG, COPIES),
+)
+PRINTED_AGAIN = {"kddgan/table5": "kddgan/table4", "kddgan/table6": "kddgan/table3"}  # the appendix has more rows of these
+# rows that no paper prints: our controls
+CONTROLS = tuple(f"advlatgan/table6/{data}/{row}" for data in ("cifar10", "stl10") for row in ("neighbours", "inverse"))
+NOT_YET = {"stylegan2": "StyleGAN2 is not in the package yet", "recognition": "classification, attacks and detection are not in the package yet",
+           "image": "no row of it was trained by its authors alone"}  # fmt: skip
+
+
+def budget(row: str) -> Budget:
+    """What a row costs, and what it is held against."""
+    return next(b for b in BUDGETS if row.startswith(b.start))
+
+
+def baseline(row: str) -> str:
+    """The plain row that a row is held against: of its table, data and model; the row itself where it is that."""
+    home = row.rsplit("/", 1)[0]
+    plain = "hinge-uncond" if row.endswith("-uncond") else budget(row).against
+    return f"{PRINTED_AGAIN.get(home, home)}/{plain}"
+
+
+def _row_targets() -> list[Target]:
+    printed: dict[str, dict[str, str]] = {}
+    for cell in papers.cells():
+        if cell["recipe"]:
+            printed.setdefault(cell["recipe"], {})[cell["metric"]] = cell["value"]
+    return [_row_target(row, printed.get(row, {}).get("FID"), printed.get(baseline(row), {}).get("FID")) for row in (*printed, *CONTROLS)]
+
+
+def _row_target(row: str, fid: str | None, plain_fid: str | None) -> Target:
+    """The target of a row with its printed FID, held against a plain row with its own."""
+    paper, table, rest = row.split("/", 2)
+    plain, b = baseline(row), budget(row)
+    alone = plain == row
+    claims, words = (), "a control of ours, not printed" if row in CONTROLS else "no FID is printed"
+    if fid:
+        held = "" if alone or not plain_fid else plain
+        words = f"FID {fid}" + (f", {plain.rsplit('/', 1)[1]} {plain_fid}" if held else "")
+        better = "lower" if not held or float(fid) < float(plain_fid) else "higher"
+        claims = (TableRow("fid", row, f"{rest}: {words}", held, better, float(fid), stand_in="kd_small"),)
+    runs = ({"row": row},) if alone else ({"row": plain}, {"row": row})
+    return Target(f"{paper}/{table}:{rest}", PAPERS[paper], f"Table {table.removeprefix('table')}", f"{rest}: {words}", "10_full_run", claims, runs,
+                  {"class": b.small}, b.data, b.pixels)  # fmt: skip
+
+
+def _tables_without_recipes() -> list[Target]:
+    """Tables that the package cannot run a row of, one target each."""
+    cells, found = papers.cells(), []
+    for table in papers.tables():
+        mine = [c for c in cells if (c["paper"], c["table"]) == (table["paper"], table["table"])]
+        if not any(c["recipe"] for c in mine) and table["kind"] in NOT_YET and f"{table['paper']}/{table['table']}" not in {t.name for t in LESSONS}:
+            found.append(Target(f"{table['paper']}/{table['table']}", PAPERS[table["paper"]], f"Table {table['table'].removeprefix('table')}",
+                                table["title"], not_yet=NOT_YET[table["kind"]]))  # fmt: skip
+    return found
+
+
+ALL: tuple[Target, ...] = (*LESSONS, *_row_targets(), *_tables_without_recipes())
 TARGETS: dict[str, Target] = {t.name: t for t in ALL}
 
 
 def choose(names: Sequence[str]) -> list[Target]:
-    """The targets of these names, or of papers ("kddgan"); all where none is named. ValueError with a did-you-mean."""
+    """The targets of these names; all where none is named. ValueError with a did-you-mean.
+
+    A name is a target's own, a paper's ("kddgan"), a table's ("kddgan/table1": its rows), or a table's with a pattern for its
+    rows, from the beginning or after a slash ("advlatgan/table4:wgangp*").
+    """
     found = []
     for name in names:
-        here = [t for t in ALL if name == t.name or name == t.name.split("/")[0]]
+        place, _, pattern = name.partition(":")
+        here = [t for t in ALL if name in (t.name, t.name.split("/")[0]) or (place == t.name.split(":")[0] and ":" in t.name and _fits(t, pattern))]
         if not here:
-            close = difflib.get_close_matches(name, TARGETS, 1)
+            close = difflib.get_close_matches(name, [*TARGETS, *{t.name.split(":")[0] for t in ALL}], 1)
             raise ValueError(
                 f"unknown target {name!r}: " + (f"did you mean {close[0]!r}? " if close else "") + "`gantutor targets` lists them"
             )
@@ -264,18 +358,36 @@ def choose(names: Sequence[str]) -> list[Target]:
     return list(dict.fromkeys(found)) if names else list(ALL)
 
 
-def absent(target: Target) -> str | None:
+def _fits(target: Target, pattern: str) -> bool:
+    row = target.name.split(":", 1)[1]
+    return not pattern or fnmatchcase(row, pattern) or fnmatchcase(row, f"*/{pattern}")
+
+
+COPIED = {"cifar10": "cifar10-jpeg"}  # where the set itself is not at hand
+
+
+def at_hand(target: Target) -> str | None:
+    """The data set that serves a target here: the one it needs, or a copy in JPEG; None where neither lies here."""
+    for name in filter(None, (target.needs, COPIED.get(target.needs))):
+        try:
+            locate(name)
+            return name
+        except DataError:
+            pass
+    return None
+
+
+def absent(target: Target, profile: str = "class", gpu: bool = True) -> str | None:
     """Why a target cannot run here, as a sentence with the remedy; None where all that it needs is at hand."""
-    if not target.needs:
-        return None
-    named = os.environ.get("GANTUTOR_DATA")
-    places = [Path(named).expanduser()] if named else []
-    if any((place / name).exists() for place in [*places, Path("data")] for name in (target.needs, f"{target.needs}.tar.xz")):
-        return None
-    where = f"GANTUTOR_DATA={named} holds no" if named else "GANTUTOR_DATA is not set, and ./data holds no"
-    return f"{where} {target.needs}.tar.xz (or folder {target.needs}): set GANTUTOR_DATA to the folder that does"
+    if target.not_yet:
+        return f"not yet: {target.not_yet}"
+    if target.needs and at_hand(target) is None:
+        return f"needs {target.needs}, `gantutor data list` says how to get it"
+    if target.pixels and not gpu and (target.pixels > 64 or profile in ("colab", "paper")):
+        return f"needs a GPU in profile {profile}"
+    return None
 
 
 def expected(notebook: str) -> set[tuple[str, str]]:
     """All (variant, metric) that the claims on a notebook read."""
-    return {(v, c.metric) for t in ALL if t.notebook == notebook for c in t.claims for v in c.variants}
+    return {(v, c.metric) for t in LESSONS if t.notebook == notebook for c in t.claims for v in c.variants}

@@ -1,0 +1,57 @@
+"""All records below a folder as one tidy table, beside what the papers print."""
+
+import warnings
+from pathlib import Path
+
+from gantutor.records import frame_of, read
+from gantutor.reproduce import papers
+
+# a paper's measure -> what a record calls it when it was measured by the paper's own features, on enough images
+SAME = {"FID": "fid", "IS": "is", "density": "density", "coverage": "coverage"}
+
+
+def load(folder: str | Path):
+    """A pandas frame with one row for each run, variant, metric and seed.
+
+    Columns: notebook, variant, metric, seed, value, se, unit, n; run, profile, status; and where the variant is a row of a
+    paper's table and the metric is the paper's: paper_table, paper_value, paper_spread, paper_note. Records that cannot be
+    read are warned about and left out.
+    """
+    import pandas as pd
+
+    results, runs = [], []
+    for path in sorted(Path(folder).rglob("result.json")):
+        try:
+            results.append(read(path.parent))
+        except ValueError as error:
+            warnings.warn(str(error), stacklevel=2)
+        else:
+            runs.append(path.parent.relative_to(folder).as_posix())
+    printed = {}
+    for cell in papers.cells():  # of a measure that is printed for all images and for each class, the first is the whole
+        if cell["recipe"] and cell["metric"] in SAME:
+            printed.setdefault((cell["recipe"], SAME[cell["metric"]]), cell)
+    rows = [{"variant": variant, "metric": metric, "paper_table": f"{cell['paper']}/{cell['table']}", "paper_value": _number(cell["value"]),
+             "paper_spread": _number(cell["spread"]), "paper_note": cell["note"]} for (variant, metric), cell in printed.items()]  # fmt: skip
+    columns = ["variant", "metric", "paper_table", "paper_value", "paper_spread", "paper_note"]
+    return frame_of(results, runs).merge(pd.DataFrame(rows, columns=columns), how="left", on=["variant", "metric"])
+
+
+def export(folder: str | Path, path: str | Path) -> Path:
+    """Write `load(folder)` as CSV or, by the suffix, Parquet (which needs pyarrow); ValueError for another suffix."""
+    path = Path(path)
+    if path.suffix not in (".csv", ".parquet"):
+        raise ValueError(f"{path}: expected a name that ends in .csv or .parquet")
+    frame = load(folder)
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+        return path
+    try:
+        frame.to_parquet(path, index=False)
+    except ImportError:
+        raise ValueError(f"{path}: Parquet needs pyarrow: pip install 'gantutor[parquet]', or export to .csv") from None
+    return path
+
+
+def _number(text: str) -> float:
+    return float(text) if text else float("nan")
