@@ -399,7 +399,21 @@ class FullRun(OnImages):
     graph: bool = False
 
 
+class Papers(Config):
+    """11: the papers' own tables, no training. `papers`: whose sentences are asked; `trials`: simulated comparisons behind each number."""
+
+    notebook = "11_papers"
+    PROFILES = {
+        "smoke": dict(seeds=1, trials=2000),
+        "class": dict(seeds=1, trials=20000),
+        "colab": dict(seeds=1, trials=100000),
+        "paper": dict(seeds=1, trials=100000),
+    }
+    papers: Literal["all", "adaptivemix", "advlatgan", "kddgan"] = "all"
+    trials: Annotated[int, Field(ge=100)] = None
+
+
 NOTEBOOKS: dict[str, type[Config]] = {
     c.notebook: c
-    for c in (Start, Plane, AdaptiveMix, Kdd, AdvLat, Images, Measuring, AdaptiveMixImages, KddImages, AdvLatImages, FullRun)
+    for c in (Start, Plane, AdaptiveMix, Kdd, AdvLat, Images, Measuring, AdaptiveMixImages, KddImages, AdvLatImages, FullRun, Papers)
 }

@@ -85,12 +85,12 @@ def test_reproduce_goes_on_after_failures_and_absent_data_and_skips_what_is_done
         "out",
     ]
     code, out, _ = gantutor(*ask, "--dry-run", cwd=tmp_path)
-    assert code == 0 and out.count("would run") == 2 and "not run  kddgan/cifar10-jpeg: GANTUTOR_DATA is not set" in out
+    assert code == 0 and out.count("would run") == 2 and "not run  kddgan/cifar10-jpeg: needs cifar10-jpeg: GANTUTOR_DATA is not set" in out
     code, out, err = gantutor(*ask, cwd=tmp_path)
     assert code == 1 and err.startswith(
         "gantutor: 1 of 2 runs failed; the first: 02_adaptivemix: cell 4 of 5 raised ZeroDivisionError"
     )
-    assert "done     03_kdd" in out and "error    02_adaptivemix" in out and "2 of 2 done, 1 failed" in out
+    assert "done     03_kdd" in out and "error    02_adaptivemix" in out and "1 of 2 done, 1 running" in out and "1 error, 1 done" in out
     page = (tmp_path / "out/report.html").read_text()
     assert "ZeroDivisionError" in page and "GANTUTOR_DATA is not set" in page
     # mended: only the failed run starts again
@@ -125,7 +125,14 @@ def test_targets_are_listed_for_people_and_machines(tmp_path):
     code, out, _ = gantutor("targets", "--json", cwd=tmp_path)
     listed = json.loads(out)
     assert {t["name"] for t in listed} >= {"adaptivemix/fig3", "kddgan/fig1", "advlatgan/table1-toy"}
-    assert all(t["minutes"]["class"] > 0 for t in listed)
+    assert all((t["minutes"]["class"] > 0) == (not t["not_yet"]) for t in listed)
+    rows = {t["name"]: t for t in listed}
+    assert rows["kddgan/table1:kdd-tau1"]["absent"].startswith("needs cifar10: GANTUTOR_DATA is not set")
+    assert rows["adaptivemix/table5"]["absent"] == "not yet: StyleGAN2 is not in the package yet"
+    code, out, _ = gantutor("targets", "--paper", "kddgan", cwd=tmp_path)
+    assert code == 0 and "advlatgan/" not in out and "kddgan/table4:joint0.5-stale" in out
+    code, _, err = gantutor("targets", "--paper", "kdd", cwd=tmp_path)
+    assert code == 2 and err.startswith("gantutor: --paper 'kdd': did you mean 'kddgan'?")
 
 
 def test_data_lists_checks_and_says_how_to_get_what_is_not_here(tmp_path):

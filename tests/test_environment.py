@@ -30,7 +30,7 @@ PINS = requirements(line for line in (ROOT / "constraints.txt").read_text().spli
 
 
 def test_the_extras_and_the_wished_packages_are_there():
-    assert set(EXTRAS) == {"test", "lab", "cluster", "metrics", "teaching"}
+    assert set(EXTRAS) == {"test", "lab", "slurm", "parquet", "metrics", "teaching"}
     assert {name(r) for r in ALL} >= WISHED
     assert PROJECT["version"] == gantutor.__version__
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gantutor.config import BadParameters
 from gantutor.records import parameter_hash, read
 from gantutor.reproduce import cluster, grid
 from gantutor.reproduce.run import check
@@ -173,7 +175,6 @@ def alive(pid: int) -> bool:
 def cluster_of_three(tmp_path):
     """A scheduler and two workers, separate processes on loopback: (scheduler file, {address: process})."""
     file = tmp_path / "scheduler.json"
-    dask = [sys.executable, "-m", "distributed.cli"]
     scheduler = spawn(sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
                       "--scheduler-file", file)  # fmt: skip
     until(file.exists)
@@ -184,12 +185,11 @@ def cluster_of_three(tmp_path):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    del dask
 
 
-def worker(file: Path, folder: Path) -> subprocess.Popen:
+def worker(file: Path, folder: Path, *files) -> subprocess.Popen:
     return spawn(sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", file, "--host", "127.0.0.1", "--nthreads", "1", "--nworkers", "1",
-                 "--no-nanny", "--memory-limit", "0", "--no-dashboard", "--local-directory", folder)  # fmt: skip
+                 "--no-nanny", "--memory-limit", "0", "--no-dashboard", "--local-directory", folder, *files)  # fmt: skip
 
 
 def children(pid: int) -> set[int]:
@@ -234,3 +234,86 @@ def test_the_driver_s_own_workers_die_with_it(tmp_path):
     until(lambda: not any(map(alive, family)), 30)
     assert drive(tmp_path, jobs).wait(90) == 0
     assert [scores(j) for j in jobs] == [[20, 30], [30, 40], [40, 50]]
+
+
+# -- disks, queues, certificates --------------------------------------------------------------------------------------------
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 300 KiB; needs the right to mount one."""
+    place = tmp_path / "small"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", place], capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_full_disk_is_said_and_what_was_finished_stays(tmp_path, small_disk, client):
+    fills = 'open(f"{out}/filler", "wb").write(bytes(2**20))'
+    first = jobs_of(write(tmp_path, SETUP, SAVE_STEPS), small_disk, 1)
+    full = jobs_of(write(tmp_path, SETUP, fills, SAVE_STEPS, stem="filling"), small_disk, 1)
+    quiet = dict(say=lambda line: None)
+    assert grid.run_plan(plan_of(small_disk, *first), client, **quiet)[first[0].label].status == "ok"
+    outcome = grid.run_plan(plan_of(small_disk, *full), client, **quiet)[full[0].label]
+    assert outcome.status == "error" and "No space left on device" in outcome.message
+    # nothing can be written now; what is done is kept and the next run says why it cannot begin
+    more = jobs_of(write(tmp_path, SETUP, SAVE_STEPS), small_disk, 2)
+    outcomes = grid.run_plan(grid.Plan(small_disk, "smoke", 0, None, more), client, **quiet)
+    assert outcomes[more[0].label].reused and "No space left on device" in outcomes[more[1].label].message
+
+
+def test_a_full_disk_without_a_disk(tmp_path, monkeypatch):
+    """The same sentence where no file system can be mounted: writing the status fails."""
+    from gantutor.reproduce import run
+
+    def full(path, value):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(run, "write_json", full)
+    outcome = run.run_one(write(tmp_path, SETUP, SAVE), {}, tmp_path / "out")
+    assert outcome.status == "error" and "No space left on device" in outcome.message
+
+
+def test_slurm_jobs_are_single_slots(tmp_path, monkeypatch):
+    monkeypatch.setenv("DASK_CONFIG", str(tmp_path))
+    queue = cluster.slurm({"queue": "gpu", "memory": "16GB", "job_cpu": 4, "job_extra_directives": ["--gres=gpu:1"], "interface": "lo"})
+    script = queue.job_script()
+    queue.close()
+    for line in ("#SBATCH -p gpu", "#SBATCH --cpus-per-task=4", "#SBATCH --mem=15G", "#SBATCH --gres=gpu:1", "#SBATCH -t 24:00:00"):
+        assert line in script, script
+    assert "--nthreads 1" in script and "--nworkers 1" in script and "--memory-limit 0" in script
+    with pytest.raises(BadParameters, match="--slurm-option"):
+        cluster.slurm({"walltimes": "1:00"})
+
+
+def test_a_scheduler_that_does_not_answer_is_named(tmp_path):
+    with pytest.raises(BadParameters, match="no Dask scheduler answers at .*nowhere.json"), cluster.connected(scheduler_file=str(tmp_path / "nowhere.json")):
+        pass
+
+
+@pytest.mark.slow
+def test_over_tls(tmp_path):
+    """A scheduler and a worker that speak TLS alone: with the files the grid runs, without them nobody answers."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost"],
+                   check=True, capture_output=True)  # fmt: skip
+    files = ["--tls-ca-file", cert, "--tls-cert", cert, "--tls-key", key]
+    file = tmp_path / "scheduler.json"
+    scheduler = spawn(sys.executable, "-m", "distributed.cli.dask_scheduler", "--protocol", "tls", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+                      "--scheduler-file", file, *files)  # fmt: skip
+    until(file.exists)
+    hand = worker(file, tmp_path, *files)
+    try:
+        jobs = jobs_of(write(tmp_path, SETUP, SAVE_STEPS), tmp_path / "out", 1)
+        with cluster.connected(scheduler_file=str(file), tls={"ca": str(cert), "cert": str(cert), "key": str(key)}) as client:
+            until(client.nthreads)
+            outcomes = grid.run_plan(plan_of(tmp_path / "out", *jobs), client, say=lambda line: None)
+        assert [o.status for o in outcomes.values()] == ["ok"]
+        with pytest.raises(BadParameters, match="no Dask scheduler answers"), cluster.connected(scheduler_file=str(file)):
+            pass
+    finally:
+        for process in (hand, scheduler):
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

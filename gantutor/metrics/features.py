@@ -110,6 +110,8 @@ def kid(a: Tensor, b: Tensor, subsets: int = 100, subset_size: int = 1000, degre
         raise ValueError(f"subsets={subsets}, subset_size={subset_size} of {len(a)} and {len(b)} features: "
                          f"expected subsets >= 1 and subset_size from 2 to {min(len(a), len(b))}")  # fmt: skip
     draw, values = np.random.RandomState(seed), []
+    if subset_size == len(a) == len(b):  # every subset is the whole, in another order
+        subsets = 1
     for _ in range(subsets):
         i, j = (torch.from_numpy(draw.choice(len(x), subset_size, replace=False)).to(x.device) for x in (a, b))
         values.append(_squared_mmd(a[i].double(), b[j].double(), degree))

@@ -45,10 +45,13 @@ def attempt(notebook: str, folder: str, parameters: dict[str, Any], limit: float
     except OSError as error:
         return asdict(Outcome("error", f"the run cannot be started: {error.strerror or error} ({error.filename or folder})"))
     _running.add(process)
-    verdict = None
+    verdict, looked = None, begun
     try:
         while process.poll() is None and verdict is None:
             time.sleep(0.1)
+            if time.monotonic() - looked < 1.0:
+                continue
+            looked = time.monotonic()
             if time.monotonic() - begun > limit + 2 * GRACE:
                 verdict = Outcome("timeout", "the run did not stop at its limit and was killed: allow more with --limit")
             elif memory and (used := _memory(process.pid)) > memory:
@@ -145,10 +148,9 @@ def local(slots: int) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster
 
-    dashboard = ":0" if has_dashboard() else None
     with (
         dask.config.set(SETTINGS),
-        LocalCluster(slots, threads_per_worker=1, processes=True, memory_limit=0, host="127.0.0.1", dashboard_address=dashboard,
+        LocalCluster(slots, threads_per_worker=1, processes=True, memory_limit=0, host="127.0.0.1", dashboard_address="127.0.0.1:0",
                      silence_logs="CRITICAL") as cluster,
         Client(cluster) as client,
     ):  # fmt: skip
@@ -190,7 +192,8 @@ def slurm(options: Mapping[str, Any]):
     import dask
     from dask_jobqueue import SLURMCluster
 
-    usual = {"cores": 1, "processes": 1, "memory": "8GB", "walltime": "24:00:00", "job_cpu": 2, "python": sys.executable}
+    usual = {"cores": 1, "processes": 1, "memory": "8GB", "walltime": "24:00:00", "job_cpu": 2, "python": sys.executable,
+             "scheduler_options": {"dashboard_address": "127.0.0.1:0"}}  # fmt: skip
     try:
         with dask.config.set(SETTINGS):
             # without a memory limit: what a run's kernel holds is watched for each run

@@ -164,9 +164,11 @@ def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = 
             outcome = Outcome(done["status"], done["message"], done["wall_s"], done["step"], reused=True)
             progress.ended(job, replace(outcome, message="; ".join(filter(None, [outcome.message, why]))))
     futures: dict[Any, Job] = {}
+    slots, asked = 0, 0.0
     try:
         while waiting or futures:
-            slots = sum(client.nthreads().values())
+            if time.monotonic() - asked > 1.0:  # workers come and go
+                slots, asked = sum(client.nthreads().values()), time.monotonic()
             for job in list(waiting):
                 if len(futures) >= slots:
                     break
@@ -247,6 +249,7 @@ class Progress:
         word = "kept" if outcome.reused else WORDS.get(outcome.status, outcome.status)
         time_taken = "" if outcome.reused else f", {outcome.wall_s:.0f} s"
         self.line(f"  {word:8s} {job.label}{time_taken}" + (f": {outcome.message}" if outcome.message else ""))
+        self.told = 0.0 if not outcome.reused else self.told
 
     def look(self, waiting: Sequence[Job], slots: int) -> None:
         """Now and then: how far it is."""

@@ -57,6 +57,7 @@ def layout(paper: str, table: str):
 def _rows(name: str) -> tuple[dict[str, str], ...]:
     path = FOLDER / name
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: the papers' tables lie in data/papers of the repository; clone it and `pip install -e .` there")
+        where = "the papers' tables lie in data/papers of the repository; clone it and `pip install -e .` there"
+        raise FileNotFoundError(f"{path} is missing: {where}")
     with path.open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))

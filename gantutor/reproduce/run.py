@@ -370,14 +370,17 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop from outside ends like Ctrl-C: the kernel is shut down
     if a.parent:
         follow(a.parent)
-    outcome = run_one(a.notebook, json.loads(a.parameters), a.out, a.cell_timeout, a.limit, say=_say, fresh=a.fresh)
+    # where JupyterLab is installed, jsonschema would import this one and so build a grammar of web addresses: two seconds a run
+    sys.modules.setdefault("rfc3987_syntax", None)
+    talk = open(os.dup(2), "w", encoding="utf-8")  # while cells run, standard error itself goes to the log
+
+    def say(line: str) -> None:
+        with suppress(OSError):  # on a full disk the talk is lost, not the run
+            print(line, file=talk, flush=True)
+
+    outcome = run_one(a.notebook, json.loads(a.parameters), a.out, a.cell_timeout, a.limit, say=say, fresh=a.fresh)
     print(json.dumps(asdict(outcome)), flush=True)
     return EXIT.get(outcome.status, 1)
-
-
-def _say(line: str) -> None:
-    with suppress(OSError):  # on a full disk the talk is lost, not the run
-        print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A notebook must record every (variant, metric) that its targets' claims name; `e
 """
 
 import difflib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -31,6 +32,7 @@ MINUTES: dict[str, dict[str, float]] = {
     "07_adaptivemix_images": {"smoke": 0.4, "class": 4.5, "colab": 240, "paper": 6000},
     "08_kdd_images": {"smoke": 0.6, "class": 5, "colab": 240, "paper": 20000},
     "09_advlat_images": {"smoke": 0.6, "class": 5, "colab": 240, "paper": 6000},
+    "11_papers": {"smoke": 0.4, "class": 0.4, "colab": 0.5, "paper": 0.5},
 }
 
 
@@ -235,6 +237,7 @@ LESSONS: tuple[Target, ...] = (
             Within("coverage_small", "reals", "a perfect generator scores 1 - 2^-5, not 1", 0.955, 0.985, ours=True),
         ),
     ),
+    Target("course/11", COURSE, "lesson", "What do the papers' own tables say: their sentences as arithmetic", "11_papers"),
 )  # fmt: skip
 # -- a target for each row of the papers' tables that has a recipe --------------------------------------------------------
 @dataclass(frozen=True)
@@ -382,7 +385,9 @@ def absent(target: Target, profile: str = "class", gpu: bool = True) -> str | No
     if target.not_yet:
         return f"not yet: {target.not_yet}"
     if target.needs and at_hand(target) is None:
-        return f"needs {target.needs}, `gantutor data list` says how to get it"
+        named = os.environ.get("GANTUTOR_DATA")
+        where = f"not in {named} (GANTUTOR_DATA)" if named else "GANTUTOR_DATA is not set, and it is not in ./data"
+        return f"needs {target.needs}: {where}; `gantutor data list` says how to get it"
     if target.pixels and not gpu and (target.pixels > 64 or profile in ("colab", "paper")):
         return f"needs a GPU in profile {profile}"
     return None

@@ -1,0 +1,330 @@
+"""What the records in a folder say: of every target, and of every row of the papers' tables."""
+
+import json
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from gantutor.records import code_hash, frame_of, read, source_hash
+from gantutor.reproduce import papers
+from gantutor.reproduce.claims import Spread, TableRow, Verdict, values, worst
+from gantutor.reproduce.grid import load_plan
+from gantutor.reproduce.records import SAME
+from gantutor.reproduce.run import find_notebook
+from gantutor.reproduce.targets import ALL, CONTROLS, LESSONS, Target, baseline
+
+# status -> (mark, css class, what it means); told apart by word and mark, the colours are a help
+BADGES = {
+    "reproduced": ("●", "good", "a printed number or an exact statement lies inside our spread"),
+    "direction only": ("◐", "some", "the direction holds beyond the spread; numbers are not comparable, or seeds too few"),
+    "not reached": ("○", "none", "the spread hides it, or the run diverged"),
+    "contradicts": ("✕", "bad", "the opposite holds beyond the spread"),
+    "measured": ("◆", "plain", "values of a row of which nothing is claimed, such as a baseline"),
+    "shown": ("◇", "plain", "a lesson without a claim of a paper"),
+    "not run": ("–", "idle", "no record; what lacks is said"),
+    "not yet": ("…", "idle", "the package cannot run it; why is said"),
+}
+STALE = "the package's code has changed since this run: --fresh runs it again"
+BASELINE = "its baseline: "  # whose problem it is
+NO_RECIPE = "the package has no recipe of it"
+
+
+@dataclass(eq=False)
+class Section:
+    """A target with what its runs left behind. `results`: (folder, record) pairs; `starts`: how often each folder's run was begun."""
+
+    target: Target
+    status: str
+    verdicts: list[Verdict]
+    command: str
+    profile: str = ""
+    results: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    starts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def anchor(self) -> str:
+        return re.sub("[/:]", "-", self.target.name)
+
+    @property
+    def seeds(self) -> int:
+        return min((len(result["seeds"]) for _, result in self.results), default=0)
+
+    @cached_property
+    def frame(self):
+        return frame_of([result for _, result in self.results])
+
+    @property
+    def lacks(self) -> str:
+        """In a few words, the first problem that keeps it from a result."""
+        found = next((p for p in self.problems if not p.endswith(STALE)), "")
+        whose = BASELINE * found.startswith(BASELINE)
+        return whose + re.split("[:(;,]", found.removeprefix(whose))[0].strip()
+
+    # -- of a row of a table
+    @property
+    def row(self) -> str:
+        """Its name in `tables.ROWS`; "" of a lesson."""
+        return self.target.runs[-1].get("row", "")
+
+    @property
+    def plain(self) -> str:
+        """The row that it is held against; "" where it is one itself."""
+        return "" if baseline(self.row) == self.row else baseline(self.row)
+
+    @property
+    def own(self) -> tuple[str, dict[str, Any]] | None:
+        """The run of the row itself, without its baseline's."""
+        return next(((run, r) for run, r in self.results if r["parameters"].get("row") == self.row), None)
+
+    @property
+    def metric(self) -> str:
+        """What it is judged by: the paper's measure where that was measured, else the stand-in."""
+        claim = next(iter(self.target.claims), TableRow("fid", self.row, "", "", "lower", math.nan, "kd_small"))
+        return claim.metric if values(self.frame, claim.metric, self.row) else claim.stand_in
+
+    def spread(self, metric: str, against: str = "") -> Spread | None:
+        """Of a measure of the row over seeds, or of its difference to another row, paired; None without finite values."""
+        mine = values(self.frame, metric, self.row)
+        if against:
+            theirs = values(self.frame, metric, against)
+            mine = {seed: mine[seed] - theirs[seed] for seed in mine if seed in theirs}
+        finite = [v for v in mine.values() if math.isfinite(v)]
+        return Spread.of(finite) if finite and len(finite) == len(mine) else None
+
+
+def collect(out: str | Path) -> list[Section]:
+    """All targets, judged by the records in `out`."""
+    out = Path(out)
+    plan, once = load_plan(out), cache(lambda run: _record(out / run))
+    return [_section(target, plan.get(target.name) or _shared(target, plan), out, once) for target in ALL]
+
+
+def _record(folder: Path) -> tuple[dict[str, Any] | None, list[str], int]:
+    """A run's record, what is wrong with it, and how often the run was started."""
+    try:
+        starts = sum(json.loads(line)["what"] == "start" for line in (folder / "attempts.jsonl").read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError, KeyError, TypeError):  # none was kept, or the disk was full
+        starts = 0
+    try:
+        result = read(folder)
+    except ValueError:
+        return None, [_why(folder)], starts
+    problems = []
+    if result["status"] == "diverged":
+        problems.append(f"the run diverged at step {result['step']}")
+    if result["source_hash"] not in (None, _source_now(result["notebook"])):
+        problems.append("the notebook has changed since this run")
+    elif result.get("code_hash") != code_hash():
+        problems.append(STALE)
+    return result, problems, starts
+
+
+def _why(folder: Path) -> str:
+    """Why a planned run has no record: its own status, if it wrote one."""
+    try:
+        status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return f"not started yet ({folder.name})"
+    if status.get("status") == "running":
+        return f"under way, or killed ({folder.name})"
+    return f"{status.get('status')}: {status.get('message', '')} ({folder.name})"
+
+
+def _source_now(notebook: str) -> str | None:
+    """None where the notebook is not at hand: then nothing is said of it."""
+    try:
+        return source_hash(find_notebook(notebook))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _shared(target: Target, plan: dict[str, Any]) -> dict[str, Any] | None:
+    """The plan of another target that ran just what this one needs: one notebook may serve two figures."""
+    return next((plan[t.name] for t in ALL if t.name in plan and (t.notebook, t.runs, t.needs) == (target.notebook, target.runs, target.needs)), None)
+
+
+def _section(target: Target, entry: dict[str, Any] | None, out: Path, record: Callable) -> Section:
+    asked = "not asked for yet" + (f" (needs {target.needs})" if target.needs else "")
+    entry = entry or {"runs": [], "missing": asked, "profile": "class", "seed": 0, "seeds": 3}
+    command = _command([target.name], entry["profile"], entry["seeds"], out)
+    if target.not_yet:
+        return Section(target, "not yet", [Verdict("not yet")] * len(target.claims), "", problems=[target.not_yet])
+    results, problems, starts = [], [entry["missing"]] if entry["missing"] else [], {}
+    for run, changes in zip(entry["runs"], target.runs, strict=False):
+        result, trouble, starts[run] = record(run)
+        whose = "" if changes is target.runs[-1] or "row" not in changes else BASELINE
+        problems += [whose + words for words in trouble]
+        if result:
+            results.append((run, result))
+    verdicts = _judge(target, [result for _, result in results])
+    whole = len(results) == len(entry["runs"]) > 0
+    status = worst(verdicts) if verdicts else "not run" if not whole else "measured" if ":" in target.name else "shown"
+    if not results:
+        status = "not run"
+    return Section(target, status, verdicts, command, entry["profile"], results, list(dict.fromkeys(problems)), starts)
+
+
+def _judge(target: Target, results: list[dict]) -> list[Verdict]:
+    diverged = next((r for r in results[::-1] if r["status"] == "diverged"), None)
+    if diverged:
+        of = diverged["parameters"].get("row")
+        whose = "its baseline " if of and of != target.runs[-1].get("row") else ""
+        return [Verdict("not reached", note=f"{whose}diverged at step {diverged['step']}") for _ in target.claims]
+    frame = frame_of(results)
+    return [_capped(claim.judge(frame), target, results) if isinstance(claim, TableRow) else claim.judge(frame) for claim in target.claims]
+
+
+def _capped(verdict: Verdict, target: Target, results: list[dict]) -> Verdict:
+    """A printed number cannot be reproduced on another data set, or where the paper asks another feature net."""
+    if verdict.status != "reproduced":
+        return verdict
+    row = target.claims[0].variant
+    own = [r["data"].get("data", {}) for r in results if r["parameters"].get("row") == row]
+    others = sorted({data.get("name", "unnamed data") for data in own} - {target.needs})
+    features = printed_fid(row).get("features", "")
+    if others:
+        return replace(verdict, status="direction only", note=f"on {', '.join(others)}, not on {target.needs}")
+    if features not in ("", "TF Inception"):
+        return replace(verdict, status="direction only", note=f"the paper's features are {features}'s")
+    return verdict
+
+
+@cache
+def _printed() -> dict[str, dict[str, str]]:
+    return {c["recipe"]: c for c in reversed(papers.cells()) if c["recipe"] and c["metric"] == "FID"}
+
+
+def printed_fid(row: str) -> dict[str, str]:
+    """The cell with the FID that the papers print for a row; {} where they print none."""
+    return _printed().get(row, {})
+
+
+def printed_difference(section: Section) -> str:
+    """A row's printed FID less its baseline's, in the digits that are printed; "" where one is missing."""
+    mine, plain = printed_fid(section.row), printed_fid(section.plain)
+    return f"{Decimal(mine['value']) - Decimal(plain['value']):+}".replace("-", "\N{MINUS SIGN}") if mine and plain else ""
+
+
+def short(path: Path) -> str:
+    """Relative where that is shorter: pages travel, machine paths do not."""
+    relative = os.path.relpath(path)
+    return path.as_posix() if relative.startswith("..") else Path(relative).as_posix()
+
+
+def _command(names: list[str], profile: str, seeds: int | None, out: Path) -> str:
+    return f"gantutor reproduce {' '.join(names)} --profile {profile}" + (f" --seeds {seeds}" if seeds else "") + f" --out {short(out)}"
+
+
+# -- the papers' tables ---------------------------------------------------------------------------------------------------
+@dataclass(eq=False)
+class Line:
+    """What stands beside a printed row: a trained variant's section, or the reason why there is none; `again`: it stood above."""
+
+    status: str
+    label: str = ""
+    section: Section | None = None
+    reason: str = ""
+    again: str = ""
+
+
+@dataclass(eq=False)
+class Row:
+    """A printed row, {column: cell}, and its lines; without cells a control of ours."""
+
+    name: str
+    starred: bool
+    cells: dict[str, dict[str, str]]
+    lines: list[Line]
+
+
+@dataclass(eq=False)
+class Table:
+    """A paper's table in its own layout."""
+
+    name: str
+    paper: str
+    where: str
+    title: str
+    note: str
+    columns: list[str]
+    rows: list[Row]
+    lessons: list[Section]
+    not_yet: str = ""
+    command: str = ""
+
+    @property
+    def anchor(self) -> str:
+        return "table-" + self.name.replace("/", "-")
+
+    @property
+    def lines(self) -> list[Line]:
+        """Each variant once."""
+        return [line for row in self.rows for line in row.lines if not line.again]
+
+    @property
+    def sections(self) -> list[Section]:
+        return [line.section for line in self.lines if line.section]
+
+    @property
+    def counts(self) -> Counter:
+        return Counter(line.status for line in self.lines)
+
+
+def tables(sections: list[Section], out: str | Path) -> list[Table]:
+    """Every table of the papers, in their order, beside the sections of its rows."""
+    by_row = {s.row: s for s in sections if ":" in s.target.name}
+    by_name = {s.target.name: s for s in sections}
+    lessons = [s for s in sections if s.target in LESSONS]
+    return [_table(t, by_row, by_name.get(f"{t['paper']}/{t['table']}"), lessons, Path(out)) for t in papers.tables()]
+
+
+def _table(about: dict[str, str], by_row: dict[str, Section], whole: Section | None, lessons: list[Section], out: Path) -> Table:
+    name, number = f"{about['paper']}/{about['table']}", about["table"].removeprefix("table")
+    cells = [c for c in papers.cells(about["paper"]) if c["table"] == about["table"]]
+    not_yet = whole.target.not_yet if whole else ""
+    paper = next(s.target.paper for s in lessons if s.target.name.startswith(about["paper"]))
+    here = [s for s in lessons if s.target.paper == paper and number in re.findall(r"\d+", s.target.where.split("Fig")[0])]
+    rows, seen = [], {}
+    for row in dict.fromkeys(c["row"] for c in cells):
+        mine = {c["column"]: c for c in cells if c["row"] == row}
+        recipes = list(dict.fromkeys(c["recipe"] for c in mine.values() if c["recipe"]))
+        notes = list(dict.fromkeys(c["note"] for c in mine.values() if c["note"]))
+        lines = [Line(by_row[r].status, label, by_row[r], again=seen.get(r, "")) for r, label in zip(recipes, labels(recipes), strict=True)]
+        seen |= {r: seen.get(r, row) for r in recipes}
+        starred = any(c["starred"] for c in mine.values())
+        copied = notes[:1] if starred or any("copied" in n for n in notes) else []
+        taught = ["the lessons on it are all there is"] if here and not any(c["recipe"] for c in cells) else []
+        rows.append(Row(row, starred, mine, lines or [Line("not yet", reason=not_yet or "; ".join([NO_RECIPE, *copied, *taught]))]))
+    for r in (r for r in CONTROLS if r.startswith(f"{name}/")):
+        rows.append(Row(r.removeprefix(f"{name}/"), False, {}, [Line(by_row[r].status, "", by_row[r])]))
+    table = Table(name, paper, f"Table {number}", about["title"], about["note"], list(dict.fromkeys(c["column"] for c in cells)), rows, here, not_yet)
+    lacking = [s for s in table.sections if s.status == "not run"]
+    stale = [s for s in table.sections if STALE in s.problems]
+    if lacking or stale:
+        places = list(dict.fromkeys(s.target.name.split(":")[0] for s in lacking or stale))
+        first = next((s for s in table.sections if s.results), table.sections[0])
+        table.command = re.sub(r"(?<=reproduce )\S+", " ".join(places), first.command)
+        table.command += " --fresh" * (not lacking)
+    return table
+
+
+def labels(recipes: list[str]) -> list[str]:
+    """What tells recipes of one row apart: ["a/dcgan/bare", "a/dcgan/qua"] are bare and qua; a single one needs no label."""
+    parts = list(zip(*(r.split("/") for r in recipes), strict=True)) if recipes else []
+    return [" ".join(p[i] for p in parts if len(set(p)) > 1) for i in range(len(recipes))]
+
+
+def own_value(line: Line, cell: dict[str, str]) -> Spread | None:
+    """Ours in the paper's own measure for a printed cell of this line's recipe; None where only stand-ins were measured."""
+    same = SAME.get(cell["metric"])
+    if not same or line.section is None or line.section.row != cell["recipe"] or cell["features"] not in ("", "TF Inception"):
+        return None
+    return line.section.spread(same)

@@ -1,0 +1,103 @@
+"""The page in a browser: on a phone, a desk and paper, without a network."""
+
+import shutil
+
+import pytest
+
+from gantutor.reproduce import papers, report
+from test_report import make_up
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'gantutor[test]'")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+# what sticks out to the right, named so that a failure says where to look
+OUTSIDE = """[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+             .map(e => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 40)}`)"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("browser")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("GANTUTOR_DATA", raising=False)
+        return report.build(make_up(folder)).resolve().as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """open_page(size): the page with no network, all folds open; at the end nothing but the file itself was asked for."""
+    asked, context = [], browser.new_context(offline=True)
+
+    def visit(size=DESK):
+        page = context.new_page()
+        page.set_viewport_size(size)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        page.goto(address)
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        return page
+
+    yield visit
+    context.close()
+    assert {url for url in asked if not url.startswith("data:")} == {address}
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_nothing_sticks_out_and_nothing_is_asked_of_a_network(open_page, size):
+    page = open_page(size)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.evaluate(OUTSIDE)
+    assert page.evaluate(OUTSIDE) == []
+    assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)") and page.locator("img").count() > 10
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_every_row_of_every_table_stands_with_a_visible_status(open_page, size):
+    page = open_page(size)
+    # rows as the reader meets them: a printed row, then its own lines up to the next one
+    found = page.evaluate("""() => Object.fromEntries([...document.querySelectorAll('article.table')].map(a => {
+        const rows = [];
+        for (const tr of a.querySelector('table.printed').tBodies[0].rows) {
+            if (!tr.classList.contains('below')) rows.push([tr.cells[0].childNodes[0].textContent, 0]);
+            rows.at(-1)[1] += [...tr.querySelectorAll('.badge')].filter(b => b.checkVisibility()).length;
+        }
+        return [a.id, rows];
+    }))""")
+    for table in papers.tables():
+        rows = found[f"table-{table['paper']}-{table['table']}"]
+        printed = list(dict.fromkeys(c["row"] for c in papers.cells(table["paper"]) if c["table"] == table["table"]))
+        assert [name for name, _ in rows][: len(printed)] == printed
+        assert all(badges >= 1 for _, badges in rows), rows
+
+
+def test_links_lead_somewhere_and_names_are_given_once(open_page):
+    page = open_page()
+    assert page.evaluate("[...document.links].filter(a => !document.getElementById(a.hash.slice(1))).map(a => a.href)") == []
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids)) > 40 and page.locator(".front a").count() > 40
+
+
+def test_statuses_are_told_apart_without_colour(open_page):
+    page = open_page()
+    marks = page.evaluate("[...document.querySelectorAll('.tally .badge')].map(b => b.innerText.trim())")
+    assert len(marks) == len(set(marks)) == page.locator(".tally li").count() >= 6
+    assert page.evaluate("[...document.querySelectorAll('.bar')].every(b => b.getAttribute('aria-label').length > 4)")
+
+
+def test_it_reads_on_paper_with_the_folds_open(open_page):
+    page = open_page({"width": 695, "height": 1000})  # A4 between the margins
+    page.emulate_media(media="print")
+    assert page.evaluate(OUTSIDE) == []
+    assert page.evaluate("getComputedStyle(document.querySelector('.front thead')).display") == "table-header-group"
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = false)")
+    assert page.locator(".cards img").first.evaluate("i => i.checkVisibility({contentVisibilityAuto: true})")
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
