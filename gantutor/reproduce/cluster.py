@@ -164,6 +164,8 @@ def connected(address: str | None = None, scheduler_file: str | None = None, tls
     from distributed import Client, Security
 
     where = address or scheduler_file
+    if scheduler_file and not Path(scheduler_file).is_file():  # Dask would wait for it
+        raise BadParameters(f"no Dask scheduler answers at {where} (no such file): start one with `dask scheduler --scheduler-file {where}`")
     security = None
     if tls:
         names = {"ca": "tls_ca_file", "cert": "tls_client_cert", "key": "tls_client_key"}

@@ -46,14 +46,14 @@ def html(sections: list[Section], tables: list[Table], out: Path) -> str:
 <p class="lede">What AdaptiveMix, KDD GAN and AdvLatGAN claim, and what came out here. Every number below comes from a run record;
 the paper's own numbers say so. Intervals are 95 % t intervals of the mean over seeds, variants are compared seed by seed.</p>
 <ul class="tally">{tally}</ul>
-<p class="note">Counted: {len(lessons)} figures and lessons, and {len(rows)} rows of the papers' {len(tables)} tables, where each trained variant in a row
-is one. {_runs(sections)}</p></header>
+<p class="note">Counted: {len(lessons)} figures and lessons, and {len(rows)} rows of the papers' {len(tables)} tables,
+where each trained variant in a row is one. {_runs(sections)}</p></header>
 <main><section><table class="front">
 <thead><tr><th>Status</th><th>Target</th><th>In the paper</th><th>Claims or rows</th><th>Seeds</th><th>Profile</th></tr></thead>
 <tbody>{"".join(front)}</tbody></table></section>
 {"".join(body)}</main>
-<footer>Made by <code>gantutor report --out {escape(short(out))}</code>; the same values are in <code>report.csv</code>, all values and the full pictures
-in the runs' folders below <code>{escape(short(out))}</code>. The pictures here are copies in WebP; those of rows at most {NARROW} pixels wide.</footer>
+<footer>Made by <code>gantutor report --out {escape(short(out))}</code>; the same values are in
+<code>report.csv</code>, all values and the full pictures in the runs' folders below <code>{escape(short(out))}</code>. The pictures here are copies in WebP; those of rows at most {NARROW} pixels wide.</footer>
 </body></html>
 """
 
@@ -526,7 +526,7 @@ td:last-child, th:last-child { padding-right: 0; }
 .printed .below th { font-weight: 400; color: var(--soft); padding: .3rem .8rem .3rem 1rem; text-align: right; }
 .printed .below td { background: var(--wash); padding: .3rem .8rem; }
 .printed tr:not(.below):has(+ .below) > * { border-bottom: 0; padding-top: .8rem; }
-.line { display: grid; grid-template-columns: 9.5rem 13rem 1fr; gap: 0 1rem; }
+.line { display: grid; grid-template-columns: 9.5rem 16rem 1fr; gap: 0 1rem; }
 .line > span:only-child { grid-column: 1 / -1; } .line > span:only-child small { display: inline; margin-left: .7rem; }
 .line .badge { vertical-align: top; }
 .legend { color: var(--soft); font-size: .82rem; max-width: 60rem; margin: -.3rem 0 1rem; line-height: 1.5; }
@@ -554,7 +554,8 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0
 dd ul { list-style: none; padding: 0; }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); }
 @media screen and (max-width: 48rem) {
-  body { padding: 1.4rem 1rem 3rem; } h1 { font-size: 2rem; } .tally { grid-template-columns: repeat(2, minmax(0, 1fr)); } .tally li { padding: .6rem; }
+  body { padding: 1.4rem 1rem 3rem; } h1 { font-size: 2rem; } 
+  .tally { grid-template-columns: repeat(2, minmax(0, 1fr)); } .tally li { padding: .6rem; }
   thead { display: none; }
   table, tbody, tr, td, .group th { display: block; width: 100% !important; }
   tr { padding: .7rem 0; border-bottom: 1px solid var(--line); }
@@ -565,7 +566,8 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   .printed tr { display: flex; flex-wrap: wrap; gap: .3rem .9rem; }
   .printed td { flex: 0 0 auto; width: auto !important; min-width: 3.4rem; } .printed.matrix td { min-width: 9rem; }
   .printed th[scope=row] { flex: 0 0 100%; border: 0; padding: 0; max-width: none; }
-  .printed td, .printed.wide td { padding: 0; } .printed td[data-label]::before { display: block; content: attr(data-label); font-size: .74rem; line-height: 1.2; }
+  .printed td, .printed.wide td { padding: 0; }
+  .printed td[data-label]::before { display: block; content: attr(data-label); font-size: .74rem; line-height: 1.2; }
   .printed td.blank, .printed td.ours.blank { display: none; }
   .printed .own { width: max-content; max-width: 9rem; }
   .printed td.ours, .printed td.ours:last-child { flex: 0 0 100%; max-width: none; padding: .1rem .7rem; margin: -.15rem 0; }
@@ -585,7 +587,7 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   h2 { margin-top: 1.8rem; }
   .printed.wide { font-size: .72rem; } .printed.wide td, .printed.wide th { padding-right: .3rem; }
   .printed td.ours:last-child { padding-right: .2rem; }
-  .printed td.ours > span, .printed td.ours b { white-space: normal; } .printed.beside td, .printed.beside th { padding-right: .5rem; }
+  .printed td.ours > span:not(.badge), .printed td.ours b { white-space: normal; } .printed.beside td, .printed.beside th { padding-right: .5rem; }
   figure, tr, .tally li, .missing { break-inside: avoid; } h2, h3, article > header, .printed tr:has(+ .below) { break-after: avoid; }
   .badge, .bar i, .tally li, .missing, .printed td, .printed th { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   .tally { grid-template-columns: repeat(4, 1fr); } .note, .lede { max-width: none; }

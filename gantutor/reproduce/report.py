@@ -45,7 +45,7 @@ def _csv(sections: list[Section], printed: list[Table]) -> str:
             writer.writerow({**row, **spread, "claim": claim.paper, "metric": metric, "variant": claim.variant,
                              "against": getattr(claim, "against", ""), "ours": v.ours, "seeds": v.seeds, "claim_status": v.status,
                              "note": "; ".join(filter(None, [v.note, *s.problems]))})  # fmt: skip
-    for table in (t for t in printed if not t.not_yet):
+    for table in printed:
         for r in table.rows:
             for line in (x for x in r.lines if x.section is None):
                 writer.writerow({"target": f"{table.name}:", "paper": table.paper, "where": table.where, "status": line.status, "variant": r.name,
@@ -74,11 +74,12 @@ def status_table(table: str) -> str:
             lines.append(f"| {_author(r)} | {r['where']} | {r['claim']} | {r['ours']} | {r['claim_status']} |")
     counts: dict[tuple[str, str], Counter] = {}
     for r in found:
-        if ":" in r["target"] or r["status"] == "not yet":
+        if ":" in r["target"]:
             counts.setdefault((_author(r), r["where"]), Counter())[r["status"]] += 1
     if counts:
-        lines += ["", "| paper | table | rows | of them |", "|---|---|---|---|"]
-    for (paper, where), c in counts.items():
+        lines += ["", "| paper | table | rows, those printed twice once | of them |", "|---|---|---|---|"]
+    papers = list(dict.fromkeys(_author(r) for r in found))
+    for (paper, where), c in sorted(counts.items(), key=lambda x: (papers.index(x[0][0]), int(x[0][1].removeprefix("Table ")))):
         said = ", ".join(f"{c[b]} {b}" for b in BADGES if c[b])
         lines.append(f"| {paper} | {where} | {c.total()} | {said} |")
     return "\n".join(lines)
