@@ -14,12 +14,13 @@ LAB     := .venv/.lab-$(KEY)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --no-compile -c constraints.txt
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup test test-slow reproduce readme bench lab
+.PHONY: help setup test test-slow soak reproduce readme bench lab
 help:
 	@echo 'make test        set up .venv and pass the tests (under 10 minutes)'
 	@echo 'make reproduce   set up .venv, run every target and write $(OUT)/report.html (PROFILE=$(PROFILE) SEEDS=$(SEEDS) OUT=$(OUT))'
 	@echo 'make lab         open the notebooks in JupyterLab (LAB_ARGS="--no-browser --allow-root" and the like)'
 	@echo 'make test-slow   the tests that take minutes'
+	@echo 'make soak        twenty kills of workers and drivers at random moments, and nothing lost'
 	@echo 'make bench       speed and memory: training on the plane and on images, measures'
 	@echo 'make setup       .venv alone'
 
@@ -45,6 +46,9 @@ test: $(READY)
 test-slow: $(READY)
 	@SHOW=1 .ci/step 'slow tests' .venv/test.log $(BIN)/python -m pytest -q -m slow
 
+soak: $(READY)
+	@cd tests && ../$(BIN)/python soak.py $(KILLS)
+
 reproduce: $(READY)
 	@$(BIN)/gantutor reproduce --profile $(PROFILE) --seeds $(SEEDS) --out $(OUT)
 
@@ -55,6 +59,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/toy.py
 	@$(BIN)/python benchmarks/image.py
 	@$(BIN)/python benchmarks/metrics.py
+	@$(BIN)/python benchmarks/grid.py
 
 lab: $(LAB)
 	@$(BIN)/jupyter lab --KernelManager.transport=ipc $(LAB_ARGS) notebooks

@@ -169,14 +169,16 @@ class TableRow(Claim):
         return (self.variant, self.against) if self.against else (self.variant,)
 
     def judge(self, frame) -> Verdict:
-        own = bool(values(frame, self.metric, self.variant))
-        metric = self.metric if own else self.stand_in
-        printed = Printed(metric, self.variant, self.paper, self.value).judge(frame)
-        if own and printed.status == "reproduced":
+        printed = Printed(self.metric, self.variant, self.paper, self.value).judge(frame)
+        if printed.status == "reproduced":
             return printed
+        metric = self.metric if all(values(frame, self.metric, v) for v in self.variants) else self.stand_in
         if self.against:
             return Direction(metric, self.variant, self.paper, self.against, self.better).judge(frame)
-        return printed if own or printed.status == "not run" else replace(printed, status="measured", note=f"{metric} has no printed number")
+        if metric == self.metric:
+            return printed
+        there = Printed(metric, self.variant, self.paper, self.value).judge(frame)
+        return there if there.status == "not run" else replace(there, status="measured", note=f"{metric} has no printed number")
 
 
 def values(frame, metric: str, variant: str) -> dict[int, float]:
