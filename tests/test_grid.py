@@ -282,7 +282,7 @@ def test_slurm_jobs_are_single_slots(tmp_path, monkeypatch):
     for line in ("#SBATCH -p gpu", "#SBATCH --cpus-per-task=4", "#SBATCH --mem=15G", "#SBATCH --gres=gpu:1", "#SBATCH -t 24:00:00"):
         assert line in script, script
     assert "--nthreads 1" in script and script.rindex("--memory-limit 0") > script.index("--memory-limit") and "--nworkers" not in script
-    with pytest.raises(BadParameters, match="--slurm-option"):
+    with pytest.raises(BadParameters, match="--slurm-option 'walltimes': did you mean 'walltime'?"):
         cluster.slurm({"walltimes": "1:00"})
 
 

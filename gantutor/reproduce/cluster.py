@@ -4,6 +4,7 @@ One worker process is one slot and does one run at a time: no resources, one thr
 The scheduler keeps no state on disk and needs none: result files are the truth, and the same command goes on.
 """
 
+import inspect
 import json
 import os
 import subprocess
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import gantutor
-from gantutor.config import BadParameters
+from gantutor.config import BadParameters, did_you_mean
 from gantutor.reproduce.run import Outcome
 
 GRACE = 20.0  # seconds that a run gets to end by itself
@@ -194,6 +195,11 @@ def slurm(options: Mapping[str, Any]):
     import dask
     from dask_jobqueue import SLURMCluster
 
+    makers = (*SLURMCluster.__mro__, *SLURMCluster.job_cls.__mro__)
+    known = {name for maker in makers for name in inspect.signature(maker.__init__).parameters}
+    for name in options:
+        if name not in known:  # asked beforehand: a SLURMCluster that fails half-way leaves itself behind
+            raise BadParameters(f"--slurm-option {name!r}: {did_you_mean(name, sorted(known - {'self', 'args', 'kwargs'}))}")
     usual = {"cores": 1, "processes": 1, "memory": "8GB", "walltime": "24:00:00", "job_cpu": 2, "python": sys.executable,
              "scheduler_options": {"dashboard_address": "127.0.0.1:0"}}  # fmt: skip
     try:

@@ -151,7 +151,10 @@ def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = 
 
     Ctrl-C ends the runs that are under way and is raised. A run that another command is at is waited for.
     """
-    plan.save()
+    try:
+        plan.save()
+    except OSError as error:  # a full disk: what is done can still be told
+        say(f"  plan.json cannot be written ({error.strerror}): the report will not know what was asked for")
     progress = Progress(plan.jobs, say, every)
     waiting = []
     for job in plan.jobs:
