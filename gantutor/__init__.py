@@ -13,11 +13,11 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _ROOMS = ("rng", "toy", "images", "nets", "parts", "objectives", "methods", "penalties", "augment", "recipes", "train", "metrics",
-          "fields", "plot", "lab", "config", "records", "reproduce")  # fmt: skip
+          "fields", "plot", "lab", "config", "records", "checks", "reproduce")  # fmt: skip
 _NAMES = {
     "Rng": "rng", "Critique": "nets", "Term": "parts", "LatentMap": "parts", "Turn": "parts", "describe": "parts",
     "Recipe": "recipes", "TOY": "recipes", "OBJECTIVES": "recipes", "METHODS": "recipes",
-    "Run": "train", "Step": "train", "Diverged": "train", "Record": "records", "Config": "config",
+    "Run": "train", "Step": "train", "Diverged": "train", "Record": "records", "Config": "config", "check": "checks",
 }  # fmt: skip
 __all__ = sorted({*_ROOMS, *_NAMES})
 

@@ -1,0 +1,88 @@
+"""Exercises that say at once what is wrong: `check("kdd.log_ratio", my_function)` at the end of a cell."""
+
+import base64
+import html
+from importlib import import_module
+from importlib.util import find_spec
+
+from gantutor.checks.judge import Exercise, Property, Report, Symptom, judge
+from gantutor.config import did_you_mean
+
+# the notebooks' topics in the order of the course; each has a module of this name with EXERCISES
+TOPICS = {
+    "00_start_here": "start", "01_plane": "plane", "02_adaptivemix": "adaptivemix", "03_kdd": "kdd", "04_advlat": "advlat", "05_images": "images",
+    "06_measuring": "measuring", "07_adaptivemix_images": "adaptivemix_images", "08_kdd_images": "kdd_images",
+    "09_advlat_images": "advlat_images", "10_full_run": "full_run", "11_papers": "papers", "12_lab": "lab",
+}  # fmt: skip
+
+__all__ = ["TOPICS", "Exercise", "NotYet", "Property", "Report", "Symptom", "check", "exercises", "find", "judge"]
+
+
+class NotYet(AssertionError):
+    """A wrong answer. Jupyter shows its one sentence and no traceback; graders take it as a failed test. Has `.report`."""
+
+    def __init__(self, report: Report):
+        super().__init__(" ".join(filter(None, (report.sentence, report.hint))))
+        self.report = report
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Not yet: {self.report.hint or self.report.sentence}"]
+
+
+def exercises(topic: str) -> dict[str, Exercise]:
+    """A topic's exercises by name, in the notebook's order; none where the topic has no module. ValueError for an unknown topic."""
+    if topic not in TOPICS.values():
+        raise ValueError(f"topic {topic!r} is unknown: {did_you_mean(topic, list(TOPICS.values()))}")
+    if find_spec(f"gantutor.checks.{topic}") is None:
+        return {}
+    return {e.name: e for e in import_module(f"gantutor.checks.{topic}").EXERCISES}
+
+
+def find(name: str) -> Exercise:
+    """The exercise of that name, "topic.what"; ValueError names the nearest ones."""
+    known = exercises(name.split(".")[0])
+    if name not in known:
+        raise ValueError(f"exercise {name!r} is unknown: {did_you_mean(name, list(known))}")
+    return known[name]
+
+
+def check(name: str, answer) -> "Shown":
+    """Judge an answer: a right one is told so; a wrong one is shown beside the reference, and raises NotYet with a hint."""
+    report = judge(find(name), answer)
+    if report.right:
+        return Shown(report)
+    if report.key != "open":
+        _display(Shown(report, answer))
+    raise NotYet(report)
+
+
+def _display(thing) -> None:
+    try:
+        from IPython import get_ipython
+        from IPython.display import display
+
+        display(thing) if get_ipython() is not None else print(thing)
+    except ImportError:
+        print(thing)
+
+
+class Shown:
+    """A report as a notebook shows it: the sentence, and for a wrong answer mine, the reference and their difference drawn."""
+
+    def __init__(self, report: Report, answer=None):
+        self.report, self.answer = report, answer
+
+    def __repr__(self) -> str:
+        return ("✓ " if self.report.right else "✗ ") + " ".join(filter(None, (self.report.sentence, self.report.hint)))
+
+    def _repr_html_(self) -> str:
+        from gantutor.checks.picture import compared
+        from gantutor.plot import FAKE, REAL, png
+
+        r = self.report
+        plate = None if r.right else compared(r, self.answer)
+        alt = html.escape(f"Your answer, the reference and their difference. {r.hint}")
+        image = "" if plate is None else f'<br><img alt="{alt}" style="max-width:100%" src="data:image/png;base64,{base64.b64encode(png(plate)).decode()}">'
+        colour, mark = (REAL, "✓") if r.right else (FAKE, "✗")
+        words = f"<b style='color:{colour}'>{mark} {html.escape(r.sentence)}</b> {html.escape(r.hint)}"
+        return f"<div style='border-left:4px solid {colour};padding:4px 12px'>{words}{image}</div>"

@@ -1,0 +1,78 @@
+"""A wrong answer drawn: mine, the reference, and their difference, over the plane or over the numbers of one case."""
+
+import contextlib
+
+import numpy as np
+
+from gantutor import plot
+from gantutor.checks.judge import SEEDS, Report, Seen, _call
+from gantutor.fields import Arrows, plane
+from gantutor.rng import Rng
+
+TITLES = ("yours", "the reference", "yours - reference")
+
+
+def compared(report: Report, answer) -> plot.Plate | None:
+    """The picture of a report; None where there is nothing to draw (an error, another shape, a text)."""
+    exercise = report.exercise
+    if not exercise.is_function or report.key in ("open", "raises", "nothing", "kind", "borrowed"):
+        return None
+    if exercise.field is not None:
+        with contextlib.suppress(Exception):  # an answer that fails on the plane is drawn at its case
+            return _fields(np.asarray(exercise.field(answer), float), np.asarray(exercise.field(exercise.reference), float))
+    args = exercise.cases(Rng(SEEDS[report.case]))
+    mine, reference = (_call(exercise, f, args) for f in (answer, exercise.reference))
+    return _numbers(mine, reference, report.case)
+
+
+def _fields(mine: np.ndarray, reference: np.ndarray) -> plot.Plate:
+    gap = mine - reference
+    caption = f"The same over the plane. Largest difference {np.abs(gap).max():.2g}."
+    figure, axes = plot.plate(3, size=2.7, titles=TITLES, caption=caption)
+    if mine.ndim == 2 and mine.shape[1] == 2:
+        points = plane(1.0, round(len(mine) ** 0.5)).numpy()
+        for ax, v in zip(axes[0], (mine, reference, gap), strict=True):
+            plot.square(ax, 1.15)
+            if np.any(v):
+                plot.arrows(ax, Arrows(points, v))
+        return figure
+    size = np.nanmax(np.abs(np.stack([mine, reference]))) or 1.0
+    for ax, v in zip(axes[0], (mine, reference, gap), strict=True):
+        ax.imshow(v, origin="lower", cmap=plot.CONFIDENCE, vmin=-size, vmax=size)
+        ax.set(xticks=[], yticks=[])
+    return figure
+
+
+def _numbers(mine: Seen, reference: Seen, case: int) -> plot.Plate | None:
+    place = next((k for k, v in reference.value.items() if isinstance(v, np.ndarray) and isinstance(mine.value.get(k), np.ndarray)
+                  and v.shape == mine.value[k].shape and not np.array_equal(v, mine.value[k], equal_nan=True)), None)  # fmt: skip
+    if place is None:
+        return _gradients(mine, reference, case)
+    return _panels(mine.value[place], reference.value[place], f"Case {case}, the numbers that come out" + (f" at {place}" if place else "") + ".")
+
+
+def _gradients(mine: Seen, reference: Seen, case: int) -> plot.Plate | None:
+    for i, g in reference.grads.items():
+        got = mine.grads.get(i)
+        a, b = (np.zeros(1) if v is None else v for v in (got, g))
+        if (got is None) != (g is None) or (got is not None and not np.allclose(a, b)):
+            shape = np.broadcast_shapes(a.shape, b.shape)
+            return _panels(np.broadcast_to(a, shape), np.broadcast_to(b, shape), f"Case {case}, the gradient: the values agree.")
+    return None
+
+
+def _panels(mine: np.ndarray, reference: np.ndarray, caption: str) -> plot.Plate:
+    figure, axes = plot.plate(3, size=2.7, aspect=0.8, titles=TITLES, caption=caption)
+    with np.errstate(invalid="ignore"):
+        parts = [v.reshape(-1) if v.ndim < 2 else v.reshape(-1, v.shape[-1]) for v in (mine, reference, mine - reference)]
+    finite = np.concatenate([v[np.isfinite(v)].reshape(-1) for v in parts])
+    size = np.abs(finite).max(initial=0.0) or 1.0
+    for ax, v, colour in zip(axes[0], parts, (plot.LATENT, plot.REAL, plot.PUSH), strict=True):
+        if v.ndim == 1:
+            ax.axhline(0, color=plot.PALE, linewidth=1)
+            ax.vlines(np.arange(len(v)), 0, v, color=colour, linewidth=3)
+            ax.set(ylim=(-1.1 * size, 1.1 * size), xlabel="sample", xticks=[])
+        else:
+            ax.imshow(v, cmap=plot.CONFIDENCE, vmin=-size, vmax=size, aspect="auto", interpolation="nearest")
+            ax.set(xticks=[], yticks=[], xlabel="entry", ylabel="sample")
+    return figure
