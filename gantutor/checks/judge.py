@@ -69,8 +69,8 @@ class Exercise:
     the answer, or the value asked for. `cases(rng)` draws one call's arguments, of another shape each time, float64 where they are tensors.
     `gradients`: positions of the arguments whose gradients are compared; `constants`: of those that must get none. `tolerance` is
     relative to the reference's largest number. `view` turns an answer into plain values (a recipe: `describe`). `forbidden`: names of the package
-    that are the answer itself. `field(f)`: a function drawn over the plane, (n, n) values or (n*n, 2) arrows, for the picture of a wrong answer; without it
-    the numbers of a case are drawn.
+    that are the answer itself. `field(f)`: a function drawn over the plane, (n, n) values or (n*n, 2) arrows, for the picture of a wrong answer, with its docstring
+    as the caption; without it the numbers of a case are drawn.
     """
 
     name: str

@@ -19,15 +19,16 @@ def compared(report: Report, answer) -> plot.Plate | None:
         return None
     if exercise.field is not None:
         with contextlib.suppress(Exception):  # an answer that fails on the plane is drawn at its case
-            return _fields(np.asarray(exercise.field(answer), float), np.asarray(exercise.field(exercise.reference), float))
+            mine, reference = (np.asarray(exercise.field(f), float) for f in (answer, exercise.reference))
+            return _fields(mine, reference, exercise.field.__doc__ or "The same over the plane.")
     args = exercise.cases(Rng(SEEDS[report.case]))
     mine, reference = (_call(exercise, f, args) for f in (answer, exercise.reference))
     return _numbers(mine, reference, report.case)
 
 
-def _fields(mine: np.ndarray, reference: np.ndarray) -> plot.Plate:
+def _fields(mine: np.ndarray, reference: np.ndarray, words: str) -> plot.Plate:
     gap = mine - reference
-    caption = f"The same over the plane. Largest difference {np.abs(gap).max():.2g}."
+    caption = f"{words} Largest difference {np.abs(gap).max():.2g}."
     figure, axes = plot.plate(3, size=2.7, titles=TITLES, caption=caption)
     if mine.ndim == 2 and mine.shape[1] == 2:
         points = plane(1.0, round(len(mine) ** 0.5)).numpy()
