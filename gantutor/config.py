@@ -104,6 +104,12 @@ class Config(BaseModel):
     def seed_list(self) -> list[int]:
         return list(range(self.seed, self.seed + self.seeds))
 
+    @property
+    def plain(self) -> bool:
+        """Whether only profile, first seed and folder were chosen, so that MINUTES speaks of this run."""
+        own, mine = type(self)(profile=self.profile).parameters(), self.parameters()
+        return all(mine[k] == own[k] for k in mine if k not in ("seed", "out"))
+
 
 class Start(Config):
     """00: a first GAN."""
@@ -416,4 +422,20 @@ class Papers(Config):
 NOTEBOOKS: dict[str, type[Config]] = {
     c.notebook: c
     for c in (Start, Plane, AdaptiveMix, Kdd, AdvLat, Images, Measuring, AdaptiveMixImages, KddImages, AdvLatImages, FullRun, Papers)
+}
+
+# what a notebook promises: minutes of one run with the profile's own parameters on 2 cores; measured where a record is at hand, else a guess
+MINUTES: dict[str, dict[str, float]] = {
+    "00_start_here": {"smoke": 0.4, "class": 0.8, "colab": 3, "paper": 3},
+    "01_plane": {"smoke": 0.6, "class": 2, "colab": 22, "paper": 100},
+    "02_adaptivemix": {"smoke": 0.5, "class": 2.3, "colab": 6, "paper": 10},
+    "03_kdd": {"smoke": 0.5, "class": 1.7, "colab": 6, "paper": 15},
+    "04_advlat": {"smoke": 0.6, "class": 2.4, "colab": 15, "paper": 70},
+    "05_images": {"smoke": 0.4, "class": 2.3, "colab": 120, "paper": 1500},
+    "06_measuring": {"smoke": 0.6, "class": 1.5, "colab": 10, "paper": 60},
+    "07_adaptivemix_images": {"smoke": 0.4, "class": 4.5, "colab": 240, "paper": 6000},
+    "08_kdd_images": {"smoke": 0.6, "class": 5, "colab": 240, "paper": 20000},
+    "09_advlat_images": {"smoke": 0.6, "class": 5, "colab": 240, "paper": 6000},
+    "10_full_run": {"smoke": 0.4, "class": 3, "colab": 30, "paper": 400},  # without a row; a row costs what targets.budget says
+    "11_papers": {"smoke": 0.4, "class": 0.4, "colab": 0.5, "paper": 0.5},
 }

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gantutor import __version__
+from gantutor.config import MINUTES
 from gantutor.files import replacing
 
 SCHEMA = 1
@@ -44,10 +45,10 @@ def source_hash(notebook: str | Path) -> str:
 
 @cache
 def code_hash() -> str:
-    """Of the package's code that a notebook can call: all but the command line and the grid."""
+    """Of the package's code that a notebook can call: all but the command line, the grid and what makes versions of notebooks."""
     here = Path(__file__).parent
     files = sorted(p.relative_to(here).as_posix() for p in here.rglob("*.py"))
-    mine = [f for f in files if f != "cli.py" and not f.startswith("reproduce/")]
+    mine = [f for f in files if f != "cli.py" and not f.startswith(("reproduce/", "build/"))]
     return digest([[f, (here / f).read_text(encoding="utf-8")] for f in mine])
 
 
@@ -144,11 +145,20 @@ class Record:
         }  # fmt: skip
 
     def save(self, status: str = "ok", step: int | None = None, message: str = ""):
-        """Write the record in one go; returns the frame. A run that diverged says so: save(status="diverged", step=...)."""
+        """Write the record in one go; says what the run took, and returns the frame. A run that diverged says so: save(status="diverged", step=...)."""
         if self.out is not None:
             self.out.mkdir(parents=True, exist_ok=True)
             write_json(self.out / "result.json", self.result(status, step, message))
+        print(self.took())
         return self.frame()
+
+    def took(self) -> str:
+        """Minutes since the record was opened, reading included, beside those that the notebook promises."""
+        minutes = f"{(time.perf_counter() - self._clock) / 60:.1f} minutes since this record was opened"
+        promised = MINUTES.get(self.notebook, {}).get(self.cfg.profile)
+        if promised is None:
+            return minutes
+        return f"{minutes}; profile {self.cfg.profile}{' with its own parameters' * (not self.cfg.plain)} promises {promised:g}"
 
 
 def read(folder: str | Path) -> dict[str, Any]:
