@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from gantutor.config import MINUTES
 from gantutor.datasets import DataError, locate
 from gantutor.reproduce import papers
 from gantutor.reproduce.claims import Claim, Direction, TableRow, Within
@@ -19,21 +20,6 @@ KDDGAN = "KDD GAN (Lemkhenter et al., 2021)"
 ADVLATGAN = "AdvLatGAN (Li et al., NeurIPS 2022)"
 COURSE = "The course"
 PAPERS = {"adaptivemix": ADAPTIVEMIX, "advlatgan": ADVLATGAN, "kddgan": KDDGAN}
-
-# minutes of one run with 3 seeds on 2 cores, by profile: measured where a record is at hand, else a guess
-MINUTES: dict[str, dict[str, float]] = {
-    "00_start_here": {"smoke": 0.4, "class": 0.8, "colab": 3, "paper": 3},
-    "01_plane": {"smoke": 0.6, "class": 2, "colab": 22, "paper": 100},
-    "02_adaptivemix": {"smoke": 0.5, "class": 2.3, "colab": 6, "paper": 10},
-    "03_kdd": {"smoke": 0.5, "class": 1.7, "colab": 6, "paper": 15},
-    "04_advlat": {"smoke": 0.6, "class": 2.4, "colab": 15, "paper": 70},
-    "05_images": {"smoke": 0.4, "class": 2.3, "colab": 120, "paper": 1500},
-    "06_measuring": {"smoke": 0.6, "class": 1.5, "colab": 10, "paper": 60},
-    "07_adaptivemix_images": {"smoke": 0.4, "class": 4.5, "colab": 240, "paper": 6000},
-    "08_kdd_images": {"smoke": 0.6, "class": 5, "colab": 240, "paper": 20000},
-    "09_advlat_images": {"smoke": 0.6, "class": 5, "colab": 240, "paper": 6000},
-    "11_papers": {"smoke": 0.4, "class": 0.4, "colab": 0.5, "paper": 0.5},
-}
 
 
 @dataclass(frozen=True, eq=False)
