@@ -28,7 +28,7 @@ def compared(report: Report, answer) -> plot.Plate | None:
 
 def _fields(mine: np.ndarray, reference: np.ndarray, words: str) -> plot.Plate:
     gap = mine - reference
-    caption = f"{words} Largest difference {np.abs(gap).max():.2g}."
+    caption = f"{words} Largest difference {np.nanmax(np.abs(gap)):.2g}."
     figure, axes = plot.plate(3, size=2.7, titles=TITLES, caption=caption)
     if mine.ndim == 2 and mine.shape[1] == 2:
         points = plane(1.0, round(len(mine) ** 0.5)).numpy()
