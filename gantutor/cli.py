@@ -222,6 +222,47 @@ def targets(
     print(f"{here} of {len(chosen)} run here")
 
 
+@app.command()
+def build(
+    notebook: Annotated[list[str] | None, typer.Argument(help="stems, numbers or paths, as for `run`; none: the whole course")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="folder; default build, or site with --site")] = None,
+    student: Annotated[bool, typer.Option("--student", help="exercises open")] = False,
+    solution: Annotated[bool, typer.Option("--solution", help="exercises solved")] = False,
+    instructor: Annotated[bool, typer.Option("--instructor", help="solved, with expected answers, symptoms and minutes")] = False,
+    clean: Annotated[bool, typer.Option("--clean", help="headings and code alone, to recall a lesson")] = False,
+    site: Annotated[bool, typer.Option("--site", help="instead: a static site of the executed notebooks")] = False,
+    profile: Annotated[str, typer.Option(help="for --site: of its runs")] = "class",
+    runs: Annotated[Path, typer.Option(help="for --site: a folder of runs; what lacks there is run")] = Path("runs"),
+) -> None:
+    """Make versions of notebooks from their sources (all four where none is named), or a site to read before installing."""
+    from gantutor.build import versions
+    from gantutor.reproduce.run import find_notebook, writable
+
+    out, asked = out or Path("site" if site else "build"), {"student": student, "solution": solution, "instructor": instructor, "clean": clean}
+    chosen = [name for name, wanted in asked.items() if wanted] or list(asked)
+    try:
+        if site and any(asked.values()):
+            raise ValueError(f"--site and --{chosen[0]} exclude each other: two commands do it")
+        sources = [find_notebook(name) for name in notebook] if notebook else versions.course()
+        if not site:
+            for version, files in versions.build(sources, out, chosen).items():
+                print(f"{version:10s} {len(files)} notebook{'s' * (len(files) > 1)} in {out / version}")
+            return
+        from gantutor.build import site as pages
+
+        writable(out)
+        failed = pages.build(sources, out, profile, runs, lambda line: print(line, flush=True))
+    except (ValueError, FileNotFoundError) as error:
+        fail(error)
+    except OSError as error:  # a full disk, a folder that cannot be written
+        fail(f"{error.filename or out}: {error.strerror}")
+    except KeyboardInterrupt:
+        fail("stopped; the same command goes on", 130)
+    if failed:
+        fail(failed, 1)
+    print(f"site: {out / 'index.html'}")
+
+
 data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Image sets: list, fetch, verify.")
 app.add_typer(data, name="data")
 SetName = Annotated[str, typer.Argument(help="a name that `gantutor data list` shows")]
