@@ -15,6 +15,7 @@ from gantutor.records import frame_of
 from gantutor.reproduce.claims import Direction, Spread, Verdict, number, values
 from gantutor.reproduce.records import SAME
 from gantutor.reproduce.sections import BADGES, BASELINE, STALE, Line, Row, Section, Table, own_value, printed_difference, short
+from gantutor.reproduce.style import BASE
 
 NARROW = 700  # pixels; the copies of a row's pictures are no wider
 TIMES = {2: "twice"}
@@ -460,24 +461,7 @@ def _matrix(ran: list[Section]) -> str:
     return f'<table class="printed wide matrix"><thead><tr><th scope="col">Row</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
 
 
-CSS = """
-:root { --ink: #1d2733; --soft: #5b6673; --line: #dfe4ea; --paper: #fff; --wash: #f5f7f9; --link: #00588f; }
-* { box-sizing: border-box; }
-html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
-body { margin: 0 auto; padding: 2.5rem 1.5rem 4rem; max-width: 68rem; color: var(--ink); background: var(--paper);
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; }
-h1, h2, h3 { font-family: Georgia, "Times New Roman", "DejaVu Serif", serif; font-weight: 600;
-  line-height: 1.2; text-wrap: balance; }
-h1 { font-size: 2.5rem; margin: .2rem 0 .8rem; letter-spacing: -.01em; }
-h2 { font-size: 1.6rem; margin: 3.5rem 0 1.4rem; padding-top: 1.2rem; border-top: 2px solid var(--ink); }
-h3 { font-size: 1.25rem; margin: 0; }
-a { color: var(--link); text-underline-offset: .15em; }
-small { font-size: .84rem; color: var(--soft); }
-sup { line-height: 0; color: var(--soft); font-weight: 400; padding-left: .15em; }
-code { font: .86em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
-.kicker, .meta, footer { color: var(--soft); font-size: .88rem; margin: 0; }
-.lede { font-size: 1.12rem; max-width: 46rem; margin: 0 0 1.8rem; }
-.note { max-width: 46rem; color: var(--soft); font-size: .95rem; }
+CSS = BASE + """
 .tally { list-style: none; margin: 0 0 1rem; padding: 0; display: grid; gap: .6rem;
   grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
 .tally li { background: var(--wash); border-radius: .5rem; padding: .8rem .9rem; display: grid; grid-template-columns: 1fr auto;
@@ -497,12 +481,6 @@ code { font: .86em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono",
 .bar { display: inline-flex; width: 8.6rem; height: 1.25rem; border-radius: .6rem; overflow: hidden; vertical-align: middle; gap: 1px; }
 .bar i { flex: 1 1 0; font: 600 .7rem/1.25rem system-ui, sans-serif; text-align: center; min-width: .9rem; border: 0; }
 .bar .idle { background: #e7ebef; } .bar .some { background: #a9d5ef; } .bar .none { background: #ffdf8f; } .bar .plain { background: #cfd6de; }
-table { width: 100%; border-collapse: collapse; margin: 1rem 0; font-size: .94rem; }
-th { text-align: left; font-size: .8rem; font-weight: 600; color: var(--soft); padding: .3rem .8rem .3rem 0;
-  border-bottom: 1.5px solid var(--ink); }
-td { vertical-align: top; padding: .6rem .8rem .6rem 0; font-variant-numeric: tabular-nums;
-  border-bottom: 1px solid var(--line); }
-td:last-child, th:last-child { padding-right: 0; }
 .front > thead th { white-space: nowrap; } .front td:first-child { width: 9.9rem; }
 .front .group th { font: 600 1.05rem Georgia, serif; color: var(--ink); padding: 1.6rem 0 .4rem; border-bottom: 1px solid var(--ink); }
 .front small { line-height: 1.35; display: inline-block; }
@@ -534,9 +512,6 @@ td:last-child, th:last-child { padding-right: 0; }
 article { margin: 0 0 2.8rem; scroll-margin-top: 1rem; }
 article.table { margin-bottom: 3.6rem; }
 article > header { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem 1rem; margin-bottom: .2rem; }
-figure { margin: 1.4rem 0; }
-img { display: block; max-width: 100%; height: auto; border: 1px solid var(--line); border-radius: .3rem; }
-figcaption { color: var(--soft); font-size: .9rem; margin-top: .5rem; max-width: 46rem; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1.2rem 1.4rem; margin: 1rem 0; }
 .cards figure { margin: 0; } .cards figcaption { margin: 0 0 .3rem; } .cards img { margin-bottom: .4rem; width: 100%; }
 .cards figcaption b { color: var(--ink); }
@@ -545,16 +520,7 @@ figcaption { color: var(--soft); font-size: .9rem; margin-top: .5rem; max-width:
 .missing p { margin: .2rem 0; } .missing p:first-child { font-weight: 600; }
 .missing ul { margin: .2rem 0; padding-left: 1.2rem; }
 .missing li { overflow-wrap: anywhere; }
-details { border-top: 1px solid var(--line); padding: .5rem 0; font-size: .92rem; }
-details:last-child { border-bottom: 1px solid var(--line); }
-summary { cursor: pointer; font-weight: 600; }
-details ul { margin: 0; padding-left: 1.1rem; } details li { overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: minmax(6rem, auto) 1fr; gap: .2rem 1rem; margin: .8rem 0; }
-dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
-dd ul { list-style: none; padding: 0; }
-footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); }
 @media screen and (max-width: 48rem) {
-  body { padding: 1.4rem 1rem 3rem; } h1 { font-size: 2rem; } 
   .tally { grid-template-columns: repeat(2, minmax(0, 1fr)); } .tally li { padding: .6rem; }
   thead { display: none; }
   table, tbody, tr, td, .group th { display: block; width: 100% !important; }
@@ -578,20 +544,15 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   .printed .below th[scope=row] { flex: 0 0 3.4rem; padding: .3rem 0; text-align: left; }
   .printed .below td { flex: 1 1 auto; padding: .3rem .6rem; }
   .line { display: block; } .line > span { display: block; }
-  dl { grid-template-columns: 1fr; } dt { margin-top: .4rem; }
   .cards { grid-template-columns: 1fr; }
 }
 @media print {
-  @page { size: A4; margin: 14mm 13mm; }
-  html { font-size: 12px; } body { max-width: none; padding: 0; font-size: 1rem; } a { color: inherit; text-decoration: none; }
-  h2 { margin-top: 1.8rem; }
   .printed.wide { font-size: .72rem; } .printed.wide td, .printed.wide th { padding-right: .3rem; }
   .printed td.ours:last-child { padding-right: .2rem; }
   .printed td.ours > span:not(.badge), .printed td.ours b { white-space: normal; } .printed.beside td, .printed.beside th { padding-right: .5rem; }
-  figure, tr, .tally li, .missing { break-inside: avoid; } h2, h3, article > header, .printed tr:has(+ .below) { break-after: avoid; }
+  .tally li, .missing { break-inside: avoid; } article > header, .printed tr:has(+ .below) { break-after: avoid; }
   .badge, .bar i, .tally li, .missing, .printed td, .printed th { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
-  .tally { grid-template-columns: repeat(4, 1fr); } .note, .lede { max-width: none; }
-  img { max-height: 20cm; width: auto; } .cards { grid-template-columns: repeat(3, 1fr); } .cards img { width: 100%; }
-  details::details-content { content-visibility: visible; }
+  .tally { grid-template-columns: repeat(4, 1fr); }
+  .cards { grid-template-columns: repeat(3, 1fr); } .cards img { width: 100%; }
 }
 """
