@@ -90,10 +90,12 @@ def triangle(ax, field, corners, names: tuple[str, ...] = ("real 1", "real 2", "
     return image
 
 
-def points(ax, x, kind: str = "fake", size: float = 5.0, label: str | None = None, alpha: float = 0.75, into=None):
-    """Layer: points (N, 2); `kind` is "real", "fake", "latent" or "mixed" and gives the colour."""
+def points(ax, x, kind: str = "fake", size=5.0, label: str | None = None, alpha: float = 0.75, into=None):
+    """Layer: points (N, 2); `kind` is "real", "fake", "latent" or "mixed" and gives the colour; `size` of all, or (N,) of each."""
     if into is not None:
         into.set_offsets(np.asarray(x))
+        if np.ndim(size):
+            into.set_sizes(size)
         return into
     colour = {"real": REAL, "fake": FAKE, "latent": LATENT, "mixed": MIXED}[kind]
     x = np.asarray(x)
@@ -137,8 +139,11 @@ def warp(ax, grid, colour: str = LATENT, into=None):
     return ax.add_collection(LineCollection(lines, colors=colour, linewidths=0.7, alpha=0.8, zorder=2))
 
 
-def segments(ax, start, end, colour: str = PALE, width: float = 0.8):
+def segments(ax, start, end, colour: str = PALE, width: float = 0.8, into=None):
     """Layer: a line from each start to each end, both (N, 2)."""
+    if into is not None:
+        into.set_segments(np.stack([start, end], 1))
+        return into
     return ax.add_collection(LineCollection(np.stack([start, end], 1), colors=colour, linewidths=width, zorder=2))
 
 

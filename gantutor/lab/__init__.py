@@ -1,11 +1,14 @@
-"""Sliders for a lesson. The only room that imports ipywidgets; every widget also gives a static picture."""
+"""Sliders for a lesson, and the live lab. The only room that imports ipywidgets; every widget also gives a static picture."""
 
 import threading
 from collections.abc import Callable
 
 import ipywidgets as widgets
 
+from gantutor.lab.live import Lab
 from gantutor.plot import png
+
+__all__ = ["Explore", "Lab"]
 
 
 class Explore:

@@ -1,0 +1,49 @@
+"""A picture in the browser: a canvas that can be clicked and drawn on, or a plain image where anywidget is not installed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import ipywidgets as widgets
+import traitlets
+
+try:
+    import anywidget
+except ImportError:  # an old classroom image: everything but clicking and drawing still works
+    anywidget = None
+
+
+def canvas(alt: str = "", mode: str = "none", told: Callable[[dict], None] | None = None):
+    """A picture with `.png` (bytes), `.alt` and `.mode`: "none", "point" (click) or "draw". `told(message)` gets what it sends."""
+    picture = Canvas(alt=alt, mode=mode) if anywidget is not None else Plain(alt=alt, mode=mode)
+    if told is not None and anywidget is not None:
+        picture.on_msg(lambda _widget, message, _buffers: told(message))
+    return picture
+
+
+if anywidget is not None:
+
+    class Canvas(anywidget.AnyWidget):
+        """PNG bytes on a canvas; its module stands beside this file and asks no other address for anything."""
+
+        _esm = (Path(__file__).parent / "canvas.js").read_text(encoding="utf-8")
+        png = traitlets.Bytes(b"").tag(sync=True)
+        alt = traitlets.Unicode("").tag(sync=True)
+        mode = traitlets.Enum(("none", "point", "draw"), "none").tag(sync=True)
+
+
+class Plain(widgets.Image):
+    """The same with core widgets alone; what it shows is told by the words beside it."""
+
+    alt = traitlets.Unicode("")
+    mode = traitlets.Enum(("none", "point", "draw"), "none")
+
+    def __init__(self, **kwargs):
+        super().__init__(format="png", layout=widgets.Layout(width="100%"), **kwargs)
+
+    @property
+    def png(self) -> bytes:
+        return self.value
+
+    @png.setter
+    def png(self, value: bytes) -> None:
+        self.value, self.tooltip = value, self.alt

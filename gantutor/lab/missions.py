@@ -1,0 +1,125 @@
+"""Missions, a sentence that the lab can check, and a gallery of failures, each a setting with a reason."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gantutor.lab.timeline import Measured, Timeline
+
+GRAMMAR = "cover 8 modes | cover all modes | quality above 0.8 | distance below 0.02 | keep D between 0.5 and 0.9, joined by 'and', then: in 500 steps"
+NUMBER = r"(\d+(?:\.\d+)?)"
+WARM_UP = 60  # steps in which D may be as it likes: nobody is good at once
+
+
+class Standing(NamedTuple):
+    """How a mission stands: the row that is nearest, its share of the way (0 to 1), the step at which it was won or lost, or None."""
+
+    row: str
+    share: float
+    won: int | None
+    lost: int | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Mission:
+    """A goal with a deadline. One row has to reach all goals at one measurement, and keep what it must keep until then.
+
+    D's number is how often it is right about real and fake: 0.5 cannot tell, 1 is always right. Raises ValueError for a
+    sentence that is none of its grammar.
+    """
+
+    text: str
+    goals: tuple[tuple[str, float], ...] = field(init=False)
+    keep: tuple[float, float] | None = field(init=False, default=None)
+    steps: int = field(init=False)
+
+    def __post_init__(self):
+        found = re.fullmatch(r"\s*(.+?)\s+in\s+(\d+)\s+steps\s*", self.text)
+        if not found or int(found[2]) < 1:
+            raise ValueError(f"mission {self.text!r}: expected {GRAMMAR}")
+        rest, goals, keep = found[1], [], None
+        while rest:
+            for pattern, read in _GOALS:
+                if hit := re.match(pattern, rest):
+                    goal = read(hit)
+                    rest = rest[hit.end() :]
+                    break
+            else:
+                raise ValueError(f"mission {self.text!r}: cannot read {rest!r}; expected {GRAMMAR}")
+            if goal[0] == "keep":
+                keep = goal[1]
+            else:
+                goals.append(goal)
+            if joined := re.match(r"\s*(?:,\s*and|,|and)\s+", rest):
+                rest = rest[joined.end() :]
+                if not rest:
+                    raise ValueError(f"mission {self.text!r}: nothing after the last 'and'; expected {GRAMMAR}")
+            elif rest:
+                raise ValueError(f"mission {self.text!r}: cannot read {rest!r}; expected {GRAMMAR}")
+        if keep is not None and not 0 <= keep[0] < keep[1] <= 1:
+            raise ValueError(f"mission {self.text!r}: D's number lies between 0 and 1, the lower bound first")
+        for name, value in (("goals", tuple(goals)), ("keep", keep), ("steps", int(found[2]))):
+            object.__setattr__(self, name, value)
+
+    def standing(self, timeline: Timeline) -> Standing:
+        """Of the row that is nearest, up to this step."""
+        modes = timeline.truth["modes"]
+        if (most := max([v for g, v in self.goals if g == "modes"], default=0)) > modes and most < float("inf"):
+            raise ValueError(f"mission {self.text!r}: this world has {modes:.0f} modes")
+        rows = [self._row(r.name, timeline.curve(r.name), timeline) for r in timeline.rows]
+        return max(rows, key=lambda s: (s.won is not None, s.lost is None, s.share, -(s.won or 0)))
+
+    def _row(self, name: str, curve: list[Measured], timeline: Timeline) -> Standing:
+        best, won, lost = 0.0, None, None
+        for m in curve:
+            if m.step > self.steps:
+                break
+            if self.keep is not None and m.step >= WARM_UP and not self.keep[0] <= m.right <= self.keep[1]:
+                lost = m.step
+                break
+            share = min([_share(g, v, m, timeline) for g, v in self.goals], default=m.step / self.steps)
+            best = max(best, share)
+            if share >= 1:
+                won = m.step
+                break
+        if won is None and lost is None and timeline.step >= self.steps:
+            if self.goals:
+                lost = self.steps
+            else:
+                won = self.steps
+        words = f"{name} won at step {won}" if won is not None else f"{name} got nearest" if lost is not None else f"{name} leads"
+        if lost is not None and lost < self.steps:
+            words = f"{name}: D left its bounds at step {lost}"
+        return Standing(name, 1.0 if won is not None else min(best, 0.99), won, lost, words)
+
+
+def _share(goal: str, value: float, m: Measured, timeline: Timeline) -> float:
+    """How much of a goal is reached, 1 and more: all of it."""
+    if goal == "modes":
+        return m.modes / min(value, timeline.truth["modes"])
+    if goal == "quality":
+        return 1.0 if m.quality > value else min(0.99, m.quality / max(value, 1e-9))
+    return 1.0 if m.distance < value else min(0.99, value / m.distance)
+
+
+_GOALS: list[tuple[str, Callable]] = [
+    (r"cover all modes", lambda m: ("modes", float("inf"))),
+    (r"cover (\d+) modes?", lambda m: ("modes", float(m[1]))),
+    (rf"quality above {NUMBER}", lambda m: ("quality", float(m[1]))),
+    (rf"distance below {NUMBER}", lambda m: ("distance", float(m[1]))),
+    (rf"keep D between {NUMBER} and {NUMBER}", lambda m: ("keep", (float(m[1]), float(m[2])))),
+]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A named failure: what one sees, why it happens, the lab that shows it after `step` steps, and a mission that mends it."""
+
+    sees: str
+    why: str
+    lab: dict
+    step: int
+    mission: str
+    only: tuple[str, ...]
