@@ -20,26 +20,31 @@ def compared(report: Report, answer) -> plot.Plate | None:
     if exercise.field is not None:
         with contextlib.suppress(Exception):  # an answer that fails on the plane is drawn at its case
             mine, reference = (np.asarray(exercise.field(f), float) for f in (answer, exercise.reference))
-            return _fields(mine, reference, exercise.field.__doc__ or "The same over the plane.")
+            if not np.allclose(mine, reference, rtol=exercise.tolerance, equal_nan=True):  # what differs elsewhere, as a gradient does, is drawn at its case
+                return _fields(mine, reference, exercise.field.__doc__ or "The same over the plane.")
     args = exercise.cases(Rng(SEEDS[report.case]))
     mine, reference = (_call(exercise, f, args) for f in (answer, exercise.reference))
     return _numbers(mine, reference, report.case)
 
 
 def _fields(mine: np.ndarray, reference: np.ndarray, words: str) -> plot.Plate:
-    gap = mine - reference
-    caption = f"{words} Largest difference {np.nanmax(np.abs(gap)):.2g}."
+    with np.errstate(invalid="ignore"):
+        gap = mine - reference
+    finite = [v[np.isfinite(v)] for v in (mine, reference, gap)]
+    size = np.abs(np.concatenate(finite[:2])).max(initial=0.0) or 1.0
+    caption = f"{words} Largest difference {np.abs(finite[2]).max(initial=0.0):.2g}" + ("." if len(finite[2]) == gap.size else ", blank where there is no number.")
     figure, axes = plot.plate(3, size=2.7, titles=TITLES, caption=caption)
     if mine.ndim == 2 and mine.shape[1] == 2:
         points = plane(1.0, round(len(mine) ** 0.5)).numpy()
-        for ax, v in zip(axes[0], (mine, reference, gap), strict=True):
+        vectors = [np.where(np.isfinite(v), v, 0.0) for v in (mine, reference, gap)]
+        longest = [np.linalg.norm(v, axis=-1).max() for v in vectors]
+        for ax, v, length in zip(axes[0], vectors, longest, strict=True):
             plot.square(ax, 1.15)
-            if np.any(v):
-                plot.arrows(ax, Arrows(points, v))
+            if length:  # one scale for the three: a small difference has short arrows
+                plot.arrows(ax, Arrows(points, v), length=2.2 / len(points) ** 0.5 * length / max(longest[:2]))
         return figure
-    size = np.nanmax(np.abs(np.stack([mine, reference]))) or 1.0
     for ax, v in zip(axes[0], (mine, reference, gap), strict=True):
-        ax.imshow(v, origin="lower", cmap=plot.CONFIDENCE, vmin=-size, vmax=size)
+        ax.imshow(np.where(np.isfinite(v), v, np.nan), origin="lower", cmap=plot.CONFIDENCE, vmin=-size, vmax=size)
         ax.set(xticks=[], yticks=[])
     return figure
 

@@ -43,6 +43,7 @@ def _hill(x):
 
 
 def _loss_field(f):
+    """The loss if a single fake lies at each place, for a critic that believes in the middle, where the one real point is."""
     x = plane(1.0, 40).double()
     return torch.stack([torch.as_tensor(f(_hill(x[:1] * 0), _hill(p[None]))) for p in x]).detach().reshape(40, 40).numpy()
 
@@ -100,6 +101,11 @@ def _flat_cases(rng):
     return [(lambda x: x @ w + 1, rng.randn(4, 2).double(), h) for h in (0.01, 1.0)]
 
 
+def _arrows_field(f):
+    """The arrows at 13 x 13 places, for a critic with three hills."""
+    return f(lambda x: torch.exp(-(x[..., None, :] - CENTRES).square().sum(-1) / 0.3).sum(-1), plane(1.0, 13).double(), 0.05).detach().numpy()
+
+
 ARROWS = Exercise(
     "start.arrows", "Nudge the fakes and ask the critic", points=2, minutes=10, reference=_nudge, cases=_nudge_cases,
     symptoms=(
@@ -118,7 +124,7 @@ ARROWS = Exercise(
     ),
     properties=(Property("on a plane", "On a critic that is a plane, D(x) = 3 x0 - 2 x1 + 1, every arrow is (3, -2), whatever h is.", _flat_cases,
                          lambda cases, values: all(abs(v - [3.0, -2.0]).max() < 1e-6 for v in values)),),
-    field=lambda f: f(lambda x: torch.exp(-(x[..., None, :] - CENTRES).square().sum(-1) / 0.3).sum(-1), plane(1.0, 13).double(), 0.05).detach().numpy(),
+    field=_arrows_field,
 )  # fmt: skip
 
 
@@ -139,6 +145,11 @@ def _near_cases(rng):
     return x, centres, std
 
 
+def _near_field(f):
+    """What a single fake scores at each place, with three clouds of std 0.1."""
+    return torch.tensor([float(f(p[None], CENTRES, 0.1)) for p in plane(1.0, 40).double()]).reshape(40, 40).numpy()
+
+
 NEAR = Exercise(
     "start.near_a_cloud", "Count the fakes that lie near a cloud", points=2, minutes=8, reference=_near, cases=_near_cases,
     symptoms=(
@@ -156,7 +167,7 @@ NEAR = Exercise(
                 lambda x, centres, std: 1 - _near(x, centres, std)),
     ),
     forbidden=("judge", "high_quality"),
-    field=lambda f: torch.tensor([float(f(p[None], CENTRES, 0.1)) for p in plane(1.0, 40).double()]).reshape(40, 40).numpy(),
+    field=_near_field,
 )  # fmt: skip
 
 EXERCISES = (CANNOT_TELL, CRITIC_LOSS, ARROWS, NEAR)
