@@ -163,8 +163,11 @@ class Lab:
 
     def code(self) -> str:
         """The one statement that rebuilds this picture, bit for bit on the same machine. Own losses stand in it by their names."""
-        given = self._do("ask", Timeline.literals)
-        view = self.session.view
+        return self._do("ask", self.code_of)
+
+    def code_of(self, timeline: Timeline) -> str:
+        """`code()`, asked on the session's own thread."""
+        given, view = timeline.literals(), self.session.view
         given |= {"layers": view.layers} if view.layers != USUAL else {}
         given |= {"point": view.point} if view.point is not None else {}
         given |= {"only": self.only} if self.only is not None else {}

@@ -36,7 +36,7 @@ class Plane:
         k = seen.kernels
         sides = [(None, None)] * 2 if k is None else [(k.reals, k.real_shares), (k.fakes, k.fake_shares)]
         for kind, (x, share) in zip(("real", "fake"), sides, strict=True):
-            size = None if x is None else 400 * share
+            size = None if x is None else 1200 * share
             self._put(f"{kind} kernels", x, lambda d, into, size=size, kind=kind: plot.points(ax, d, kind, size, alpha=0.55, into=into))
         p = seen.path
         self._put("path", p, lambda d, into: plot.segments(ax, d[:-1], d[1:], plot.LATENT, 2.2, into=into))
@@ -75,7 +75,7 @@ class FeatureSpace(Plane):
         reach = float(np.quantile(np.abs(np.concatenate([real, fake])), 0.99))
         limit = 2.0 ** (np.ceil(2 * np.log2(max(reach, 1e-6) * 1.05)) / 2)  # in few sizes, so that the frame does not breathe
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
-        self.label.set_text(f"axes of step {step}, half a side {limit:.2g}; gap {mix.gap:.2f}")
+        self.label.set_text(f"axes of step {step}, side {2 * limit:.2g}\ngap {mix.gap:.2f}")
 
 
 class Curves:
