@@ -1,0 +1,141 @@
+"""Notebooks in a real JupyterLab, and notebook 12 in Voilà, in a headless browser: opened, run, and moved as a person would."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'gantutor[test]'")
+pytest.importorskip("jupyterlab", reason="JupyterLab is not installed: pip install 'gantutor[lab]'")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
+
+SOURCES = Path(__file__).parent.parent / "notebooks"
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},  # every cell is on the page, seen or not
+}
+PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputArea-prompt')].map(e => e.textContent.trim())"
+ERRORS = """[...document.querySelectorAll('.jp-Notebook [data-mime-type="application/vnd.jupyter.error"], .jp-Notebook [data-mime-type="application/vnd.jupyter.stderr"]')]
+            .map(e => e.textContent)"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The notebooks, at profile smoke, and settings of Jupyter's own."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    for source in SOURCES.glob("*.ipynb"):
+        nb = nbformat.read(source, as_version=4)
+        for cell in nb.cells:
+            if "parameters" in cell.metadata.get("tags", []):
+                cell.source = cell.source.replace('profile = "class"', 'profile = "smoke"')
+        nbformat.write(nb, folder / source.name)
+    for name, values in SETTINGS.items():
+        file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
+    return folder
+
+
+@contextmanager
+def serving(folder: Path, *command: str):
+    """Run a server until the block ends; yields a function that waits for its runtime file. Kernels end with it."""
+    own = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **{k: str(folder / v) for k, v in own.items()}}
+    with open(folder / "server.log", "w") as log:
+        server = subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield server
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+def wait_for(what, seconds: float, folder: Path):
+    """What `what()` returns as soon as it is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := what():
+            return found
+        time.sleep(0.2)
+    pytest.fail(f"nothing within {seconds} s; the server said: {(folder / 'server.log').read_text()[-1500:]}")
+
+
+@pytest.fixture(scope="module")
+def lab(folder):
+    """Address of a running JupyterLab, with its token."""
+    with serving(folder, "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", "--KernelManager.transport=ipc"):
+        file = wait_for(lambda: next((folder / "runtime").glob("jpserver-*.json"), None), 60, folder)
+        info = json.loads(file.read_text())
+        yield lambda name: f"{info['url']}lab/tree/{name}?token={info['token']}"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page whose console and network errors fail the test at its end."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    page, said = context.new_page(), []
+    page.set_default_timeout(60_000)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    said = [text for text in said if not re.search(r"favicon|Failed to load resource: the server responded with a status of 404", text)]
+    assert not said, said
+
+
+def run_all(page, address: str, seconds: float = 240) -> None:
+    """Open a notebook and run it by the menu; no cell may end in an error or write to stderr."""
+    page.goto(address)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+    page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
+    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
+    end = time.monotonic() + seconds
+    while not all(re.fullmatch(r"\[\d+\]:", p) for p in page.evaluate(PROMPTS)):
+        assert page.evaluate(ERRORS) == []
+        assert time.monotonic() < end, page.evaluate(PROMPTS)
+        time.sleep(0.5)
+    assert page.evaluate(ERRORS) == []
+
+
+def shot(page, name: str) -> None:
+    """Keep a screenshot where GANTUTOR_SHOTS says, for a person to look at."""
+    if os.environ.get("GANTUTOR_SHOTS"):
+        page.screenshot(path=Path(os.environ["GANTUTOR_SHOTS"]) / f"{name}.png")
+
+
+@pytest.mark.parametrize("stem", ["02_adaptivemix", "03_kdd", "04_advlat"])
+def test_a_slider_moves_its_picture(page, lab, stem):
+    run_all(page, lab(f"{stem}.ipynb"))
+    image, handle = page.locator(".widget-image").first, page.locator(".widget-slider .noUi-handle").first
+    handle.scroll_into_view_if_needed()
+    before = image.get_attribute("src")
+    handle.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("([e, old]) => e.src !== old && e.complete && e.naturalWidth > 100", arg=[image.element_handle(), before])
+    shot(page, stem)
+    assert page.evaluate(ERRORS) == []
