@@ -6,8 +6,9 @@ import math
 import nbformat
 import pytest
 
+from gantutor import records
 from gantutor.config import BadParameters, Plane
-from gantutor.records import Record, read, source_hash
+from gantutor.records import Record, code_hash, read, source_hash
 from gantutor.reproduce.records import load
 from gantutor.reproduce.run import check, find_notebook, parameters_cell, run_one, typed
 from tiny import SAVE, SETUP, course, write
@@ -123,6 +124,39 @@ def test_notebooks_are_found_by_stem_number_and_path(tmp_path, monkeypatch):
         find_notebook("02")
     with pytest.raises(FileNotFoundError, match="no notebook '01_plan': did you mean '01_plane'?"):
         find_notebook("01_plan")
+
+
+def test_the_code_of_a_run_is_what_its_notebook_reaches(tmp_path, monkeypatch):
+    """A change is seen where it can change a number, through any chain of imports and in the papers' tables, and nowhere else."""
+    monkeypatch.setattr(records, "PACKAGE", tmp_path / "gantutor")
+    files = {"gantutor/train.py": "def loop():\n    from gantutor.nets.mlp import G", "gantutor/nets/__init__.py": "", "gantutor/nets/mlp.py": "1",
+             "gantutor/toy.py": "1", "gantutor/checks/__init__.py": "import gantutor.toy", "gantutor/reproduce/__init__.py": "",
+             "gantutor/reproduce/papers.py": "1", "gantutor/reproduce/grid.py": "1", "gantutor/cli.py": "1", "data/papers/a.csv": "1"}  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    books = {"trains": "from gantutor import Run\nfrom gantutor.checks import check", "reads": "from gantutor.reproduce import papers",
+             "all": "import gantutor.toy, gantutor", "magic": "%time 1", "none": "import math"}  # fmt: skip
+    books = {stem: write(tmp_path, code, parameters=None, stem=stem) for stem, code in books.items()}
+
+    def hashes():
+        records._reached.cache_clear()
+        records._module.cache_clear()
+        return {stem: code_hash(path) for stem, path in books.items()}
+
+    def changed(name):
+        before = hashes()
+        (tmp_path / name).write_text(files[name] + "\n# changed")
+        after = hashes()
+        (tmp_path / name).write_text(files[name])
+        return {stem for stem in books if after[stem] != before[stem]} - {"all", "magic"}, after["all"] != before["all"], after["magic"] != before["magic"]
+
+    for name in ("train.py", "nets/mlp.py", "nets/__init__.py"):
+        assert changed(f"gantutor/{name}") == ({"trains"}, True, True), name
+    for name in ("gantutor/reproduce/papers.py", "data/papers/a.csv"):
+        assert changed(name) == ({"reads"}, True, True), name
+    assert changed("gantutor/toy.py") == changed("gantutor/reproduce/grid.py") == (set(), True, True)
+    assert changed("gantutor/checks/__init__.py") == (set(), False, False)
 
 
 # -- records ---------------------------------------------------------------------------------------------------------------

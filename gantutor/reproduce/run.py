@@ -130,7 +130,7 @@ def kept(folder: Path, notebook: Path, parameters: Mapping[str, Any]) -> tuple[d
     made = result["versions"].get("gantutor")
     if made != gantutor.__version__:
         return None, f"it was made by gantutor {made}, this is {gantutor.__version__}"
-    old = result.get("code_hash") != code_hash()
+    old = result.get("code_hash") != code_hash(notebook)
     return result, "the package's code has changed since: --fresh runs it again" if old else ""
 
 
