@@ -39,14 +39,9 @@ def run(
     from gantutor.reproduce import cluster, grid
     from gantutor.reproduce.run import EXIT, check, find_notebook, typed, writable
 
-    texts = {}
-    for pair in parameter or []:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            fail(f"-p {pair!r}: expected NAME=VALUE")
-        texts[name] = value
     given = {k: v for k, v in {"profile": profile, "seed": seed, "seeds": seeds}.items() if v is not None}
     try:
+        texts = _pairs("-p", parameter or [])
         path = find_notebook(notebook)
         parameters = check(path, {**typed(path, texts), **given})
         folder = (out or Path("runs") / f"{path.stem}-{parameter_hash(parameters)}").resolve()
@@ -77,6 +72,10 @@ def run(
 def reproduce(
     target: Annotated[list[str] | None, typer.Argument(help='papers ("kddgan"), targets ("kddgan/table1") or rows of theirs '
                                                             '("advlatgan/table4:wgangp*"); none: all')] = None,
+    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE",
+                                                        help="for every run that leaves it open, again for each")] = None,
+    features: Annotated[str | None, typer.Option(help="the net behind the measures of rows: -p features=inception and so on")] = None,
+    weights: Annotated[Path | None, typer.Option(help="its file, or the folder of that; default: $GANTUTOR_WEIGHTS, $GANTUTOR_DATA, ./data")] = None,
     profile: Annotated[str, typer.Option(help="smoke, class, colab or paper")] = "class",
     seed: Annotated[int, typer.Option(help="the first seed")] = 0,
     seeds: Annotated[int | None, typer.Option(help="how many seeds; default: the profile's")] = None,
@@ -94,6 +93,7 @@ def reproduce(
     slurm_option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="for its SLURMCluster, again for each")] = None,
 ) -> None:  # fmt: skip
     """Run the targets' notebooks side by side, skipping what is done, and write the report."""
+    from gantutor.config import literal
     from gantutor.reproduce import cluster, grid, report
     from gantutor.reproduce.targets import choose
 
@@ -104,17 +104,23 @@ def reproduce(
     if sum(map(bool, (scheduler, scheduler_file, slurm))) > 1:
         fail("--scheduler, --scheduler-file and --slurm exclude each other: name one")
     try:
-        plan = grid.make_plan(choose(target or []), out, profile, seed, seeds, gpu=bool(gpus or scheduler or scheduler_file or slurm))
+        given = _pairs("-p", parameter or []) | ({"features": features} if features else {})
+        gpu = bool(gpus or scheduler or scheduler_file or slurm)
+        plan = grid.make_plan(choose(target or []), out, profile, seed, seeds, gpu, given)
+        note = plan.weighed(weights, here=not (scheduler or scheduler_file or slurm))
         files = _pairs("--tls", tls.split(",") if tls else [], ("ca", "cert", "key"))
-        queue = cluster.slurm(_pairs("--slurm-option", slurm_option or [])) if slurm else None
+        options = {name: literal(text) for name, text in _pairs("--slurm-option", slurm_option or []).items()}
+        queue = cluster.slurm(options) if slurm else None
     except ValueError as error:
         fail(error)
     todo = [job for job in plan.jobs if fresh or job.kept()[0] is None]
     minutes = sum(job.minutes for job in todo) / min(jobs, max(len(todo), 1))
-    guess = f", about {minutes:.0f} min" if minutes >= 1 else ""
+    guess = f", about {minutes:.0f} min" + " without -p" * bool(given) if minutes >= 1 else ""
     print(f"{len(plan.targets)} targets, {len(plan.jobs)} runs, {len(todo)} to do{guess}, {jobs} at once -> {plan.out}", flush=True)
     for reason, names in plan.reasons().items():
         print(f"  not run  {names}: {reason}")
+    if note:
+        print(f"  note     {note}")
     if dry_run:
         for job in plan.jobs:
             print(f"  {'would run' if job in todo else 'kept':9s} {job.label}" + (f", about {job.minutes:.1f} min" if job in todo else ""))
@@ -130,7 +136,7 @@ def reproduce(
         workers = cluster.connected(scheduler, scheduler_file, files) if elsewhere else cluster.local(min(jobs, max(1, len(todo))))
         share = memory or (None if elsewhere else cluster.room(jobs))
         threads = None if elsewhere or "OMP_NUM_THREADS" in os.environ else max(1, cluster.cores() // jobs)
-        how = grid.How(limit, cell_timeout, share, threads, 0 if elsewhere else gpus, fresh)
+        how = grid.How(limit, cell_timeout, share, threads, 0 if elsewhere else gpus, fresh, weights and str(weights.resolve()))
         with workers as client:
             if client.dashboard_link and cluster.has_dashboard():
                 print(f"dashboard: {client.dashboard_link}")
@@ -151,16 +157,14 @@ def reproduce(
         fail(next(iter(plan.missing.values())), 1)
 
 
-def _pairs(option: str, texts: list[str], names: tuple[str, ...] = ()) -> dict[str, object]:
-    """NAME=VALUE texts; values that read as Python literals become them. ValueError quotes a text that is none."""
-    from gantutor.config import literal
-
+def _pairs(option: str, texts: list[str], names: tuple[str, ...] = ()) -> dict[str, str]:
+    """NAME=VALUE texts; ValueError quotes a text that is none."""
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name or (names and name not in names):
             raise ValueError(f"{option} {text!r}: expected NAME=VALUE" + (f" with NAME among {', '.join(names)}" if names else ""))
-        found[name] = value if names else literal(value)
+        found[name] = value
     return found
 
 
@@ -261,6 +265,47 @@ def build(
     if failed:
         fail(failed, 1)
     print(f"site: {out / 'index.html'}")
+
+
+@app.command()
+def check(
+    notebooks: Annotated[list[Path], typer.Argument(help="handed-in .ipynb files, or folders of them")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line for each notebook")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="marks as .csv, one row for each student and exercise")] = None,
+    seconds: Annotated[float, typer.Option(help="that an exercise may take")] = 20.0,
+    memory: Annotated[float, typer.Option(help="GiB that an exercise may use, beside Python and torch")] = 4.0,
+    jobs: Annotated[int, typer.Option(help="exercises at once")] = 2,
+) -> None:
+    """Grade handed-in notebooks: each exercise runs in a process of its own with limits, and its answers are compared here."""
+    import json
+
+    from gantutor.checks import grade
+    from gantutor.reproduce.run import writable
+
+    for name, value in {"--seconds": seconds, "--memory": memory, "--jobs": jobs}.items():
+        if not value > 0:
+            fail(f"{name} {value:g}: expected more than 0")
+    if out is not None and out.suffix != ".csv":
+        fail(f"--out {out}: expected a name that ends in .csv")
+    try:
+        paths = grade.notebooks(notebooks)
+        if out is not None:
+            writable(out.resolve().parent)
+        done = []
+        for graded in grade.grade(paths, grade.Limits(seconds, memory), jobs):
+            done.append(graded)
+            print(json.dumps(graded.as_json(), ensure_ascii=False) if as_json else graded.as_text(), flush=True)
+        if out is not None:
+            grade.write_marks(out, done)
+    except ValueError as error:
+        fail(error)
+    except OSError as error:
+        fail(f"{error.filename or out}: {error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        fail("stopped", 130)
+    unknown = [g for g in done if g.submission.problem]
+    if unknown:
+        fail(f"{len(unknown)} of {len(done)} files could not be graded: {unknown[0].submission.problem}")
 
 
 data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Image sets: list, fetch, verify.")

@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tiny import SAVE, SETUP, course, write
 
@@ -19,14 +22,14 @@ for variant in ("AdaptiveMix", "Std-GAN", "WGAN", "KDD", "hinge", "initial"):
 
 
 def start(*arguments: str, cwd, **env) -> subprocess.Popen:
-    environment = {k: v for k, v in os.environ.items() if k != "GANTUTOR_DATA"} | {"OMP_NUM_THREADS": "1"} | env
+    environment = {k: v for k, v in os.environ.items() if k not in ("GANTUTOR_DATA", "GANTUTOR_WEIGHTS")} | {"OMP_NUM_THREADS": "1"} | env
     command = [sys.executable, "-m", "gantutor.cli", *arguments]
     return subprocess.Popen(command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def gantutor(*arguments: str, cwd, **env) -> tuple[int, str, str]:
+def gantutor(*arguments: str, cwd, timeout: float = 90, **env) -> tuple[int, str, str]:
     process = start(*arguments, cwd=cwd, **env)
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=timeout)
     assert "Traceback" not in err, err
     return process.returncode, out, err
 
@@ -55,6 +58,15 @@ def test_run_keeps_its_result_and_does_not_run_twice(tmp_path):
     (["reproduce", "--jobs", "0"], "gantutor: --jobs 0: expected at least 1"),
     (["reproduce", "--out", "notebooks/01_plane.ipynb"], "gantutor: output folder "),
     (["report", "--out", "nowhere"], "gantutor: no folder nowhere"),
+    (["reproduce", "kddgan/fig1", "--features", "inception"], "gantutor: -p features: no planned run takes it: known: points, "),
+    (["reproduce", "kddgan", "-p", "featurs=inception"], "gantutor: -p featurs: no planned run takes it: did you mean 'features'?"),
+    (["reproduce", "kddgan", "-p", "row=x"], "gantutor: -p row: no planned run takes it: the targets decide it"),
+    (["reproduce", "kddgan/table1", "-p", "beta1=0.1"], "gantutor: -p beta1: no planned run takes it: the targets decide it"),
+    (["reproduce", "kddgan", "-p", "seeds=3"], "gantutor: -p seeds: say it with --seeds"),
+    (["reproduce", "kddgan", "-p", "seeds"], "gantutor: -p 'seeds': expected NAME=VALUE"),
+    (["reproduce", "kddgan", "--features", "incepton"], "gantutor: features='incepton': expected 'small', 'inception'"),
+    (["reproduce", "kddgan", "-p", "n_fake=few"], "gantutor: n_fake='few': expected an integer"),
+    (["reproduce", "kddgan/fig1", "--weights", "here.pt"], "gantutor: --weights here.pt: no planned run reads them: add --features inception"),
 ])  # fmt: skip
 def test_bad_input_is_one_sentence(tmp_path, arguments, sentence):
     for stem in ("01_plane", "05_images"):
@@ -99,6 +111,61 @@ def test_reproduce_goes_on_after_failures_and_absent_data_and_skips_what_is_done
     assert (code, err) == (0, "") and "2 runs, 1 to do" in out and "kept     03_kdd" in out and "done     02_adaptivemix" in out
     code, out, _ = gantutor("report", "--out", "out", cwd=tmp_path)
     assert code == 0 and out.strip().endswith("report.html")
+
+
+def test_parameters_reach_the_runs_that_leave_them_open(tmp_path):
+    """Over the target's own budget, into the runs' identity and the report's command, and not into runs that do not know them."""
+    course(tmp_path / "notebooks", "03_kdd", SCORES)
+    course(tmp_path / "notebooks", "10_full_run", "record.add('kd_efflite0', 0.5, cfg.row)")
+    (tmp_path / "data/cifar10-jpeg").mkdir(parents=True)
+    ask = ["reproduce", "kddgan/fig1", "kddgan/table1:kdd-tau1", "--profile", "class", "--out", "out"]
+    given = ["--features", "efflite0", "-p", "n_fake=77", "-p", "size=0"]
+    plain, said = (gantutor(*ask, *more, "--dry-run", cwd=tmp_path)[1] for more in ([], given))
+    row = "10_full_run kddgan/table1/kdd-tau1"
+    assert f"would run {row} dataset=cifar10-jpeg," in plain and "would run 03_kdd," in plain and "would run 03_kdd," in said
+    assert re.search(rf"would run {row} .*features=efflite0", said) and "n_fake=77" in said and "without -p" in said
+    code, out, err = gantutor(*ask, *given, cwd=tmp_path)
+    assert (code, err) == (0, "")
+    made = [json.loads(p.read_text())["parameters"] for p in (tmp_path / "out").rglob("result.json")]
+    assert sorted((p.get("features", ""), p.get("n_fake", 0), p.get("width", 0)) for p in made) == [("", 0, 0), *[("efflite0", 77, 4)] * 2]
+    plan = json.loads((tmp_path / "out/plan.json").read_text())
+    assert plan["kddgan/table1:kdd-tau1"]["given"] == {"n_fake": "77", "size": "0", "features": "efflite0"} and not plan["kddgan/fig1"]["given"]
+    page = (tmp_path / "out/report.html").read_text()
+    assert "--profile class -p n_fake=77 -p size=0 -p features=efflite0 --out out" in page
+    assert gantutor(*ask, *given, cwd=tmp_path)[1].count("kept     ") == 3
+
+
+def test_weights_are_looked_for_before_anything_starts_and_lie_outside_a_run_s_identity(tmp_path):
+    course(tmp_path / "notebooks", "10_full_run")
+    (tmp_path / "data/cifar10-jpeg").mkdir(parents=True)
+    ask = ["reproduce", "kddgan/table1:hinge", "--profile", "smoke", "--features", "inception"]
+    code, _, err = gantutor(*ask, "--out", "out", cwd=tmp_path)
+    assert code == 2 and err.startswith("gantutor: inception-2015-12-05-features.pt is not in ") and not list(tmp_path.glob("out/runs/*"))
+    (tmp_path / "wrong.pt").write_text("no net")
+    code, _, err = gantutor(*ask, "--weights", "wrong.pt", "--out", "out", cwd=tmp_path)
+    assert code == 2 and err.startswith("gantutor: wrong.pt is damaged or another net") and err.count("\n") == 1
+
+
+def test_a_planned_row_is_measured_by_the_papers_net(tmp_path):
+    """The whole way with the real TF Inception on a few images: too few to be called fid."""
+    weights = os.environ.get("GANTUTOR_WEIGHTS")
+    if not weights:
+        pytest.skip("GANTUTOR_WEIGHTS is not set: the TF Inception's file is asked for")
+    images = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+    for i, image in enumerate(images):
+        folder = tmp_path / f"images/cifar10-jpeg/{('train', 'test')[i % 2]}/{'abcdefghij'[i // 4]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{i}.png")
+    small = [f"-p{k}={v}" for k, v in {"n_fake": 20, "n_manifold": 20, "evals": 1, "steps": 1, "width": 4, "batch": 4}.items()]
+    code, out, err = gantutor("reproduce", "kddgan/table1:hinge", "--profile", "smoke", "--features", "inception", "--weights", weights, *small,
+                              "--out", "out", cwd=tmp_path, GANTUTOR_DATA=str(tmp_path / "images"), timeout=600)  # fmt: skip
+    assert (code, err) == (0, "") and "is not called fid" in out
+    (place,) = (tmp_path / "out").rglob("result.json")
+    result = json.loads(place.read_text())
+    assert result["parameters"]["weights"] is None and result["data"]["protocol"]["weights"] == "7ff4a85c3a63"
+    found = {r["metric"]: r["value"] for r in result["rows"] if r["variant"] == "kddgan/table1/hinge"}
+    assert found["fd_inception_20"] > 0 and "fid" not in found
+    assert "<code>kd_inception_10</code>" in (tmp_path / "out/report.html").read_text()
 
 
 def test_ctrl_c_stops_the_children_and_says_how_to_go_on(tmp_path):

@@ -19,7 +19,7 @@ from scipy import stats
 from gantutor.config import NOTEBOOKS
 from gantutor.records import Record
 from gantutor.reproduce import papers, report, sections
-from gantutor.reproduce.claims import STATUSES, Direction, Printed, Ratio, Spread, TableRow, Verdict, Within, number, worst
+from gantutor.reproduce.claims import STATUSES, Direction, Printed, Ratio, Spread, TableRow, Verdict, Within, kernel_distance, number, worst
 from gantutor.reproduce.grid import make_plan
 from gantutor.reproduce.targets import ALL, LESSONS, MINUTES, TARGETS, absent, choose, expected
 from tiny import course
@@ -84,14 +84,26 @@ def test_ratios():
 
 
 def test_a_row_is_held_against_its_number_then_its_baseline_and_else_is_measured():
-    row = TableRow("m", "a", "", "b", "lower", 2.0, stand_in="m_small")
-    alone = TableRow("m", "b", "", "", "lower", 2.0, stand_in="m_small")
-    small = frame(a=[1, 2, 3], b=[4, 5, 6.5]).assign(metric="m_small")
+    row, alone = TableRow("m", "a", "", "b", "lower", 2.0), TableRow("m", "b", "", "", "lower", 2.0)
+    small = frame(a=[1, 2, 3], b=[4, 5, 6.5]).assign(metric="kd_small")
     assert judge(row, a=[1, 2, 3], b=[9, 9, 9]) == "reproduced"  # 2 is inside, whatever the baseline does
     assert judge(row, a=[5, 6, 7.5], b=[1, 2, 3]) == "contradicts"
     assert row.judge(small).status == "direction only"  # 2 is inside here too, but it is not on this scale
     assert alone.judge(small).status == "measured" and judge(alone, b=[5, 6, 7]) == "not reached"
     assert alone.judge(frame(a=[1.0])).status == "not run"
+    # measured on other data, say: 2 may be inside, but only the direction is told
+    ours, plain = frame(a=[1, 2, 3], b=[4, 5, 6.5]), frame(b=[1, 2, 3])
+    assert (row.judge(ours, "on a copy").status, row.judge(ours, "on a copy").note) == ("direction only", "on a copy")
+    assert (alone.judge(plain, "on a copy").status, alone.judge(plain).status) == ("measured", "reproduced")
+
+
+def test_the_kernel_distance_has_the_name_that_both_rows_know():
+    def named(**metrics):
+        return pd.concat([frame(**{v: [1.0, 2.0]}).assign(metric=m) for v, ms in metrics.items() for m in ms])
+
+    known = named(a=["fd_inception_2k", "kd_inception_2k_std", "kd_inception_2k"], b=["kd_small", "kd_inception_2k"])
+    assert kernel_distance(known, "a", "b") == "kd_inception_2k" and kernel_distance(known, "b") == "kd_small"
+    assert kernel_distance(named(a=["fid", "kid_std", "kid"]), "a") == "kid" and kernel_distance(known, "c") == "kd_small"
 
 
 def test_a_target_is_as_good_as_its_worst_claim():
@@ -149,9 +161,9 @@ MADE_UP = {
 
 # {row: (name of its data, {metric: one value for each seed})}: AdvLatGAN's Table 4 prints three variants in a row, KDD GAN's one
 ROWS = {
-    "kddgan/table2/hinge": ("cifar10-jpeg", {"kd_small": [0.5, 0.6, 0.55], "fid": [8.5, 8.6, 8.7]}),
-    "kddgan/table2/kdd": ("cifar10-jpeg", {"kd_small": [0.4, 0.5, 0.46], "fid": [8.3, 8.4, 8.5]}),
-    "kddgan/table2/kdd-da1": ("cifar10", {"fid": [7.0, 7.1, 7.2]}),
+    "kddgan/table2/hinge": ("cifar10", {"kd_small": [0.5, 0.6, 0.55], "fid": [8.5, 8.6, 8.7]}),
+    "kddgan/table2/kdd": ("cifar10", {"kd_small": [0.4, 0.5, 0.46], "fid": [8.3, 8.4, 8.5]}),
+    "kddgan/table2/kdd-da1": ("cifar10-jpeg", {"fid": [7.0, 7.1, 7.2]}),
     "kddgan/table2/kdd-da3": ("cifar10-jpeg", {"kd_small": [0.9, 0.99, 0.94]}),
     "advlatgan/table4/cifar10/dcgan/bare": ("cifar10-jpeg", {"kd_small": [1.5, 1.6, 1.7]}),
     "advlatgan/table4/cifar10/dcgan/qua": ("cifar10-jpeg", {"kd_small": [1.4, 1.52, 1.6]}),
@@ -189,6 +201,7 @@ def make_up(folder, seeds=3):
         record.note("digest", "abc123")
         if row:
             record.note("data", {"name": name, "images": 50000, "digest": "abc123"})
+            record.note("protocol", {"features": "inception", "split": "train", "n_real": 50000, "n_fake": 50000, "n_manifold": 10000})
             started = json.dumps({"what": "start", "at": "2026-01-01T00:00:00+00:00"})
             (job.folder / "attempts.jsonl").write_text(f"{started}\n" * (2 if row.endswith("qua") else 1))
         if key == "05_images advlat":
@@ -230,7 +243,7 @@ def test_every_status_stands_on_the_page_with_what_is_missing(made_up, page):
     assert status == {t.name: "not yet" if t.not_yet else "not run" for t in ALL} | {
         "adaptivemix/fig3": "not reached", "adaptivemix/image": "not reached", "kddgan/fig1": "direction only",
         "kddgan/fig3": "direction only", "kddgan/image": "contradicts", "advlatgan/image": "not reached",
-        "kddgan/table2:hinge": "not reached", "kddgan/table2:kdd": "direction only", "kddgan/table2:kdd-da1": "reproduced",
+        "kddgan/table2:hinge": "not reached", "kddgan/table2:kdd": "reproduced", "kddgan/table2:kdd-da1": "direction only",
         "kddgan/table2:kdd-da3": "contradicts", "advlatgan/table4:cifar10/dcgan/bare": "measured",
         "advlatgan/table4:cifar10/dcgan/qua": "direction only", "advlatgan/table4:cifar10/dcgan/qua+": "direction only",
     }  # fmt: skip
@@ -245,9 +258,27 @@ def test_every_status_stands_on_the_page_with_what_is_missing(made_up, page):
 
 def test_a_printed_number_is_not_reproduced_on_a_copy_of_the_data(made_up):
     found = {s.target.name: s.verdicts[0] for s in report.collect(made_up) if s.verdicts}
-    kdd = found["kddgan/table2:kdd"]  # 8.375 is inside, on the copy
-    assert (kdd.status, kdd.note) == ("direction only", "on cifar10-jpeg, not on cifar10") and kdd.spread.low < 8.375 < kdd.spread.high
-    assert found["kddgan/table2:kdd-da1"].status == "reproduced"
+    da1 = found["kddgan/table2:kdd-da1"]  # 7.1 [6.85, 7.35], and 7.089 is printed
+    assert (da1.status, da1.note) == ("direction only", "on cifar10-jpeg, not on cifar10") and da1.ours.startswith("7.1 [")
+    assert found["kddgan/table2:kdd"].status == "reproduced"
+
+
+def test_what_sets_a_value_apart_from_the_printed_one_is_said():
+    """Data, features, split and numbers of images are the paper's, or the value stands elsewhere."""
+    def cell(table, metric):
+        return next(c for c in papers.cells("kddgan") if c["table"] == table and c["metric"] == metric and c["recipe"])
+
+    def run(name="cifar10", **protocol):
+        return {"data": {"data": {"name": name}, "protocol": {"split": "train", "n_real": 50000, "n_fake": 50000, "n_manifold": 10000} | protocol}}
+
+    fid, density = cell("table2", "FID"), cell("table2", "density")
+    assert sections.unlike(fid, run()) == sections.unlike(density, run()) == sections.unlike({}, run()) == ""
+    assert sections.unlike(fid, run("cifar10-jpeg")) == "on cifar10-jpeg, not on cifar10"
+    assert sections.unlike(fid, run(split="test")) == "against the split test, the paper's is train"
+    assert sections.unlike(fid, run(n_fake=10000)) == "10,000 fakes, the paper's 50,000"
+    assert sections.unlike(density, run(n_fake=10000)) == "" and "5,000 fakes" in sections.unlike(density, run(n_manifold=5000))
+    assert sections.unlike(fid, {"data": {"data": {"name": "cifar10"}}}) == "against the split unnamed, the paper's is train"
+    assert sections.unlike(fid | {"features": "torchvision Inception"}, run()) == "the paper's features are torchvision Inception's"
 
 
 def test_every_printed_cell_and_a_status_stand_in_its_table(page):
@@ -264,10 +295,11 @@ def test_a_stand_in_shares_no_column_with_the_paper_s_number(page):
     row = page.split('<a id="kddgan-table2-kdd"></a>')[1].split("</tr>")[0]
     printed, ours = row.split('<td class="first ours"', 1)
     assert "8.375" in printed and "ours 8.4<br>[8.15, 8.65]<br>+0.025" in printed  # FID beside FID
-    assert "0.453" in ours and "0.453" not in printed and 'data-label="kd_small"' in ours
+    assert "<code>kd_small</code> <b>0.453" in ours and "0.453" not in printed and 'data-label="kd_small"' in ours
     assert "\N{MINUS SIGN}0.0967" in ours and "the paper's FID: \N{MINUS SIGN}0.484" in ours  # paired with the hinge's
-    da1 = page.split('<a id="kddgan-table2-kdd-da1"></a>')[1].split("</tr>")[0]
-    assert "ours 7.1" in da1 and '<td class="first ours blank" data-label="kd_small">–</td>' in da1
+    printed, ours = page.split('<a id="kddgan-table2-kdd-da1"></a>')[1].split("</tr>")[0].split('<td class="first ours"')
+    assert "7.089" in printed and "ours" not in printed  # an FID, but of a copy of the data
+    assert "<code>fid</code> <b>7.1 [6.85, 7.35]" in ours and "on cifar10-jpeg, not on cifar10" in ours
     lines = page.split('id="table-advlatgan-table4"')[1].split("CIFAR-10 WGAN<")[0]
     assert [lines.count(f'<tr class="below"><th scope="row">{label}</th>') for label in ("bare", "qua", "qua+")] == [1, 1, 1]
 
@@ -276,7 +308,9 @@ def test_a_row_of_foreign_features_has_nothing_beside_its_fid():
     """Table 6 of AdvLatGAN takes torchvision's Inception: a TF FID must not stand there."""
     cell = next(c for c in papers.cells("advlatgan") if c["recipe"] == "advlatgan/table6/cifar10/div" and c["metric"] == "FID")
     frame = pd.DataFrame({"variant": cell["recipe"], "metric": "fid", "seed": [0, 1, 2], "value": [1.0, 2.0, 3.0]}).astype({"seed": "Int64"})
-    section = sections.Section(TARGETS["advlatgan/table6:cifar10/div"], "measured", [], "")
+    noted = {"data": {"name": "cifar10"}, "protocol": {"split": "test", "n_real": 10000, "n_fake": 50000}}
+    section = sections.Section(TARGETS["advlatgan/table6:cifar10/div"], "measured", [], "",
+                               results=[("", {"parameters": {"row": cell["recipe"]}, "data": noted})])  # fmt: skip
     section.frame = frame
     line = sections.Line("measured", section=section)
     assert sections.own_value(line, cell) is None and sections.own_value(line, cell | {"features": "TF Inception"}).mean == 2
@@ -317,7 +351,7 @@ def test_the_table_for_machines_has_a_row_a_claim(made_up):
     assert (row["claim_status"], row["seeds"], row["variant"], row["against"]) == ("contradicts", "3", "kdd", "hinge")
     assert float(row["low"]) > 0 and row["profile"] == "class"
     row = next(r for r in rows if r["target"] == "kddgan/table2:kdd")
-    assert (row["metric"], row["data"], row["paper_fid"], row["status"]) == ("fid", "cifar10-jpeg", "8.375", "direction only")
+    assert (row["metric"], row["data"], row["paper_fid"], row["status"]) == ("fid", "cifar10", "8.375", "reproduced")
     bare = {(r["target"], r["variant"]) for r in rows if r["target"].endswith(":")}  # rows that no target stands for
     assert ("kddgan/table2:", "ContraGAN") in bare and ("adaptivemix/table4:", "WGAN-GP") in bare
 
@@ -346,7 +380,7 @@ def test_a_notebook_that_changed_since_is_said(copy, tmp_path, monkeypatch, page
 
 def test_code_that_changed_since_is_said_with_the_remedy(copy, monkeypatch, page):
     stale = escape(sections.STALE)
-    monkeypatch.setattr(sections, "code_hash", lambda: "another")
+    monkeypatch.setattr(sections, "code_hash", lambda notebook: "another")
     changed = report.build(copy).read_text()
     assert f"{stale} (hinge, kdd, kdd-da1, kdd-da3)" in changed and stale not in page
     assert re.search("This runs it again: <code>gantutor reproduce adaptivemix/fig3 [^<]* --fresh<", changed)

@@ -183,6 +183,11 @@ def small(images: ImageSet, device: str | torch.device = "cpu", chunk: int = 500
     return Extractor("small", cnn.digest, 128, "none", net, device, chunk)
 
 
+def find_weights(features: str, path: str | Path | None = None) -> Path:
+    """The file that the nets "inception" and "fidelity" are opened from, looked for and checked as they do; raises WeightsError."""
+    return _weights(*{"inception": (INCEPTION, path, INCEPTION_SHA256), "fidelity": (FIDELITY, path, TF_INCEPTION[1])}[features])[0]
+
+
 def _called(name: str, digest: str) -> str:
     """The name of the papers' net for its own weights alone."""
     return name if digest.startswith(TF_INCEPTION) else f"{name}_{digest[:6]}"
@@ -259,5 +264,5 @@ def reference(extractor: Extractor, images: ImageSet, n: int | None = None, seed
     return Reference(moments, features)
 
 
-__all__ = ["Extractor", "Reference", "WeightsError", "efficientnet_lite0", "fidelity_inception", "inception", "pictures",
+__all__ = ["Extractor", "Reference", "WeightsError", "efficientnet_lite0", "fidelity_inception", "find_weights", "inception", "pictures",
            "reference", "resize_tf1", "small"]  # fmt: skip

@@ -10,6 +10,7 @@ The spread is the 95 % t interval of the mean over seeds; two variants are compa
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -156,29 +157,36 @@ class Within(Claim):
 class TableRow(Claim):
     """A row of a paper's table: `value` is printed, and where the row `against` is, it is `better` ("lower" or "higher") than that.
 
-    Where `metric` was not measured, `stand_in` is, and then only the direction is judged.
+    The number is judged where ours was measured as the paper's; else the direction alone, by `metric` or, where that was not
+    measured, by a kernel distance.
     """
 
     against: str
     better: str
     value: float
-    stand_in: str
 
     @property
     def variants(self) -> tuple[str, ...]:
         return (self.variant, self.against) if self.against else (self.variant,)
 
-    def judge(self, frame) -> Verdict:
+    def judge(self, frame, other: str = "") -> Verdict:
+        """`other`: why ours was measured in another way than the printed number; "" where it was not."""
         printed = Printed(self.metric, self.variant, self.paper, self.value).judge(frame)
-        if printed.status == "reproduced":
+        if printed.status == "reproduced" and not other:
             return printed
-        metric = self.metric if all(values(frame, self.metric, v) for v in self.variants) else self.stand_in
+        metric = self.metric if all(values(frame, self.metric, v) for v in self.variants) else kernel_distance(frame, *self.variants)
+        why = other if metric == self.metric else f"{metric} has no printed number"
         if self.against:
-            return Direction(metric, self.variant, self.paper, self.against, self.better).judge(frame)
-        if metric == self.metric:
-            return printed
+            verdict = Direction(metric, self.variant, self.paper, self.against, self.better).judge(frame)
+            return replace(verdict, note="; ".join(filter(None, [verdict.note, other if metric == self.metric else ""])))
         there = Printed(metric, self.variant, self.paper, self.value).judge(frame)
-        return there if there.status == "not run" else replace(there, status="measured", note=f"{metric} has no printed number")
+        return there if there.status == "not run" or not why else replace(there, status="measured", note=why)
+
+
+def kernel_distance(frame, *variants: str) -> str:
+    """The name of the kernel distance that all these variants have, kid or a stand-in by features; "kd_small" where none is."""
+    names = dict.fromkeys(frame.loc[frame["variant"].isin(variants), "metric"])
+    return next((m for m in names if re.fullmatch(r"kid|kd_\w+(?<!_std)", m) and all(values(frame, m, v) for v in variants)), "kd_small")
 
 
 def values(frame, metric: str, variant: str) -> dict[int, float]:

@@ -34,15 +34,17 @@ _halted = threading.Event()
 
 
 def attempt(notebook: str, folder: str, parameters: dict[str, Any], limit: float, cell_timeout: float | None = None,
-            memory: float | None = None, threads: int | None = None, gpus: int = 0, fresh: bool = False) -> dict[str, Any]:  # fmt: skip
+            memory: float | None = None, threads: int | None = None, gpus: int = 0, fresh: bool = False,
+            weights: str | None = None) -> dict[str, Any]:  # fmt: skip
     """Do one run in a process of its own and watch its time (`limit`, s) and memory (`memory`, GiB of it and its kernel).
 
-    Returns an Outcome as a dict, whatever happens. `threads`: OMP_NUM_THREADS; `gpus`: how many the workers here share.
+    Returns an Outcome as a dict, whatever happens. `threads`: OMP_NUM_THREADS; `gpus`: how many the workers here share;
+    `weights`: GANTUTOR_WEIGHTS, outside the parameters because where a checked file lies does not change a number.
     """
     _halted.clear()
     begun = time.monotonic()
     try:
-        process = launch(notebook, folder, parameters, limit, cell_timeout, fresh, _environment(threads, gpus))
+        process = launch(notebook, folder, parameters, limit, cell_timeout, fresh, _environment(threads, gpus, weights))
     except OSError as error:
         return asdict(Outcome("error", f"the run cannot be started: {error.strerror or error} ({error.filename or folder})"))
     _running.add(process)
@@ -111,8 +113,9 @@ def halt() -> None:
         process.terminate()
 
 
-def _environment(threads: int | None, gpus: int) -> dict[str, str]:
+def _environment(threads: int | None, gpus: int, weights: str | None) -> dict[str, str]:
     found = {"OMP_NUM_THREADS": str(threads)} if threads else {}
+    found |= {"GANTUTOR_WEIGHTS": weights} if weights else {}
     if gpus:
         from distributed import get_worker
 

@@ -8,14 +8,14 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gantutor.config import PROFILE_NAMES, BadParameters, did_you_mean
+from gantutor.config import NOTEBOOKS, PROFILE_NAMES, BadParameters, did_you_mean
 from gantutor.records import parameter_hash, write_json
 from gantutor.reproduce import cluster
 from gantutor.reproduce.run import LIMITS, Outcome, check, find_notebook, kept, writable
@@ -23,6 +23,9 @@ from gantutor.reproduce.targets import Target, absent, at_hand
 
 WORDS = {"ok": "done", "bad_input": "bad input", "kernel_died": "kernel died"}
 STEADY = ("profile", "seed", "seeds", "out")  # parameters that do not tell runs of one plan apart
+IN_A_ROW = ("nets", "objective", "terms", "qua_eps", "augment", "n_dis", "beta1", "beta2", "ema", "decay")  # what its recipe says
+FID_FROM = 10_000  # images on both sides: with fewer a Frechet distance is not called fid
+WEIGHED = ("inception", "fidelity")  # features whose net comes from a file
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +55,7 @@ class Job:
 
 @dataclass
 class Plan:
-    """The jobs of some targets, each once; `missing` says why a target has none."""
+    """The jobs of some targets, each once; `missing` says why a target has none, `given` which parameters it was given besides."""
 
     out: Path
     profile: str
@@ -61,6 +64,7 @@ class Plan:
     jobs: list[Job] = field(default_factory=list)
     targets: dict[str, list[str]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    given: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def reasons(self) -> dict[str, str]:
         """Why targets have no runs: {reason: names}, many rows of one table as "kddgan/table3 (10 rows)"."""
@@ -69,13 +73,30 @@ class Plan:
             found.setdefault(reason, []).append(name)
         return {reason: _listed(names) for reason, names in found.items()}
 
+    def weighed(self, weights: Path | None = None, here: bool = True) -> str:
+        """Check that the runs will find their feature net's file, `weights` or one in its usual places, if they run `here`.
+
+        Returns what to know of their distances, or "". BadParameters (WeightsError) where no run reads it, or it is not there or wrong.
+        """
+        readers = [job for job in self.jobs if job.parameters.get("features") in WEIGHED]
+        if weights is not None and not readers:
+            raise BadParameters(f"--weights {weights}: no planned run reads them: add --features inception")
+        if here and readers:
+            from gantutor.metrics.inception import find_weights
+
+            for features, path in dict.fromkeys((job.parameters["features"], job.parameters["weights"]) for job in readers):
+                find_weights(features, path or weights)
+        few = sorted({n for job in readers if 0 < (n := job.parameters.get("n_fake", 0)) < FID_FROM})
+        return (f"{' or '.join(map(str, few))} fakes a run: a distance of fewer than {FID_FROM:,} images is not called fid; "
+                f"-p n_fake={FID_FROM} makes it one, -p n_fake=0 takes the row's own number") if few else ""  # fmt: skip
+
     def save(self) -> None:
         """Merge into the folder's plan.json, where earlier commands left other targets."""
         common = {"profile": self.profile, "seed": self.seed, "seeds": self.seeds}
         with FileLock(self.out / ".plan.lock"):
             known = load_plan(self.out)
             for name in self.targets | self.missing:
-                known[name] = {**common, "runs": self.targets.get(name, []), "missing": self.missing.get(name)}
+                known[name] = {**common, "runs": self.targets.get(name, []), "missing": self.missing.get(name), "given": self.given.get(name, {})}
             write_json(self.out / "plan.json", known)
 
 
@@ -85,7 +106,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def load_plan(out: Path) -> dict[str, dict[str, Any]]:
-    """{target: {profile, seed, seeds, runs, missing}} as planned so far; {} where nothing was, or the file is damaged."""
+    """{target: {profile, seed, seeds, runs, missing, given}} as planned so far; {} where nothing was, or the file is damaged."""
     try:
         plan = json.loads((out / "plan.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -93,22 +114,31 @@ def load_plan(out: Path) -> dict[str, dict[str, Any]]:
     return plan if isinstance(plan, dict) else {}
 
 
-def make_plan(
-    targets: Sequence[Target], out: str | Path, profile: str = "class", seed: int = 0, seeds: int | None = None, gpu: bool = True
-) -> Plan:
-    """Check every run of every target before any starts; `gpu`: whether the runs will find one. BadParameters where profile, seeds or `out` cannot be."""
+def make_plan(targets: Sequence[Target], out: str | Path, profile: str = "class", seed: int = 0, seeds: int | None = None, gpu: bool = True,
+              given: Mapping[str, str] | None = None) -> Plan:  # fmt: skip
+    """Check every run of every target before any starts; `gpu`: whether the runs will find one.
+
+    `given`: {name: value as typed}, further parameters for every run that leaves them open. BadParameters where profile, seeds or
+    `out` cannot be, where no run takes a parameter, or where a value is wrong.
+    """
     if profile not in PROFILE_NAMES:
         raise BadParameters(f"unknown profile {profile!r}: {did_you_mean(profile, PROFILE_NAMES)}")
     if seed < 0 or (seeds is not None and seeds < 1):
         raise BadParameters(f"seed={seed}, seeds={seeds}: expected seed at least 0 and seeds at least 1")
-    plan = Plan(Path(out).resolve(), profile, seed, seeds)
+    given, plan = given or {}, Plan(Path(out).resolve(), profile, seed, seeds)
+    _taken(given, targets)
     writable(plan.out)
     jobs: dict[Path, Job] = {}
     for target in targets:
+        texts = {name: text for name, text in given.items() if any(name in _open(target, changes) for changes in target.runs)}
+        plan.given |= {target.name: texts} if texts else {}
+        if "dataset" in texts:  # not the paper's: whether it is there is the run's to say
+            target = replace(target, needs="")
         reason = absent(target, profile, gpu)
+        asked = [] if target.not_yet else [_asked(plan, target, changes, texts) for changes in target.runs]
         try:
             notebook = None if reason else find_notebook(target.notebook)
-            found = [] if reason else [_job(plan, notebook, target, changes) for changes in target.runs]
+            found = [] if reason else [_job(plan, notebook, target, *run, texts) for run in zip(target.runs, asked, strict=True)]
         except (FileNotFoundError, BadParameters) as error:
             reason = str(error)
         if reason:
@@ -120,14 +150,41 @@ def make_plan(
     return plan
 
 
-def _job(plan: Plan, notebook: Path, target: Target, changes: dict[str, Any]) -> Job:
-    if target.needs and "dataset" not in changes and (data := at_hand(target)) != target.needs:
-        changes = {**changes, "dataset": data}
-    given = {"profile": plan.profile, "seed": plan.seed, **({"seeds": plan.seeds} if plan.seeds else {}), **changes}
-    given |= target.sized.get(plan.profile, {})
-    parameters = check(notebook, given)
+def _open(target: Target, changes: Mapping[str, Any]) -> list[str]:
+    """The parameters that a run of a target leaves open."""
+    said = {*STEADY, *changes, *(IN_A_ROW if "row" in changes else ())}
+    return [name for name in NOTEBOOKS[target.notebook].model_fields if name not in said] if target.notebook else []
+
+
+def _taken(given: Mapping[str, str], targets: Sequence[Target]) -> None:
+    """BadParameters where no run of these targets takes a parameter."""
+    runs = [(target, changes) for target in targets for changes in target.runs]
+    known = list(dict.fromkeys(name for target, changes in runs for name in _open(target, changes)))
+    for name in given:
+        if name in STEADY:
+            raise BadParameters(f"-p {name}: say it with --{name}")
+        if name not in known:
+            decided = any(name in (*changes, *(IN_A_ROW if "row" in changes else ())) for _, changes in runs)
+            why = "the targets decide it; `gantutor run` takes it" if decided else did_you_mean(name, known)
+            raise BadParameters(f"-p {name}: no planned run takes it: {why}")
+
+
+def _asked(plan: Plan, target: Target, changes: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """What a run is asked for: the target's parameters, its budget's, its data, those given. BadParameters for a wrong value."""
+    config = NOTEBOOKS[target.notebook]
+    mine = {k: config.typed(k, v) for k, v in texts.items() if k in _open(target, changes)}
+    data = {"dataset": at_hand(target)} if target.needs and "dataset" not in changes and at_hand(target) != target.needs else {}
+    steady = {"profile": plan.profile, "seed": plan.seed, **({"seeds": plan.seeds} if plan.seeds else {})}
+    asked = {**steady, **changes, **target.sized.get(plan.profile, {}), **data, **mine}
+    config(**asked)
+    return asked
+
+
+def _job(plan: Plan, notebook: Path, target: Target, changes: dict[str, Any], asked: dict[str, Any], texts: Mapping[str, str]) -> Job:
+    parameters = check(notebook, asked)
     folder = plan.out / "runs" / f"{notebook.stem}-{parameter_hash(parameters)}"
-    label = " ".join([notebook.stem, *(str(v) if k == "row" else f"{k}={v}" for k, v in changes.items() if k not in STEADY)])
+    own = {k: v for k, v in asked.items() if k in (*changes, "dataset", *texts) and k not in STEADY}
+    label = " ".join([notebook.stem, *(str(v) if k == "row" else f"{k}={v}" for k, v in own.items())])
     minutes = target.cost(changes, plan.profile) * parameters["seeds"] / 3
     return Job(notebook, {**parameters, "out": str(folder)}, folder, label, minutes)
 
@@ -136,7 +193,7 @@ def _job(plan: Plan, notebook: Path, target: Target, changes: dict[str, Any]) ->
 @dataclass(frozen=True)
 class How:
     """How runs are run. Seconds for a whole run (None: the profile's) and for a cell, GiB and threads for each run, the GPUs that
-    the slots of one machine share; `fresh`: run what is done, too."""
+    the slots of one machine share; `fresh`: run what is done, too; `weights`: where the feature net's file lies."""
 
     limit: float | None = None
     cell_timeout: float | None = None
@@ -144,6 +201,7 @@ class How:
     threads: int | None = None
     gpus: int = 0
     fresh: bool = False
+    weights: str | None = None
 
 
 def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = print, every: float = 20.0) -> dict[str, Outcome]:
@@ -204,7 +262,7 @@ def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = 
 
 def _submit(client, job: Job, plan: Plan, how: How):
     given = {"limit": how.limit or LIMITS[plan.profile], "cell_timeout": how.cell_timeout, "memory": how.memory, "threads": how.threads,
-             "gpus": how.gpus, "fresh": how.fresh}  # fmt: skip
+             "gpus": how.gpus, "fresh": how.fresh, "weights": how.weights}  # fmt: skip
     return client.submit(cluster.attempt, str(job.notebook), str(job.folder), job.parameters, **given, pure=False, retries=1)
 
 

@@ -20,9 +20,7 @@ from gantutor.reproduce.style import BASE
 NARROW = 700  # pixels; the copies of a row's pictures are no wider
 TIMES = {2: "twice"}
 FOLDER = re.compile(r" \(\w+-[0-9a-f]+\)$")  # that a problem names
-STAND_IN = "kd_small"  # what rows are judged by where the paper's own measure is out of reach
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-PAPERS_OWN = set(SAME.values())
 HELD = ("row", "out", "path")  # parameters that every run has to itself
 
 
@@ -276,7 +274,9 @@ def _grid(t: Table) -> str:
     """The printed rows; ours beside them, or, where a row holds several variants, on lines of their own below it."""
     marks, legend = _footnotes(t)
     beside, trained = len(t.columns) < 7 and all(len(row.lines) == 1 for row in t.rows), bool(t.sections)
-    ours = (f'<th class="first"><code>{STAND_IN}</code>, mean [95 %]</th><th>Difference</th><th>Status</th>' if trained
+    scales = list(dict.fromkeys(s.scale for s in t.sections if s.own)) or ["kd_small"]
+    measure = f"<code>{scales[0]}</code>" if len(scales) == 1 else "Measure"
+    ours = (f'<th class="first">{measure}, mean [95 %]</th><th>Difference</th><th>Status</th>' if trained
             else '<th class="first">Status</th>') if beside else ""  # fmt: skip
     heads = "".join(f'<th scope="col">{escape(c)}{_sup(marks, ("column", c))}</th>' for c in t.columns)
     group = (f'<tr class="over"><td></td><th colspan="{len(t.columns)}">The paper</th>'
@@ -291,15 +291,15 @@ def _grid(t: Table) -> str:
         name = f'<th scope="row">{escape(row.name)}{star}{_sup(marks, ("row", row.name))}{control}{ids}</th>'
         said = _lines(row)
         if beside:
-            _, status, value, difference = said[0]
-            empty = " blank" * (value == "–")
-            cells = (f'<td class="first ours{empty}" data-label="{STAND_IN}">{value}</td>'
+            _, status, scale, value, difference = said[0]
+            empty, named = " blank" * (value == "–"), f"<code>{scale}</code> " * (len(scales) > 1 and value != "–")
+            cells = (f'<td class="first ours{empty}" data-label="{scale}">{named}{value}</td>'
                      f'<td class="ours{empty}" data-label="Difference">{difference}</td>') if trained else ""  # fmt: skip
             body.append(f'<tr>{name}{printed}{cells}<td class="ours{"" if trained else " first"}">{status}</td></tr>')
         else:
             body.append(f"<tr>{name}{printed}</tr>")
-            for label, status, value, difference in said:
-                numbers = "" if value == "–" else f"<span><code>{STAND_IN}</code> {value}</span><span>{difference}</span>"
+            for label, status, scale, value, difference in said:
+                numbers = "" if value == "–" else f"<span><code>{scale}</code> {value}</span><span>{difference}</span>"
                 body.append(f'<tr class="below"><th scope="row">{escape(label) or "ours"}</th><td colspan="{len(t.columns)}">'
                             f'<div class="line"><span>{status}</span>{numbers}</div></td></tr>')  # fmt: skip
     wide = " wide" * (len(t.columns) > 6)
@@ -324,35 +324,36 @@ def _cell(row: Row, column: str, marks: dict) -> str:
     return f'<td data-label="{escape(column)}"><span>{escape(cell["value"])}{spread}{mark}</span>{ours}</td>'
 
 
-def _lines(row: Row) -> list[tuple[str, str, str, str]]:
-    """(label, status, value, difference) of a row's variants; those that have nothing but the same status share one."""
-    found: list[tuple[str, str, str, str]] = []
+def _lines(row: Row) -> list[tuple[str, ...]]:
+    """(label, status, measure, value, difference) of a row's variants; those that have nothing but the same status share one."""
+    found: list[tuple[str, ...]] = []
     for line in row.lines:
-        status, value, difference = _line(line)
-        if found and value == "–" and found[-1][1:] == (status, value, difference):
-            found[-1] = (f"{found[-1][0]}, {line.label}", *found[-1][1:])
+        said = _line(line)
+        if found and said[2] == "–" and found[-1][1:] == said:
+            found[-1] = (f"{found[-1][0]}, {line.label}", *said)
         else:
-            found.append((line.label, status, value, difference))
+            found.append((line.label, *said))
     return found
 
 
-def _line(line: Line) -> tuple[str, str, str]:
-    """Ours of one variant: its status, the stand-in's value, and that value's difference to its baseline's."""
+def _line(line: Line) -> tuple[str, str, str, str]:
+    """Ours of one variant on another scale than the paper's: status, measure, its value, and that value's difference to its baseline's."""
     s, badge = line.section, _badge(line.status)
     if s is None or line.again:
         why = f"as in row {line.again}" if line.again else ""  # the reason stands below the table
     else:
         note = s.verdicts[0].note if s.verdicts else ""
-        why = (s.lacks or note) if line.status == "not run" else "" if line.status == "measured" else note
+        why = (s.lacks or note) if line.status == "not run" else note if line.status != "measured" else s.other * (s.scale == "fid")
     status = badge + (f"<small>{escape(why)}</small>" if why else "")
-    value = s.spread(STAND_IN) if s and s.own and not line.again else None
+    scale = s.scale if s and s.own else "kd_small"
+    value = s.spread(scale) if s and s.own and not line.again else None
     if value is None:
-        return status, "–", "–"
+        return status, scale, "–", "–"
     if not s.plain:
-        return status, f"<b>{value}</b>", "<small>the baseline</small>"
-    difference, printed = s.spread(STAND_IN, s.plain), printed_difference(s)
+        return status, scale, f"<b>{value}</b>", "<small>the baseline</small>"
+    difference, printed = s.spread(scale, s.plain), printed_difference(s)
     words = [f"to {escape(_last(s.plain))}", *([f"the paper's FID: {printed}"] if printed else [])]
-    return status, f"<b>{value}</b>", f"<span>{difference or '–'}</span><small>{'; '.join(words)}</small>"
+    return status, scale, f"<b>{value}</b>", f"<span>{difference or '–'}</span><small>{'; '.join(words)}</small>"
 
 
 def _last(row: str) -> str:
@@ -429,8 +430,8 @@ def _lacks(t: Table, ran: list[Section]) -> list[str]:
     whole = len(t.lines)
     which = {reason: ", ".join(names) if len(names) < 5 else f"{len(names)} rows" for reason, names in found.items()}
     listed = [reason if len(names) == whole else f"{reason} ({which[reason]})" for reason, names in found.items()]
-    scale = ran and not any(s.metric in PAPERS_OWN for s in ran)
-    return listed + ["the paper's own measures: they need its data, its budget and the TF Inception net"] * bool(scale)
+    scale = ran and all(s.metric == s.scale for s in ran)
+    return listed + ["the paper's own measures: they need its data, its budget and the TF Inception net (--features inception)"] * bool(scale)
 
 
 def _card(s: Section, out: Path) -> str:

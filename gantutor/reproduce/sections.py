@@ -4,9 +4,10 @@ import json
 import math
 import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from gantutor.records import code_hash, frame_of, read, source_hash
 from gantutor.reproduce import papers
-from gantutor.reproduce.claims import Spread, TableRow, Verdict, values, worst
+from gantutor.reproduce.claims import Spread, TableRow, Verdict, kernel_distance, values, worst
 from gantutor.reproduce.grid import load_plan
 from gantutor.reproduce.records import SAME
 from gantutor.reproduce.run import find_notebook
@@ -34,6 +35,7 @@ BADGES = {
 STALE = "the package's code has changed since this run: --fresh runs it again"
 BASELINE = "its baseline: "  # whose problem it is
 NO_RECIPE = "the package has no recipe of it"
+ROWS_DATA = {"imagenet": "imagenet64"}  # as the package calls it
 
 
 @dataclass(eq=False)
@@ -86,9 +88,18 @@ class Section:
 
     @property
     def metric(self) -> str:
-        """What it is judged by: the paper's measure where that was measured, else the stand-in."""
-        claim = next(iter(self.target.claims), TableRow("fid", self.row, "", "", "lower", math.nan, "kd_small"))
-        return claim.metric if values(self.frame, claim.metric, self.row) else claim.stand_in
+        """What it is judged by: FID where that was measured, else a kernel distance."""
+        return "fid" if values(self.frame, "fid", self.row) else self.scale
+
+    @property
+    def other(self) -> str:
+        """Why its FID may not stand beside the printed one; "" where it may, or where there is none."""
+        return unlike(printed_fid(self.row), self.own[1]) if self.own else ""
+
+    @property
+    def scale(self) -> str:
+        """What stands on another scale than the paper's: an FID that may not stand beside the printed one, else a kernel distance."""
+        return "fid" if self.other and values(self.frame, "fid", self.row) else kernel_distance(self.frame, self.row)
 
     def spread(self, metric: str, against: str = "") -> Spread | None:
         """Of a measure of the row over seeds, or of its difference to another row, paired; None without finite values."""
@@ -120,9 +131,10 @@ def _record(folder: Path) -> tuple[dict[str, Any] | None, list[str], int]:
     problems = []
     if result["status"] == "diverged":
         problems.append(f"the run diverged at step {result['step']}")
-    if result["source_hash"] not in (None, _source_now(result["notebook"])):
+    source, code = _now(result["notebook"])
+    if result["source_hash"] is not None and result["source_hash"] != source:
         problems.append("the notebook has changed since this run")
-    elif result.get("code_hash") != code_hash():
+    elif code is not None and result.get("code_hash") != code:
         problems.append(STALE)
     return result, problems, starts
 
@@ -138,12 +150,13 @@ def _why(folder: Path) -> str:
     return f"{status.get('status')}: {status.get('message', '')} ({folder.name})"
 
 
-def _source_now(notebook: str) -> str | None:
-    """None where the notebook is not at hand: then nothing is said of it."""
+def _now(notebook: str) -> tuple[str | None, str | None]:
+    """Hashes of a notebook and of the code that it reaches; None where it is not at hand: then nothing is said of it."""
     try:
-        return source_hash(find_notebook(notebook))
+        path = find_notebook(notebook)
+        return source_hash(path), code_hash(path)
     except (OSError, ValueError, KeyError):
-        return None
+        return None, None
 
 
 def _shared(target: Target, plan: dict[str, Any]) -> dict[str, Any] | None:
@@ -154,7 +167,7 @@ def _shared(target: Target, plan: dict[str, Any]) -> dict[str, Any] | None:
 def _section(target: Target, entry: dict[str, Any] | None, out: Path, record: Callable) -> Section:
     asked = "not asked for yet" + (f" (needs {target.needs})" if target.needs else "")
     entry = entry or {"runs": [], "missing": asked, "profile": "class", "seed": 0, "seeds": 3}
-    command = _command([target.name], entry["profile"], entry["seeds"], out)
+    command = _command([target.name], entry, out)
     if target.not_yet:
         return Section(target, "not yet", [Verdict("not yet")] * len(target.claims), "", problems=[target.not_yet])
     results, problems, starts = [], [entry["missing"]] if entry["missing"] else [], {}
@@ -179,22 +192,29 @@ def _judge(target: Target, results: list[dict]) -> list[Verdict]:
         whose = "its baseline " if of and of != target.runs[-1].get("row") else ""
         return [Verdict("not reached", note=f"{whose}diverged at step {diverged['step']}") for _ in target.claims]
     frame = frame_of(results)
-    return [_capped(claim.judge(frame), target, results) if isinstance(claim, TableRow) else claim.judge(frame) for claim in target.claims]
+    own = next((r for r in results if "row" in target.runs[-1] and r["parameters"].get("row") == target.runs[-1]["row"]), None)
+    other = unlike(printed_fid(target.runs[-1]["row"]), own) if own else ""
+    return [claim.judge(frame, other) if isinstance(claim, TableRow) else claim.judge(frame) for claim in target.claims]
 
 
-def _capped(verdict: Verdict, target: Target, results: list[dict]) -> Verdict:
-    """A printed number cannot be reproduced on another data set, or where the paper asks another feature net."""
-    if verdict.status != "reproduced":
-        return verdict
-    row = target.claims[0].variant
-    own = [r["data"].get("data", {}) for r in results if r["parameters"].get("row") == row]
-    others = sorted({data.get("name", "unnamed data") for data in own} - {target.needs})
-    features = printed_fid(row).get("features", "")
-    if others:
-        return replace(verdict, status="direction only", note=f"on {', '.join(others)}, not on {target.needs}")
-    if features not in ("", "TF Inception"):
-        return replace(verdict, status="direction only", note=f"the paper's features are {features}'s")
-    return verdict
+def unlike(cell: dict[str, str], result: dict[str, Any]) -> str:
+    """Why a run's value may not stand beside a printed cell: other data, features, split or numbers of images; "" where it may."""
+    if not cell:
+        return ""
+    name, p = result["data"].get("data", {}).get("name", "unnamed data"), result["data"].get("protocol", {})
+    wanted = ROWS_DATA.get(cell["dataset"], cell["dataset"])
+    if name != wanted:
+        return f"on {name}, not on {wanted}"
+    if cell["features"] not in ("", "TF Inception"):
+        return f"the paper's features are {cell['features']}'s"
+    if cell["split"] not in ("", "all", p.get("split")):
+        return f"against the split {p.get('split', 'unnamed')}, the paper's is {cell['split']}"
+    balls = cell["metric"] in ("density", "coverage")
+    for count, what in (("n_fake", "fakes"), ("n_real", "reals")):
+        mine = p.get("n_manifold" if balls else count, 0)
+        if cell[count] and int(cell[count]) != mine:
+            return f"{mine:,} {what}, the paper's {int(cell[count]):,}"
+    return ""
 
 
 @cache
@@ -219,8 +239,11 @@ def short(path: Path) -> str:
     return path.as_posix() if relative.startswith("..") else Path(relative).as_posix()
 
 
-def _command(names: list[str], profile: str, seeds: int | None, out: Path) -> str:
-    return f"gantutor reproduce {' '.join(names)} --profile {profile}" + (f" --seeds {seeds}" if seeds else "") + f" --out {short(out)}"
+def _command(names: list[str], entry: dict[str, Any], out: Path) -> str:
+    given = [f"-p {shlex.quote(f'{k}={v}')}" for k, v in entry.get("given", {}).items()]
+    seed, seeds = entry.get("seed"), entry.get("seeds")
+    words = [f"--profile {entry['profile']}", f"--seed {seed}" if seed else "", f"--seeds {seeds}" if seeds else "", *given, f"--out {short(out)}"]
+    return " ".join(["gantutor reproduce", *names, *filter(None, words)])
 
 
 # -- the papers' tables ---------------------------------------------------------------------------------------------------
@@ -324,7 +347,7 @@ def labels(recipes: list[str]) -> list[str]:
 
 def own_value(line: Line, cell: dict[str, str]) -> Spread | None:
     """Ours in the paper's own measure for a printed cell of this line's recipe; None where only stand-ins were measured."""
-    same = SAME.get(cell["metric"])
-    if not same or line.section is None or line.section.row != cell["recipe"] or cell["features"] not in ("", "TF Inception"):
+    same, s = SAME.get(cell["metric"]), line.section
+    if not same or s is None or s.row != cell["recipe"] or s.own is None or unlike(cell, s.own[1]):
         return None
-    return line.section.spread(same)
+    return s.spread(same)

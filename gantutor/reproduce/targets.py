@@ -307,7 +307,7 @@ def _row_target(row: str, fid: str | None, plain_fid: str | None) -> Target:
         held = "" if alone or not plain_fid else plain
         words = f"FID {fid}" + (f", {plain.rsplit('/', 1)[1]} {plain_fid}" if held else "")
         better = "lower" if not held or float(fid) < float(plain_fid) else "higher"
-        claims = (TableRow("fid", row, f"{rest}: {words}", held, better, float(fid), stand_in="kd_small"),)
+        claims = (TableRow("fid", row, f"{rest}: {words}", held, better, float(fid)),)
     runs = ({"row": row},) if alone else ({"row": plain}, {"row": row})
     return Target(f"{paper}/{table}:{rest}", PAPERS[paper], f"Table {table.removeprefix('table')}", f"{rest}: {words}", "10_full_run", claims, runs,
                   {"class": b.small}, b.data, b.pixels)  # fmt: skip
