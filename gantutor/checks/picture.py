@@ -51,7 +51,7 @@ def _fields(mine: np.ndarray, reference: np.ndarray, words: str) -> plot.Plate:
 
 def _numbers(mine: Seen, reference: Seen, case: int) -> plot.Plate | None:
     place = next((k for k, v in reference.value.items() if isinstance(v, np.ndarray) and isinstance(mine.value.get(k), np.ndarray)
-                  and v.shape == mine.value[k].shape and not np.array_equal(v, mine.value[k], equal_nan=True)), None)  # fmt: skip
+                  and v.shape == mine.value[k].shape and not np.allclose(v, mine.value[k], equal_nan=True)), None)  # fmt: skip
     if place is None:
         return _gradients(mine, reference, case)
     return _panels(mine.value[place], reference.value[place], f"Case {case}, the numbers that come out" + (f" at {place}" if place else "") + ".")
