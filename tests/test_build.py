@@ -262,6 +262,22 @@ def test_the_title_promises_the_minutes_of_the_class_profile(stem):
     assert f"**Time**: class profile {words} " in title
 
 
+def test_the_tests_end_with_measured_beside_promised_minutes():
+    from types import SimpleNamespace
+
+    from conftest import pytest_terminal_summary
+
+    lines = []
+    ran = SimpleNamespace(when="call", user_properties=[("notebook", "01_plane"), ("profile", "smoke"), ("minutes", 1.5)])
+    other = SimpleNamespace(when="call", user_properties=[])
+    reporter = SimpleNamespace(getreports=lambda name: [other, ran], section=lines.append, write_line=lines.append)
+    pytest_terminal_summary(reporter)
+    assert lines[-1].split() == ["01_plane", "smoke", "1.50", f"{MINUTES['01_plane']['smoke']:.2f}", f"{1.5 / MINUTES['01_plane']['smoke']:.2f}"]
+    lines.clear()
+    pytest_terminal_summary(SimpleNamespace(getreports=lambda name: [other], section=lines.append, write_line=lines.append))
+    assert not lines
+
+
 def test_a_student_version_asks_nothing_of_later_cells():
     """Names that an open value would have given are used by its own check alone."""
     for source in SOURCES:

@@ -107,8 +107,10 @@ class TestStyle:
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_smoke_profile_by_papermill(stem, tmp_path):
+def test_smoke_profile_by_papermill(stem, tmp_path, record_property):
     outcome = run_one(stem, {"profile": "smoke"}, tmp_path, limit=300, say=lambda line: None)
+    for name, value in (("notebook", stem), ("profile", "smoke"), ("minutes", outcome.wall_s / 60)):
+        record_property(name, value)  # conftest.py prints them beside the promise
     assert outcome.status == "ok", outcome.message
     result = read(tmp_path)
     assert result["rows"] and result["figures"]
@@ -124,6 +126,7 @@ def test_smoke_profile_by_papermill(stem, tmp_path):
         if c.id in texts:
             shown = "".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in c.outputs)
             assert shown.strip() == texts[c.id].strip(), c.id
+    assert re.search(r"[\d.]+ minutes since this record was opened; profile smoke promises [\d.]+", executed.cells[-1].outputs[0].text)
     printed = [o for c in executed.cells if c.cell_type == "code" for o in c.outputs if o.output_type == "stream" and o.name == "stderr"]
     assert not printed, "".join(o.text for o in printed)[:500]
 
