@@ -20,7 +20,7 @@ from torch import Tensor
 from gantutor.rng import Rng
 
 SEEDS = (0, 1, 2, 3, 4)
-LARGEST = 2**20  # numbers that an answer may hold; what is larger is told by its size and never copied
+LARGEST = 2**19  # numbers that an answer may hold; what is larger is told by its size and never copied
 BUILTIN = {  # symptoms that any exercise may show: what is said of them
     "open": "This exercise is still open: replace `raise NotImplementedError()` by your lines.",
     "nothing": "The function returns nothing: does it end in `return ...`?",
@@ -491,20 +491,24 @@ def borrowed(exercise: Exercise, answer: Any) -> list[str]:
         elif not isinstance(thing, FunctionType):
             todo += [type(thing)] if hasattr(type(thing).__call__, "__code__") else []
         else:
-            names = loaded(thing.__code__)
-            used |= names
-            todo += [v for v in map(thing.__globals__.get, names) if callable(v)]
+            values = {n: thing.__globals__.get(n) for n in operands(thing.__code__, *GLOBALS)}
+            own = {n for n, v in values.items() if getattr(v, "__globals__", None) is thing.__globals__}  # a helper may have any name
+            used |= (values.keys() - own) | operands(thing.__code__, *ATTRIBUTES)
+            todo += [v for v in values.values() if callable(v)]
             for cell in thing.__closure__ or ():
                 with suppress(ValueError):  # it holds nothing yet
                     todo += [cell.cell_contents] if callable(cell.cell_contents) else []
     return [n for n in exercise.forbidden if n in used]
 
 
-def loaded(code: CodeType) -> set[str]:
-    """The global names and attributes that compiled code reads or imports, inner functions included; local variables do not count."""
-    found = {str(i.argval).split(".")[-1] for i in dis.get_instructions(code)
-             if i.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD", "IMPORT_NAME", "IMPORT_FROM")}  # fmt: skip
-    return found.union(*(loaded(c) for c in code.co_consts if isinstance(c, CodeType)))
+GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME")
+ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_NAME", "IMPORT_FROM")
+
+
+def operands(code: CodeType, *operations: str, deep: bool = True) -> set[str]:
+    """The names that these operations of compiled code have, with `deep` inside its functions too; local variables have others."""
+    found = {str(i.argval).split(".")[-1] for i in dis.get_instructions(code) if i.opname in operations}
+    return found.union(*(operands(c, *operations) for c in code.co_consts if deep and isinstance(c, CodeType)))
 
 
 def judge(exercise: Exercise, answer: Any) -> Report:
