@@ -14,11 +14,12 @@ LAB     := .venv/.lab-$(KEY)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --no-compile -c constraints.txt
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup test test-slow soak reproduce readme bench lab
+.PHONY: help setup test test-slow soak reproduce readme bench lab student site
 help:
 	@echo 'make test        set up .venv and pass the tests (under 10 minutes)'
 	@echo 'make reproduce   set up .venv, run every target and write $(OUT)/report.html (PROFILE=$(PROFILE) SEEDS=$(SEEDS) OUT=$(OUT))'
 	@echo 'make lab         open the notebooks in JupyterLab (LAB_ARGS="--no-browser --allow-root" and the like)'
+	@echo 'make site        the executed notebooks as pages in site/ (PROFILE=$(PROFILE); what has no run below runs/ is run)'
 	@echo 'make test-slow   the tests that take minutes'
 	@echo 'make soak        twenty kills of workers and drivers at random moments, and nothing lost'
 	@echo 'make bench       speed and memory: training on the plane and on images, measures'
@@ -54,6 +55,12 @@ reproduce: $(READY)
 
 readme: $(READY)
 	@$(BIN)/python -m gantutor.reproduce.report $(OUT)
+
+student: $(READY)
+	@$(BIN)/gantutor build --student --out notebooks
+
+site: $(READY)
+	@$(BIN)/gantutor build --site --profile $(PROFILE)
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/toy.py

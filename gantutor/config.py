@@ -430,12 +430,12 @@ MINUTES: dict[str, dict[str, float]] = {
     "01_plane": {"smoke": 0.6, "class": 2, "colab": 22, "paper": 100},
     "02_adaptivemix": {"smoke": 0.5, "class": 2.3, "colab": 6, "paper": 10},
     "03_kdd": {"smoke": 0.5, "class": 1.7, "colab": 6, "paper": 15},
-    "04_advlat": {"smoke": 0.6, "class": 2.4, "colab": 15, "paper": 70},
+    "04_advlat": {"smoke": 0.6, "class": 3, "colab": 15, "paper": 70},
     "05_images": {"smoke": 0.4, "class": 2.3, "colab": 120, "paper": 1500},
     "06_measuring": {"smoke": 0.6, "class": 1.5, "colab": 10, "paper": 60},
     "07_adaptivemix_images": {"smoke": 0.4, "class": 4.5, "colab": 240, "paper": 6000},
     "08_kdd_images": {"smoke": 0.6, "class": 5, "colab": 240, "paper": 20000},
-    "09_advlat_images": {"smoke": 0.6, "class": 5, "colab": 240, "paper": 6000},
+    "09_advlat_images": {"smoke": 0.6, "class": 6.6, "colab": 240, "paper": 6000},
     "10_full_run": {"smoke": 0.4, "class": 3, "colab": 30, "paper": 400},  # without a row; a row costs what targets.budget says
     "11_papers": {"smoke": 0.4, "class": 0.4, "colab": 0.5, "paper": 0.5},
 }

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 from gantutor.build import versions
+from gantutor.build.site import ROW
 from gantutor.checks import Exercise, Property, Symptom
 from gantutor.config import MINUTES, NOTEBOOKS
 from gantutor.reproduce.run import check, find_notebook
@@ -253,13 +254,21 @@ def test_links_of_student_versions_lead_somewhere_and_parameters_are_found_by_st
 
 
 @pytest.mark.parametrize("stem", NOTEBOOKS)
-def test_the_title_promises_the_minutes_of_the_class_profile(stem):
-    """"about N minutes" for the whole class run: MINUTES rounded, and below three quarters of a minute "half a minute"."""
+def test_title_and_readme_promise_the_minutes_of_the_class_profile(stem):
+    """MINUTES rounded to whole minutes, and "half a minute" below three quarters of one."""
     title = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4).cells[0].source
     promised = MINUTES[stem]["class"]
-    n = max(1, round(promised))
-    words = "half a minute" if promised < 0.75 else f"about {n} minute{'s' * (n > 1)}"
-    assert f"**Time**: class profile {words} " in title
+    n = int(promised + 0.5) if promised >= 0.75 else 0
+    assert f"**Time**: class profile {f'about {n} minute' + 's' * (n > 1) if n else 'half a minute'} " in title
+    row = next(m for m in ROW.finditer((ROOT / "README.md").read_text(encoding="utf-8")) if m["stem"] == stem)
+    assert (row["minutes"] + " ").startswith(f"{n} min " if n else "half a minute")
+
+
+def test_what_was_measured_is_not_longer_than_promised():
+    """The committed records of class runs on 2 cores: a promise that they break is to be mended in config.py, a quarter is left to the machine."""
+    for stem in NOTEBOOKS:
+        measured = versions.measured_minutes(stem).get("class", "0 ").split()[0]
+        assert float(measured) <= 1.25 * MINUTES[stem]["class"], stem
 
 
 def test_the_tests_end_with_measured_beside_promised_minutes():
