@@ -196,7 +196,8 @@ def make_up(folder, seeds=3):
             record.add(metric, xs[:seeds], variant)
         fig = Figure(figsize=(7, 3))
         fig.subplots().plot([0, 1, 2], [0, 1, 0])
-        for figure in ("curves", "reals", "samples") if row else ("fig1_field", "fig3_flow") if key == "03_kdd" else ("samples",):
+        lesson = {"03_kdd": ("fig1_field", "fig3_flow"), "02_adaptivemix": ("samples", "path", "maps")}.get(key, ("samples",))
+        for figure in ("curves", "reals", "samples") if row else lesson:
             record.figure(figure, fig, f"Made up: {figure} of {row or key} <&>.")
         record.note("digest", "abc123")
         if row:

@@ -1,5 +1,6 @@
 """The page in a browser: on a phone, a desk and paper, without a network."""
 
+import re
 import shutil
 
 import pytest
@@ -35,16 +36,17 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, address):
-    """open_page(size): the page with no network, all folds open; at the end nothing but the file itself was asked for."""
+    """open_page(size): the page with no network, all folds open or left alone; at the end nothing but the file itself was asked for."""
     asked, context = [], browser.new_context(offline=True)
 
-    def visit(size=DESK):
+    def visit(size=DESK, folds=True):
         page = context.new_page()
         page.set_viewport_size(size)
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: pytest.fail(str(error)))
         page.goto(address)
-        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        if folds:
+            page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         return page
 
     yield visit
@@ -93,11 +95,31 @@ def test_statuses_are_told_apart_without_colour(open_page):
     assert page.evaluate("[...document.querySelectorAll('.bar')].every(b => b.getAttribute('aria-label').length > 4)")
 
 
-def test_it_reads_on_paper_with_the_folds_open(open_page):
-    page = open_page({"width": 695, "height": 1000})  # A4 between the margins
+def test_paper_gets_the_statuses_and_tables_and_all_the_rest_on_demand(open_page):
+    page = open_page({"width": 695, "height": 1000}, folds=False)  # A4 between the margins
+    seen = "e => e.checkVisibility({contentVisibilityAuto: true})"
+
+    def shown(place):
+        return page.evaluate(f"[...document.querySelectorAll('{place}')].filter({seen}).length")
+
+    def pages():
+        return len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True)))
+
+    box, on_screen = page.locator("#whole"), shown("figure")
+    assert box.is_visible() and shown(".more") >= 1
     page.emulate_media(media="print")
     assert page.evaluate(OUTSIDE) == []
     assert page.evaluate("getComputedStyle(document.querySelector('.front thead')).display") == "table-header-group"
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = false)")
-    assert page.locator(".cards img").first.evaluate("i => i.checkVisibility({contentVisibilityAuto: true})")
-    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+    assert 0 < shown("figure") < on_screen and not box.is_visible()
+    assert shown(".cards img") == shown(".more") == shown("details:not([open])") == 0
+    assert shown(".printed:not(.matrix) .badge") + shown(".bar") > 100
+    short = pages()
+    # one fold opened by hand is printed with the rest
+    page.evaluate("document.querySelector('.cards').closest('details').open = true")
+    assert shown(".cards img") > 0 and shown(".more") == 0
+    page.evaluate("document.querySelector('.cards').closest('details').open = false")
+    page.emulate_media(media="screen")
+    box.check()
+    page.emulate_media(media="print")
+    assert shown("figure") == page.locator("figure").count() and shown(".matrix") == page.locator(".matrix").count() > 0
+    assert page.evaluate(OUTSIDE) == [] and pages() > short

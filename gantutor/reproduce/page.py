@@ -18,6 +18,7 @@ from gantutor.reproduce.sections import BADGES, BASELINE, STALE, Line, Row, Sect
 from gantutor.reproduce.style import BASE
 
 NARROW = 700  # pixels; the copies of a row's pictures are no wider
+ON_PAPER = 2  # pictures of a lesson, where not all is printed
 TIMES = {2: "twice"}
 FOLDER = re.compile(r" \(\w+-[0-9a-f]+\)$")  # that a problem names
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -46,7 +47,8 @@ def html(sections: list[Section], tables: list[Table], out: Path) -> str:
 the paper's own numbers say so. Intervals are 95 % t intervals of the mean over seeds, variants are compared seed by seed.</p>
 <ul class="tally">{tally}</ul>
 <p class="note">Counted: {len(lessons)} figures and lessons, and {len(rows)} rows of the papers' {len(tables)} tables,
-where each trained variant in a row is one. {_runs(sections)}</p></header>
+where each trained variant in a row is one. {_runs(sections)}</p>
+<p class="option"><label><input type="checkbox" id="whole"> print all: runs, curves, samples and every picture; else what is folded stays off the paper</label></p></header>
 <main><section><table class="front">
 <thead><tr><th>Status</th><th>Target</th><th>In the paper</th><th>Claims or rows</th><th>Seeds</th><th>Profile</th></tr></thead>
 <tbody>{"".join(front)}</tbody></table></section>
@@ -171,11 +173,11 @@ def _picture(path: Path, width: int | None = None) -> str | None:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _shown(path: Path, caption: str, width: int | None = None) -> str:
-    data = _picture(path, width)
+def _shown(path: Path, caption: str, more: bool) -> str:
+    data = _picture(path)
     if data is None:
         return f'<p class="note">The picture {escape(path.name)} is lost: delete its run and run it again.</p>'
-    return f'<figure><img alt="{escape(caption)}" src="{data}"><figcaption>{escape(caption)}</figcaption></figure>'
+    return f'<figure{" class=more" * more}><img alt="{escape(caption)}" src="{data}"><figcaption>{escape(caption)}</figcaption></figure>'
 
 
 def _figures(s: Section, sections: list[Section], out: Path) -> str:
@@ -186,7 +188,7 @@ def _figures(s: Section, sections: list[Section], out: Path) -> str:
             if home is not s:
                 elsewhere[home.anchor] = home.target.name
                 continue
-            parts.append(_shown(out / run / figure["file"], figure["caption"]))
+            parts.append(_shown(out / run / figure["file"], figure["caption"], more=len(parts) >= ON_PAPER))
     links = ", ".join(f'<a href="#{anchor}">{escape(name)}</a>' for anchor, name in elsewhere.items())
     return "".join(parts) + (f'<p class="meta">Its runs are shared: more pictures under {links}.</p>' if links else "")
 
@@ -510,6 +512,7 @@ CSS = BASE + """
 .line .badge { vertical-align: top; }
 .legend { color: var(--soft); font-size: .82rem; max-width: 60rem; margin: -.3rem 0 1rem; line-height: 1.5; }
 .legend span { margin-right: 1.1em; }
+.option { margin: 0; font-size: .88rem; color: var(--soft); } .option input { vertical-align: -.1em; margin: 0 .3em 0 0; }
 article { margin: 0 0 2.8rem; scroll-margin-top: 1rem; }
 article.table { margin-bottom: 3.6rem; }
 article > header { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem 1rem; margin-bottom: .2rem; }
@@ -548,12 +551,32 @@ article > header { display: flex; flex-wrap: wrap; align-items: center; gap: .4r
   .cards { grid-template-columns: 1fr; }
 }
 @media print {
-  .printed.wide { font-size: .72rem; } .printed.wide td, .printed.wide th { padding-right: .3rem; }
-  .printed td.ours:last-child { padding-right: .2rem; }
+  body { line-height: 1.4; }
+  .option { display: none; }
+  body:not(:has(#whole:checked)) :is(details:not([open]), .more) { display: none; }
+  body:has(#whole:checked) details::details-content { content-visibility: visible; }
+  summary { list-style: none; }
+  h1 { font-size: 2.1rem; } h2 { break-before: page; margin: 0 0 1rem; padding-top: 0; border: 0; } h3 { font-size: 1.15rem; }
+  .lede { font-size: 1rem; margin-bottom: 1rem; } figcaption { max-width: none; }
+  table { margin: .5rem 0; font-size: .88rem; } td { padding: .3rem .6rem .3rem 0; }
+  .front { font-size: .8rem; } .front tr:not(.group) > * { padding: .13rem .5rem .13rem 0; } .front br, .front tr:not(.group) > :last-child { display: none; }
+  .front td:first-child { width: 7.6rem; } .front td:nth-child(2) { width: 46%; } .front td:nth-child(3) { width: 5.4rem; } .front td:nth-child(2) small { display: inline; margin-left: .5em; }
+  .front .group th { padding: .6rem 0 .15rem; font-size: .95rem; } .front .bar { width: 7rem; height: 1rem; } .front .bar i { line-height: 1rem; min-width: .7rem; }
+  .badge { font-size: .74rem; padding: 0 .5rem; line-height: 1.4; }
+  .printed { font-size: .78rem; line-height: 1.3; } .printed td, .printed th[scope=row] { padding: .22rem .6rem .22rem 0; }
+  .printed.wide { font-size: .7rem; } .printed.wide td, .printed.wide th { padding-right: .3rem; }
+  .printed .below th { padding: .1rem .6rem .1rem 1rem; } .printed .below td { padding: .1rem .6rem; }
+  .printed tr:not(.below):has(+ .below) > * { padding-top: .4rem; }
+  .printed td.ours:last-child { padding-right: .2rem; } .printed td.ours .badge + small { display: inline; margin-left: .4rem; }
   .printed td.ours > span:not(.badge), .printed td.ours b { white-space: normal; } .printed.beside td, .printed.beside th { padding-right: .5rem; }
-  .tally li, .missing { break-inside: avoid; } article > header, .printed tr:has(+ .below) { break-after: avoid; }
+  .legend { font-size: .74rem; margin: 0 0 .5rem; line-height: 1.35; } .meta, .note, details, .missing { font-size: .82rem; }
+  .missing { padding: .35rem .8rem; margin: .5rem 0; } details { padding: .2rem 0; } dl { margin: .3rem 0; gap: .1rem 1rem; }
+  article { margin-bottom: 1.6rem; } article.table { margin-bottom: 2rem; }
+  figure { margin: .7rem 0; } figcaption { font-size: .8rem; margin-top: .2rem; }
+  .tally li, .missing, dl { break-inside: avoid; }
+  article > :is(header, .meta, .note), thead, .printed tr:has(+ .below) { break-after: avoid; } .legend { break-before: avoid; }
   .badge, .bar i, .tally li, .missing, .printed td, .printed th { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
-  .tally { grid-template-columns: repeat(4, 1fr); }
-  .cards { grid-template-columns: repeat(3, 1fr); } .cards img { width: 100%; }
+  .tally { grid-template-columns: repeat(4, 1fr); gap: .4rem; } .tally li { padding: .4rem .6rem; } .tally small { font-size: .76rem; }
+  img { max-height: 6.6cm; width: auto; } .cards { grid-template-columns: repeat(3, 1fr); } .cards img { width: 100%; }
 }
 """
