@@ -9,13 +9,18 @@ from gantutor.fields import plane
 POWERS = Exercise(
     "adaptivemix.powers", "Which of the losses can be pleased by shrinking?", points=1, minutes=4, reference=(2, 1, 1, 2, 0),
     symptoms=(
-        Symptom("ratios", "You gave the ratios for one c. Asked is the *power*: with c = 2, a ratio of 4 is the power 2.", lambda v: tuple(v[:4]) == (4, 2, 2, 4)),
-        Symptom("l2 is squared", '"l2" is the length of the difference, with its square root. Twice the features give twice the length, not four times.',
+        Symptom("ratios", "You gave the ratios for one c. Asked is the *power*: with c = 2, a ratio of 4 is the power 2.",
+                lambda v: tuple(v[:4]) == (4, 2, 2, 4)),
+        Symptom("l2 is squared", '"l2" is the length of the difference, with its square root. Twice the features give twice the length, not four '
+                                 'times.',
                 lambda v: tuple(v[:2]) == (2, 2) and v[4] == 0),
-        Symptom("mse is plain", 'In "mse" the mean runs over squares. Dividing by K does not change what happens to each square when the features grow.',
+        Symptom("mse is plain", 'In "mse" the mean runs over squares. Dividing by K does not change what happens to each square when the features '
+                                'grow.',
                 lambda v: tuple(v) == (2, 1, 1, 1, 0)),
-        Symptom("cosine falls", "The cosine divides by both lengths. Multiply both vectors by c and look what is left of the c.", lambda v: v[4] != 0),
-        Symptom("order", "The right powers, in another order. Keep to the table's: sq_l2, l2, l1, mse, cosine.", lambda v: sorted(v) == [0, 1, 1, 2, 2] and tuple(v) != (2, 1, 1, 2, 0)),
+        Symptom("cosine falls", "The cosine divides by both lengths. Multiply both vectors by c and look what is left of the c.",
+                lambda v: v[4] != 0),
+        Symptom("order", "The right powers, in another order. Keep to the table's: sq_l2, l2, l1, mse, cosine.",
+                lambda v: sorted(v) == [0, 1, 1, 2, 2] and tuple(v) != (2, 1, 1, 2, 0)),
     ),
 )  # fmt: skip
 
@@ -52,22 +57,23 @@ def _gap_cases(rng):
 
 def _straight_cases(rng):
     w, x, y, lam = 3000 * rng.randn(2, 5).double(), rng.randn(6, 2).double(), rng.randn(6, 2).double(), rng.rand(6, 1).double()
-    bend = torch.tensor([1.0, 0.0], dtype=torch.float64)
-    return [(lambda x: x @ w + 1, x, y, lam), (lambda x: (x @ bend)[..., None] ** 2, torch.eye(2).double()[:1], -torch.eye(2).double()[:1], torch.full((1, 1), 0.5))]
+    right = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    return [(lambda x: x @ w + 1, x, y, lam), (lambda x: x[..., :1] ** 2, right, -right, torch.full((1, 1), 0.5))]
 
 
 def _gap_field(f):
     """The gap of a mix, three parts of each place and seven of a fixed sample at the lower left, for features that bend."""
     w = torch.tensor([[2.0, -1.0, 0.5], [0.5, 1.5, -2.0]], dtype=torch.float64)
     x = plane(1.0, 50).double()
-    values = f(lambda x: torch.sin(x @ w) + 0.3 * (x @ w), x, torch.tensor([[-0.7, -0.7]]).double().expand(len(x), 2), torch.full((len(x), 1), 0.3).double())
+    values = f(lambda x: torch.sin(x @ w) + 0.3 * (x @ w), x, torch.full_like(x, -0.7), torch.full_like(x[:, :1], 0.3))
     return values.detach().reshape(50, 50).numpy()
 
 
 GAP = Exercise(
     "adaptivemix.gap", "How far does a mix stray from the straight line?", points=2, minutes=8, reference=_gap, cases=_gap_cases, gradients=(1, 2),
     symptoms=(
-        Symptom("sides swapped", "The mix of the samples and the mix of the features have lambda on opposite sides: the weight of x_i must also be that of F(x_i).",
+        Symptom("sides swapped", "The mix of the samples and the mix of the features have lambda on opposite sides: the weight of x_i must also be "
+                                 "that of F(x_i).",
                 lambda F, x_i, x_j, lam: (F(lam * x_i + (1 - lam) * x_j) - (1 - lam) * F(x_i) - lam * F(x_j)).norm(dim=-1)),
         Symptom("squared", "This is the square of the gap, as the loss has it. The gap itself is a length: take the root.",
                 lambda *args: _stray(*args).square().sum(-1)),
@@ -77,12 +83,14 @@ GAP = Exercise(
                 lambda *args: _stray(*args).abs().sum(-1)),
         Symptom("always 0", "Your target is F of the mix, so you compare a thing with itself. The target mixes the *features* F(x_i) and F(x_j).",
                 lambda *args: 0 * _stray(*args).sum(-1)),
-        Symptom("parents", "This is the distance of the parents' features from each other. Asked is how far F of the mix lies from its target on the line between them.",
+        Symptom("parents", "This is the distance of the parents' features from each other. Asked is how far F of the mix lies from its target on "
+                           "the line between them.",
                 lambda F, x_i, x_j, lam: (F(x_i) - F(x_j)).norm(dim=-1)),
         Symptom("target detached", "The values are right, but your target is a constant. The paper has no detach: all three features move.",
                 lambda *args: (_mixed(*args)[0] - _mixed(*args)[1].detach()).norm(dim=-1)),
     ),
-    properties=(Property("straight and bent", "Two cases that you can work out: an affine F has the gap 0 for every slope, and F(x) = x0 * x0 half-way from 1 to -1 has the gap 1.",
+    properties=(Property("straight and bent", "Two cases that you can work out: an affine F has the gap 0 for every slope, and F(x) = x0 * x0 "
+                                              "half-way from 1 to -1 has the gap 1.",
                          _straight_cases, lambda cases, v: abs(v[0]).max() < 1e-8 and abs(v[1] - 1).max() < 1e-9),),
     forbidden=("mix_path",), field=_gap_field,
 )  # fmt: skip
@@ -118,17 +126,22 @@ def _score_field(f):
 
 
 SEEN = Exercise(
-    "adaptivemix.seen_score", "Write the score that the authors' GAN loss sees", points=2, minutes=6, reference=_seen_score, cases=_score_cases, gradients=(1, 2, 3),
+    "adaptivemix.seen_score", "Write the score that the authors' GAN loss sees", points=2, minutes=6, reference=_seen_score, cases=_score_cases,
+    gradients=(1, 2, 3),
     symptoms=(
-        Symptom("scores mixed", "You mixed the *scores* of x_i and x_j. The program mixes their features first and gives the mix to J; J bends, so the two differ.",
+        Symptom("scores mixed", "You mixed the *scores* of x_i and x_j. The program mixes their features first and gives the mix to J; J bends, so "
+                                "the two differ.",
                 lambda J, a, b, v, lam: lam[:, 0] * J(a) + (1 - lam[:, 0]) * J(b) + J(v)),
         Symptom("features added", "You added the two feature vectors and used J once. The program adds two *scores*.",
                 lambda J, a, b, v, lam: J(lam * a + (1 - lam) * b + v)),
         Symptom("only the mix", "The score of F(x_ij) is there, that of the mixed features is missing.", lambda J, a, b, v, lam: J(v)),
-        Symptom("plain score", "There is the unmixed J(F(x_i)) in your sum. In this program no unmixed sample is ever scored: that is the strange thing about it.",
+        Symptom("plain score", "There is the unmixed J(F(x_i)) in your sum. In this program no unmixed sample is ever scored: that is the strange "
+                               "thing about it.",
                 lambda J, a, b, v, lam: J(a) + J(v)),
-        Symptom("sides swapped", "Lambda is on the wrong side: it is the weight of v_i, and 1 - lambda that of v_j.", lambda J, a, b, v, lam: J((1 - lam) * a + lam * b) + J(v)),
-        Symptom("target detached", "The values are right, but the mixed features were detached. The program detaches them in its feature loss only, not in this score.",
+        Symptom("sides swapped", "Lambda is on the wrong side: it is the weight of v_i, and 1 - lambda that of v_j.",
+                lambda J, a, b, v, lam: J((1 - lam) * a + lam * b) + J(v)),
+        Symptom("target detached", "The values are right, but the mixed features were detached. The program detaches them in its feature loss "
+                                   "only, not in this score.",
                 lambda J, a, b, v, lam: J((lam * a + (1 - lam) * b).detach()) + J(v)),
     ),
     properties=(Property("twice the score", "For lambda = 1 both parts are J(F(x_i)), and a head that always says 1 must give 2.", _twice,
@@ -177,15 +190,18 @@ COSINE = Exercise(
     "adaptivemix.cosine", "Detach is harmless where length does not count", points=3, minutes=10, reference=_cosine, cases=_cosine_cases,
     gradients=(0,), constants=(1, 2),
     symptoms=(
-        Symptom("not normalised", "Without the lengths below the fraction this is a dot product, and it falls without end if v_mix grows. Divide by both lengths.",
+        Symptom("not normalised", "Without the lengths below the fraction this is a dot product, and it falls without end if v_mix grows. Divide "
+                                  "by both lengths.",
                 lambda v, a, b, lam: -(v * _target(a, b, lam)).sum(-1).mean()),
-        Symptom("one long vector", "You took one cosine for the whole batch. Each sample has a cosine of its own; the mean over the samples comes last.",
+        Symptom("one long vector", "You took one cosine for the whole batch. Each sample has a cosine of its own; the mean over the samples comes "
+                                   "last.",
                 lambda v, a, b, lam: -(v * _target(a, b, lam)).sum() / v.norm() / _target(a, b, lam).norm()),
         Symptom("over the batch", "Your cosine runs along the batch, for each feature by itself. It must run along the features, the last axis.",
                 lambda v, a, b, lam: -torch.nn.functional.cosine_similarity(v, _target(a, b, lam), dim=0).mean()),
         Symptom("squared distance", "This is the squared distance, the paper's loss. The StyleGAN2 program uses minus the cosine.",
                 lambda v, a, b, lam: (v - _target(a, b, lam)).square().sum(-1).mean()),
-        Symptom("wrong side detached", "The value is right, but you made the *mix* a constant. In the program F(x_ij) moves, and its target stands still.",
+        Symptom("wrong side detached", "The value is right, but you made the *mix* a constant. In the program F(x_ij) moves, and its target stands "
+                                       "still.",
                 lambda v, a, b, lam: -(_unit(v.detach()) * _unit(lam * a + (1 - lam) * b)).sum(-1).mean()),
         Symptom("units mixed", "You normalised v_i and v_j before mixing them. Mix first, as they are; the cosine divides by the length of the mix.",
                 lambda v, a, b, lam: -(_unit(v) * _unit(_target(_unit(a), _unit(b), lam))).sum(-1).mean()),

@@ -13,12 +13,15 @@ from gantutor.fields import plane
 HALF = Exercise(
     "plane.half_the_modes", "What is lost with half of the modes?", points=1, minutes=4, reference=math.log(2), tolerance=3e-3,
     symptoms=(
-        Symptom("one mode", "That is the value of a generator with a single mode. Here four modes share the fakes: their share is 1/4 each, against 1/8 that they deserve.", math.log(8)),
+        Symptom("one mode", "That is the value of a generator with a single mode. Here four modes share the fakes: their share is 1/4 each, "
+                            "against 1/8 that they deserve.", math.log(8)),
         Symptom("one term", "That is one term of the sum, the share 1/4 times ln 2. There are four modes with fakes.", math.log(2) / 4),
-        Symptom("not weighted", "You added up ln 2 once for each mode. Each logarithm is weighted by the share of the *fakes* that it belongs to.", 4 * math.log(2)),
+        Symptom("not weighted", "You added up ln 2 once for each mode. Each logarithm is weighted by the share of the *fakes* that it belongs to.",
+                4 * math.log(2)),
         Symptom("base 2", "The logarithm is the natural one, so the unit is nats. Yours is in bits, of base 2.", 1.0),
         Symptom("fraction", "Half of the modes are missing, but the divergence is no fraction: put p = 1/4, q = 1/8 into the formula.", 0.5),
-        Symptom("equal shares", "The four served modes get too much and the four others nothing, so the two distributions are not the same, and the divergence is not 0.", 0.0),
+        Symptom("equal shares", "The four served modes get too much and the four others nothing, so the two distributions are not the same, and "
+                                "the divergence is not 0.", 0.0),
     ),
 )  # fmt: skip
 
@@ -52,7 +55,7 @@ def _law_cases(rng):
 
 
 def _energy_field(f):
-    """Data and fakes are two clouds each. Rightwards the fakes' clouds move apart, upwards both are shifted; in the middle they lie where the data lie."""
+    """Data and fakes are two clouds each. Rightwards the fakes' two move apart, upwards both are shifted; in the middle they lie on the data."""
     rng = np.random.default_rng(0)
     clouds = 0.1 * rng.standard_normal((2, 2, 6, 2))
     apart = np.array([[-0.6, 0.0], [0.6, 0.0]])[:, None]
@@ -63,11 +66,14 @@ def _energy_field(f):
 ENERGY = Exercise(
     "plane.energy", "A distance that is right on average", points=3, minutes=12, reference=_energy, cases=_energy_cases,
     symptoms=(
-        Symptom("itself counted", "Inside one set you also compared each point with itself. These zeros make the mean too small, and a perfect generator would score above 0: "
+        Symptom("itself counted", "Inside one set you also compared each point with itself. These zeros make the mean too small, and a perfect "
+                                  "generator would score above 0: "
                                   "divide the sum by n (n - 1), not by n squared.", lambda x, y: _energy_of(x, y, own=lambda m, n: m.mean())),
-        Symptom("squared distances", "These are *squared* distances. With them the measure compares the two means and nothing else: in the picture it does not care how far apart the fakes lie.",
+        Symptom("squared distances", "These are *squared* distances. With them the measure compares the two means and nothing else: in the picture "
+                                     "it does not care how far apart the fakes lie.",
                 lambda x, y: _energy_of(x, y, d=lambda a, b: _apart(a, b) ** 2)),
-        Symptom("cross once", "The distances between fakes and reals count twice: 2 E|x-y|. Otherwise equal clouds would not get 0.", lambda x, y: _energy_of(x, y, cross=1.0)),
+        Symptom("cross once", "The distances between fakes and reals count twice: 2 E|x-y|. Otherwise equal clouds would not get 0.",
+                lambda x, y: _energy_of(x, y, cross=1.0)),
         Symptom("reals left out", "The term of the reals is missing: - E|y-y'|.", lambda x, y: _energy_of(x, y, reals=0.0)),
         Symptom("each pair once", "You summed over the pairs i < j and divided by n (n - 1). There are only half as many such pairs: n (n - 1) / 2.",
                 lambda x, y: _energy_of(x, y, own=lambda m, n: m.sum() / 2 / (n * (n - 1)))),
@@ -108,9 +114,11 @@ def _turn_field(f):
 
 
 TURN = Exercise(
-    "plane.turn_of_d", "Repair a turn of D that moves the generator", points=2, minutes=8, reference=_turn, cases=_turn_cases, gradients=(1,), constants=(3,),
+    "plane.turn_of_d", "Repair a turn of D that moves the generator", points=2, minutes=8, reference=_turn, cases=_turn_cases, gradients=(1,),
+    constants=(3,),
     symptoms=(
-        Symptom("scores detached", "The value is right, but you cut behind D: the scores of the fakes are constants now, and D learns nothing from the fakes. Cut *before* D.",
+        Symptom("scores detached", "The value is right, but you cut behind D: the scores of the fakes are constants now, and D learns nothing from "
+                                   "the fakes. Cut *before* D.",
                 lambda D, w, x, y: _positive(-D(w, x)).mean() + _positive(D(w, y)).mean().detach()),
         Symptom("labels swapped", "D learns to call the fakes real. A real wants -log sigma(a), a fake -log(1 - sigma(b)).",
                 lambda D, w, x, y: _positive(D(w, x)).mean() + _positive(-D(w, y.detach())).mean()),
@@ -118,7 +126,8 @@ TURN = Exercise(
                 lambda D, w, x, y: _positive(-D(w, x)).mean() + _positive(-D(w, y.detach())).mean()),
         Symptom("summed", "You added up over the batch. Take the mean over the reals and the mean over the fakes.",
                 lambda D, w, x, y: _positive(-D(w, x)).sum() + _positive(D(w, y.detach())).sum()),
-        Symptom("halved", "Yours is half of the loss: one mean over all points, or a division by 2. Add the mean over the reals and the mean over the fakes.",
+        Symptom("halved", "Yours is half of the loss: one mean over all points, or a division by 2. Add the mean over the reals and the mean over "
+                          "the fakes.",
                 lambda D, w, x, y: _turn(D, w, x, y) / 2),
     ),
     field=_turn_field,
@@ -144,7 +153,7 @@ def _halves(rng):
 
 
 def _best_field(f):
-    """The best critic's confidence, green above one half and purple below: the data are three narrow clouds, and the fakes the same clouds pushed to the right."""
+    """The best critic's confidence, green above one half and purple below: the data are narrow clouds, the fakes the same, pushed to the right."""
     x, clouds = plane(1.0, 70).double(), toy.ring(3, radius=0.45, std=0.025)
     return (2 * f(clouds.log_density(x), clouds.log_density(x - torch.tensor([0.04, 0.0]))) - 1).reshape(70, 70).numpy()
 
@@ -152,17 +161,23 @@ def _best_field(f):
 BEST = Exercise(
     "plane.best_critic", "The best critic can be written down", points=2, minutes=8, reference=_best, cases=_best_cases,
     symptoms=(
-        Symptom("swapped", "This is the probability that the point is a *fake*: p belongs to the data, and stands above.", lambda p, q: torch.sigmoid(q - p)),
-        Symptom("ratio", "This is the quotient p / q, which can be any positive number. The confidence is p / (p + q).", lambda p, q: torch.exp(p - q)),
+        Symptom("swapped", "This is the probability that the point is a *fake*: p belongs to the data, and stands above.",
+                lambda p, q: torch.sigmoid(q - p)),
+        Symptom("ratio", "This is the quotient p / q, which can be any positive number. The confidence is p / (p + q).",
+                lambda p, q: torch.exp(p - q)),
         Symptom("score", "This is the score, log p - log q. The confidence is what sigma makes of it.", lambda p, q: p - q),
-        Symptom("logs divided", "You divided the *logarithms* by each other. p / (p + q) needs the densities, or sigma of a difference of logarithms.", lambda p, q: p / (p + q)),
-        Symptom("rescued by epsilon", "Far from all points both densities round to 0, and your small number in the denominator decides: the confidence becomes 0 there, not p / (p + q). "
+        Symptom("logs divided", "You divided the *logarithms* by each other. p / (p + q) needs the densities, or sigma of a difference of "
+                                "logarithms.", lambda p, q: p / (p + q)),
+        Symptom("rescued by epsilon", "Far from all points both densities round to 0, and your small number in the denominator decides: the "
+                                      "confidence becomes 0 there, not p / (p + q). "
                                       "Divide both by p first and look what is left: 1 / (1 + q/p).",
                 lambda p, q: p.exp() / (p.exp() + q.exp() + 1e-9)),
-        Symptom("of the batch", "Each point's confidence depends on the other points: the softmax, or the sum, ran over the batch. It must run over p and q at one point.",
+        Symptom("of the batch", "Each point's confidence depends on the other points: the softmax, or the sum, ran over the batch. It must run "
+                                "over p and q at one point.",
                 lambda p, q: torch.softmax(torch.stack([p, q]), -1)[0]),
     ),
-    properties=(Property("laws", "Three laws: the confidences of (p, q) and (q, p) add up to 1; equal densities give 1/2; a common factor of p and q changes nothing.", _halves,
+    properties=(Property("laws", "Three laws: the confidences of (p, q) and (q, p) add up to 1; equal densities give 1/2; a common factor of p and "
+                                 "q changes nothing.", _halves,
                          lambda cases, v: np.allclose(v[0] + v[1], 1) and np.allclose(v[2], 0.5) and np.allclose(v[3], v[0])),),
     field=_best_field,
 )  # fmt: skip

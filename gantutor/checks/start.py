@@ -17,7 +17,8 @@ CANNOT_TELL = Exercise(
         Symptom("one half", "That is what it pays for the reals, or for the fakes. The loss is the sum of both parts.", math.log(2)),
         Symptom("base 2", "The logarithm here is the natural one, of base e. You took that of base 2.", 2.0),
         Symptom("base 10", "The logarithm here is the natural one, of base e (`math.log`). You took that of base 10.", 2 * math.log10(2)),
-        Symptom("no loss", "Not being able to tell is not free: put 0.5 for both confidences into the formula. It would pay 0 if it were always sure, and right.", 0.0),
+        Symptom("no loss", "Not being able to tell is not free: put 0.5 for both confidences into the formula. It would pay 0 if it were always "
+                           "sure, and right.", 0.0),
         Symptom("not the logarithm", "You added the two confidences. The loss is minus the *logarithm* of each.", 1.0),
     ),
 )  # fmt: skip
@@ -51,18 +52,23 @@ def _loss_field(f):
 CRITIC_LOSS = Exercise(
     "start.critic_loss", "Write down what the critic minimises", points=2, minutes=8, reference=_critic_loss, cases=_loss_cases, gradients=(0, 1),
     symptoms=(
-        Symptom("labels swapped", "The critic learns to call the fakes real. Which of the two terms has the 1 - in it, that of the reals or that of the fakes?", _swapped),
+        Symptom("labels swapped", "The critic learns to call the fakes real. Which of the two terms has the 1 - in it, that of the reals or that "
+                                  "of the fakes?", _swapped),
         Symptom("fakes as reals", "Both terms are -log sigma(score). For a fake the critic should be sure of the opposite: 1 - sigma.",
                 lambda real, fake: _critic_loss(real, -fake)),
-        Symptom("only the reals", "The reals are there, the fakes are missing: the loss has two terms.", lambda real, fake: torch.log1p(torch.exp(-real)).mean()),
-        Symptom("only the fakes", "The fakes are there, the reals are missing: the loss has two terms.", lambda real, fake: torch.log1p(torch.exp(fake)).mean()),
-        Symptom("summed", "You added up over the batch. Take the mean over the reals and the mean over the fakes: then the size of a batch does not matter.",
+        Symptom("only the reals", "The reals are there, the fakes are missing: the loss has two terms.",
+                lambda real, fake: torch.log1p(torch.exp(-real)).mean()),
+        Symptom("only the fakes", "The fakes are there, the reals are missing: the loss has two terms.",
+                lambda real, fake: torch.log1p(torch.exp(fake)).mean()),
+        Symptom("summed", "You added up over the batch. Take the mean over the reals and the mean over the fakes: then the size of a batch does "
+                          "not matter.",
                 lambda real, fake: torch.log1p(torch.exp(-real)).sum() + torch.log1p(torch.exp(fake)).sum()),
-        Symptom("pooled", "You took one mean over all points together. Each kind has a mean of its own, so that a small batch of reals counts as much as a large one of fakes.",
+        Symptom("pooled", "You took one mean over all points together. Each kind has a mean of its own, so that a small batch of reals counts as "
+                          "much as a large one of fakes.",
                 lambda real, fake: torch.cat([torch.log1p(torch.exp(-real)), torch.log1p(torch.exp(fake))]).mean()),
     ),
-    properties=(Property("at zero", "Where every score is 0 the critic cannot tell, and the loss must be 2 ln 2.", lambda rng: [(torch.zeros(3), torch.zeros(4))],
-                         lambda cases, values: abs(float(values[0]) - 2 * math.log(2)) < 1e-5),),
+    properties=(Property("at zero", "Where every score is 0 the critic cannot tell, and the loss must be 2 ln 2.",
+                         lambda rng: [(torch.zeros(3), torch.zeros(4))], lambda cases, values: abs(float(values[0]) - 2 * math.log(2)) < 1e-5),),
     field=_loss_field,
 )  # fmt: skip
 
@@ -113,11 +119,13 @@ ARROWS = Exercise(
                 lambda D, x, h: _by_columns(D, x, _axes(h), 0 * _axes(h)) / h),
         Symptom("not divided", "This is the difference of the scores, not yet the slope. The two places lie 2h apart: divide by that.",
                 lambda D, x, h: _by_columns(D, x, _axes(h), -_axes(h))),
-        Symptom("both at once", "You moved both coordinates at the same time, so the two columns are the same. Nudge to the right first, and upwards in another call.",
+        Symptom("both at once", "You moved both coordinates at the same time, so the two columns are the same. Nudge to the right first, and "
+                                "upwards in another call.",
                 lambda D, x, h: _by_columns(D, x, torch.full((2, 2), h), torch.full((2, 2), -h)) / (2 * h)),
         Symptom("columns swapped", "Right and up are exchanged: column 0 belongs to the first coordinate, column 1 to the second.",
                 lambda D, x, h: _nudge(D, x, h).flip(-1)),
-        Symptom("unit length", "The directions are right, and all your arrows have length 1. Leave the length alone: it says how steep the critic's map is.",
+        Symptom("unit length", "The directions are right, and all your arrows have length 1. Leave the length alone: it says how steep the "
+                               "critic's map is.",
                 lambda D, x, h: torch.nn.functional.normalize(_nudge(D, x, h), dim=-1)),
         Symptom("of the batch", "Every point gets the same arrow: you averaged over the batch. Each point has a slope of its own.",
                 lambda D, x, h: _nudge(D, x, h).mean(0).expand(len(x), 2)),
@@ -159,9 +167,11 @@ NEAR = Exercise(
                 lambda x, centres, std: _share(x, centres, std, lambda d, r: (d.norm(dim=-1) <= r).all(1))),
         Symptom("one std", "You allow one standard deviation. The measure allows three.",
                 lambda x, centres, std: _share(x, centres, std, lambda d, r: (d.norm(dim=-1) <= r / 3).any(1))),
-        Symptom("square box", "You compared each coordinate by itself, which makes a square of each cloud. The distance is the length of the whole difference.",
+        Symptom("square box", "You compared each coordinate by itself, which makes a square of each cloud. The distance is the length of the whole "
+                              "difference.",
                 lambda x, centres, std: _share(x, centres, std, lambda d, r: (d.abs() <= r).all(-1).any(1))),
-        Symptom("mean over the clouds", "You also averaged over the clouds. A fake counts once if it is near any of them: first ask for each fake, then take the mean over the fakes.",
+        Symptom("mean over the clouds", "You also averaged over the clouds. A fake counts once if it is near any of them: first ask for each fake, "
+                                        "then take the mean over the fakes.",
                 lambda x, centres, std: _share(x, centres, std, lambda d, r: d.norm(dim=-1) <= r)),
         Symptom("far", "This is the share of the fakes that lie *outside* of every cloud: the comparison is the wrong way round.",
                 lambda x, centres, std: 1 - _near(x, centres, std)),

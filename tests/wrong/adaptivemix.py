@@ -164,19 +164,25 @@ def each(v_mix, v_i, v_j, lam):
 WRONG = {
     "adaptivemix.powers": [
         ("l2 is squared", (2, 2, 1, 2, 0)), ("mse is plain", (2, 1, 1, 1, 0)), ("cosine falls", (2, 1, 1, 2, 1)), ("ratios", (4, 2, 2, 4, 0)),
-        ("order", (2, 1, 2, 1, 0)), ("shape", (2, 1, 1, 2)), ("sign", (-2, -1, -1, -2, 0)), ("kind", ("c^2", "c", "c", "c^2", "1")), ("differs", (2, 1, 2, 2, 0)),
+        ("order", (2, 1, 2, 1, 0)), ("shape", (2, 1, 1, 2)), ("sign", (-2, -1, -1, -2, 0)), ("kind", ("c^2", "c", "c", "c^2", "1")),
+        ("differs", (2, 1, 2, 2, 0)),
     ],
     "adaptivemix.gap": [
-        ("sides swapped", crossed), ("squared", squared), ("mean over features", rms), ("absolute values", l1), ("always 0", with_itself), ("parents", between_the_parents),
-        ("target detached", constant_target), ("shape", of_the_batch), ("shape", entries), ("detached", all_without_grad), ("changes its input", in_place), ("raises", flat_lam),
+        ("sides swapped", crossed), ("squared", squared), ("mean over features", rms), ("absolute values", l1), ("always 0", with_itself),
+        ("parents", between_the_parents),
+        ("target detached", constant_target), ("shape", of_the_batch), ("shape", entries), ("detached", all_without_grad),
+        ("changes its input", in_place), ("raises", flat_lam),
     ],
     "adaptivemix.seen_score": [
-        ("scores mixed", mixes_scores), ("features added", one_call), ("only the mix", half_of_it), ("plain score", unmixed), ("sides swapped", other_side),
+        ("scores mixed", mixes_scores), ("features added", one_call), ("only the mix", half_of_it), ("plain score", unmixed),
+        ("sides swapped", other_side),
         ("target detached", detached), ("factor", averaged), ("shape", mean_score), ("kind", pair),
     ],
     "adaptivemix.cosine": [
-        ("not detached", not_detached), ("sign", plus), ("offset", one_minus), ("not normalised", dot), ("one long vector", flattened), ("over the batch", wrong_axis),
-        ("squared distance", paper), ("differs", classifier), ("wrong side detached", other_detached), ("units mixed", unit_parents), ("sides swapped", lam_on_j),
+        ("not detached", not_detached), ("sign", plus), ("offset", one_minus), ("not normalised", dot), ("one long vector", flattened),
+        ("over the batch", wrong_axis),
+        ("squared distance", paper), ("differs", classifier), ("wrong side detached", other_detached), ("units mixed", unit_parents),
+        ("sides swapped", lam_on_j),
         ("sum for mean", summed), ("shape", each),
     ],
 }  # fmt: skip

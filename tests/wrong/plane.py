@@ -141,15 +141,18 @@ def printed(log_p, log_q):
 
 WRONG = {
     "plane.half_the_modes": [
-        ("one mode", math.log(8)), ("one term", 0.173), ("not weighted", 2.77), ("base 2", 1.0), ("fraction", 0.5), ("equal shares", 0.0), ("sign", -0.693),
+        ("one mode", math.log(8)), ("one term", 0.173), ("not weighted", 2.77), ("base 2", 1.0), ("fraction", 0.5), ("equal shares", 0.0),
+        ("sign", -0.693),
         ("not finite", math.inf), ("kind", "ln 2"), ("differs", math.log(4)),
     ],
     "plane.energy": [
-        ("itself counted", v_statistic), ("squared distances", squared), ("cross once", no_two), ("reals left out", no_reals), ("each pair once", upper_triangle),
+        ("itself counted", v_statistic), ("squared distances", squared), ("cross once", no_two), ("reals left out", no_reals),
+        ("each pair once", upper_triangle),
         ("sum of coordinates", manhattan), ("sign", negative), ("raises", one_by_one), ("factor", half), ("shape", rows), ("not finite", root),
     ],
     "plane.turn_of_d": [
-        ("not detached", as_found), ("scores detached", cut_behind), ("detached", no_grad), ("labels swapped", swapped), ("generator's loss", g_loss), ("summed", summed),
+        ("not detached", as_found), ("scores detached", cut_behind), ("detached", no_grad), ("labels swapped", swapped),
+        ("generator's loss", g_loss), ("summed", summed),
         ("halved", mean_of_two), ("not finite", by_the_book), ("sign", ascent), ("raises", two_batches),
     ],
     "plane.best_critic": [

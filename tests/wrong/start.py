@@ -156,7 +156,8 @@ WRONG = {
         ("detached", a_number), ("kind", elementwise),
     ],
     "start.arrows": [
-        ("one-sided", forward_only), ("not divided", difference_only), ("factor", h_for_two_h), ("both at once", adds_h_to_both), ("columns swapped", up_first),
+        ("one-sided", forward_only), ("not divided", difference_only), ("factor", h_for_two_h), ("both at once", adds_h_to_both),
+        ("columns swapped", up_first),
         ("sign", downhill), ("unit length", normalised), ("of the batch", mean_arrow), ("shape", misses_the_other_column), ("shape", transposed),
     ],
     "start.near_a_cloud": [
