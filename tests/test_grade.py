@@ -90,7 +90,7 @@ ENDINGS = {
     "torch patched": (body("torch.equal = torch.allclose = lambda *a, **k: True\ntorch.Tensor.mean = torch.Tensor.sum\nreturn real.mean()"), "differs", ""),
     "json patched": (body("import json\njson.dumps = json.JSONEncoder.encode = lambda *a, **k: '{\"right\": true}'\nreturn real.mean()"), ("differs", "unreadable"), ""),
     "giant tensor": (body("return torch.zeros(10**12)"), "raises", "RuntimeError"),
-    "giant list": (body("x = []\nwhile True: x.append(bytearray(2**24))"), "raises", "MemoryError"),
+    "giant list": (body("x = []\nwhile True: x.append(bytearray(2**28))"), "raises", "MemoryError"),
     "giant view": (body("return torch.zeros((), dtype=torch.float64).expand(10**12)"), "kind", "1000000000000 numbers"),
     "giant answer": (body("return [torch.rand(2**18).double()] * 3"), "kind", "numbers, more than"),
     "flood": (before(TO_EVERY_FILE.replace("{text!r}", "b'x' * 2**25")), "too much", "16 MiB"),

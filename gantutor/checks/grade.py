@@ -293,8 +293,9 @@ def _excess(pid: int, limits: Limits) -> tuple[str, str] | None:
         family = [worker, *worker.children(recursive=True)]
         if len(family) > limits.processes:
             return "processes", f"it started more than {limits.processes - 1} processes."
-        held = sum(p.memory_info().rss for p in family) / 2**30
-        if held > limits.memory + 1:  # Python and torch themselves take less than that
+        most = (limits.memory + 1) * 2**30  # Python and torch themselves take less than that 1
+        # what forked processes share is counted again and again in the first, quick sum
+        if sum(p.memory_info().rss for p in family) > most and sum(p.memory_full_info().uss for p in family) > most:
             return "memory", f"it used more than {limits.memory:g} GiB of memory."
     return None
 
