@@ -18,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 help:
 	@echo 'make test        set up .venv and pass the tests (under 10 minutes)'
 	@echo 'make reproduce   set up .venv, run every target and write $(OUT)/report.html (PROFILE=$(PROFILE) SEEDS=$(SEEDS) OUT=$(OUT))'
-	@echo 'make lab         open the notebooks in JupyterLab (LAB_ARGS="--no-browser --allow-root" and the like)'
+	@echo 'make lab         open the notebooks in JupyterLab (LAB_ARGS="--no-browser --allow-root" and the like); .venv/bin/gantutor lab --app for a lecture screen'
 	@echo 'make site        the executed notebooks as pages in site/ (PROFILE=$(PROFILE); what has no run below runs/ is run)'
 	@echo 'make test-slow   the tests that take minutes'
 	@echo 'make soak        twenty kills of workers and drivers at random moments, and nothing lost'
@@ -67,6 +67,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/image.py
 	@$(BIN)/python benchmarks/metrics.py
 	@$(BIN)/python benchmarks/grid.py
+	@$(BIN)/python benchmarks/lab.py
 
 lab: $(LAB)
-	@$(BIN)/jupyter lab --KernelManager.transport=ipc $(LAB_ARGS) notebooks
+	@$(BIN)/gantutor lab -- $(LAB_ARGS)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from gantutor.lab.live import Lab
+from gantutor.lab.missions import gallery
 from gantutor.plot import png
 
-__all__ = ["Explore", "Lab"]
+__all__ = ["Explore", "Lab", "gallery"]
 
 
 class Explore:

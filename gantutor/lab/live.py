@@ -5,9 +5,9 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from gantutor.lab.look import LAYERS, View
+from gantutor.lab.look import LAYERS, View, see
 from gantutor.lab.missions import Mission, Standing
-from gantutor.lab.picture import still
+from gantutor.lab.picture import Plane, still
 from gantutor.lab.rows import SETTINGS, Own
 from gantutor.lab.session import Session
 from gantutor.lab.timeline import FOUR, Measured, Timeline
@@ -146,6 +146,12 @@ class Lab:
         title = f"{self.session.mission.text}: {standing.words}" if standing else ""
         return self._do("ask", lambda timeline: still(timeline, self.session.view, title))
 
+    def draw(self, ax, row: str | None = None) -> None:
+        """One row's picture on an axes of yours; the first row by default."""
+        timeline, view = self.session.timeline, self.session.view
+        chosen = timeline.row(row or self.rows[0])
+        self._do("ask", lambda _t: Plane(ax, timeline.world.limit).update(see(chosen, view, timeline.start["seed"])))
+
     # -- teaching ---------------------------------------------------------------------------------------------------------
     def mission(self, text: str, only: Iterable[str] | None = None) -> "Lab":
         """Set a goal, as "cover 8 modes in 500 steps", and show only some controls."""
@@ -196,7 +202,8 @@ class Lab:
             _SHOWN.remove(self)
 
     def __repr__(self) -> str:
-        return self.code()
+        # waits for nothing: whoever writes a log or a traceback may ask for it, the lab's own thread too
+        return f"<Lab: {', '.join(self.rows)} at step {self.step}>"
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
         if self.session._closed:

@@ -115,11 +115,56 @@ _GOALS: list[tuple[str, Callable]] = [
 
 @dataclass(frozen=True)
 class Failure:
-    """A named failure: what one sees, why it happens, the lab that shows it after `step` steps, and a mission that mends it."""
+    """A named failure: what one `sees`, `why` it happens, the arguments of the `lab` that shows it after `step` steps, and a
+    `mission` that mends it with the controls `only`. Measured with seed 0; `sign` says by the numbers whether a run shows it."""
 
     sees: str
     why: str
     lab: dict
     step: int
+    sign: Callable[[list[Measured], Timeline], bool]
     mission: str
     only: tuple[str, ...]
+
+    def open(self, mission: bool = False, most: int | None = None):
+        """The lab at that step, or after `most` steps; with its mission and controls where they are asked for."""
+        from gantutor.lab.live import Lab
+
+        lab = Lab(**self.lab)
+        if mission:
+            lab.mission(self.mission, ["play", "step", "speed", "reset", "time", "layers", *self.only])
+        return lab.run(self.step if most is None else min(self.step, most))
+
+    def shown(self, timeline: Timeline) -> bool:
+        """Whether the lab's first row shows the failure in the second half of its time so far."""
+        curve = timeline.curve(timeline.rows[0].name)
+        return bool(self.sign([m for m in curve if m.step >= timeline.step / 2], timeline))
+
+
+def _set(**settings) -> list[tuple]:
+    return [(0, "set", name, value) for name, value in settings.items()]
+
+
+SOFT = ("ring", {"radius": 1.0, "std": 0.1})
+gallery: dict[str, Failure] = {
+    "collapse": Failure(
+        "The fakes gather at one place and leave the other modes alone.",
+        "D learns eight times slower than G. G's best answer to a D that hardly moves is its highest place, and nothing in G's loss asks for variety.",
+        {"data": SOFT, "rows": ["baseline"], "log": _set(g_lr=1e-3, d_lr=1.25e-4)}, 600,
+        lambda curve, t: max(m.modes for m in curve) <= 2, "cover 6 modes in 1200 steps", ("g_lr", "d_lr", "n_dis"),
+    ),
+    "chase": Failure(
+        "A swarm that never rests: it stands on one mode, then runs to another.",
+        "D is ten times slower than G, and both hurry. When D has learned that the crowd is fake, its slope points elsewhere, and the whole crowd follows.",
+        {"data": SOFT, "rows": ["baseline"], "log": _set(g_lr=3e-3, d_lr=3e-4)}, 600,
+        lambda curve, t: max(m.modes for m in curve) <= 2 and max(m.distance for m in curve) > 1.5 * min(m.distance for m in curve),
+        "cover 6 modes in 1200 steps", ("g_lr", "d_lr", "n_dis"),
+    ),
+    "D too strong": Failure(
+        "The fakes sit on the middle mode and do not move; D is right nearly always.",
+        "Five quick turns of D a step, and the minimax loss: where D is sure that a fake is fake, log(1 - sigma(b)) is flat, and G hears nothing.",
+        {"data": "nine", "rows": ["minimax"], "log": _set(g_lr=3e-4, d_lr=1e-2, n_dis=5)}, 400,
+        lambda curve, t: min(m.right for m in curve) > 0.85 and max(m.modes for m in curve) <= 2,
+        "cover 4 modes and keep D between 0.4 and 0.9 in 1200 steps", ("g_lr", "d_lr", "n_dis", "objective"),
+    ),
+}  # fmt: skip

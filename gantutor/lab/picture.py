@@ -104,7 +104,7 @@ class Curves:
                 values = [getattr(m, name) for m in seen]
                 values = np.maximum(values, LOWEST) if name == "distance" and values else values
                 if (name, i) not in self.lines:
-                    (self.lines[name, i],) = ax.plot([], [], color=colour(i), linewidth=1.6)
+                    (self.lines[name, i],) = ax.plot([], [], color=colour(i), linewidth=1.6, marker="o", markersize=3, markevery=[-1])
                 self.lines[name, i].set_data([m.step for m in seen], values)
         right = round_up(timeline.step)
         for ax in self.axes.values():

@@ -18,8 +18,9 @@ from gantutor.lab.timeline import Timeline
 SPEEDS = {"slow": 0.0, "1": 1.0, "10": 10.0, "60": 60.0, "full": float("inf")}  # steps a second
 LINGER = 2.0  # seconds that an idle thread waits for another command
 CAPTION = 1.5  # seconds of each caption in slow motion
-FRAME = 0.1  # seconds between pictures, at least
-SHARE = 0.4  # of the time at most for pictures while something trains
+FRAME = 0.1  # seconds between frames, at least
+PICTURES = 12.0  # of rows a second while training cannot keep its pace: enough to look smooth, the rest is for training
+SHARE = 0.4  # of the time at most for pictures, on a machine that is too slow for that
 UNSEEN = 30.0  # seconds without a sign from a browser after which a lab that plays pauses
 _OPEN: "weakref.WeakSet[Session]" = weakref.WeakSet()
 
@@ -195,7 +196,8 @@ class Session:
             self.shown += 1
         end = time.monotonic()
         self.cost = end - begin
-        self._due = max(begin + FRAME, end + self.cost * (1 - SHARE) / SHARE)
+        behind = self.playing and end - self._next_step > FRAME
+        self._due = max(begin + (len(self.timeline.rows) / PICTURES if behind else FRAME), begin + self.cost / SHARE)
 
     def _stop(self, error: Exception | None = None) -> None:
         self.playing, self.until = False, None

@@ -5,6 +5,7 @@ import re
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
 
 import ipywidgets as widgets
@@ -50,6 +51,7 @@ class Controls:
         self.cards: list[Card] = []
         self._touched = time.monotonic()
         self._drawing: list[tuple[float, float]] = []
+        self._told_steps: deque[int] = deque(maxlen=100)  # where the slider was put: a browser may send that back
         self.box = widgets.VBox(self._build())
         self.box.add_class("gt-lab")
         session.show = self.show
@@ -184,7 +186,8 @@ class Controls:
         self._do("pause" if self.session.playing else "play")
 
     def _scrubbed(self, change) -> None:
-        if not self._silent() and not self.session._closed:
+        echo = change.new == self.session.timeline.step or (self.session.playing and change.new in self._told_steps)
+        if not (echo or self._silent() or self.session._closed):
             self._touched = time.monotonic()
             self.session.scrub(change.new)
 
@@ -284,9 +287,9 @@ class Controls:
         self.clock.value = f"step <b>{timeline.step}{half}</b>"
         self.caption.value = _escaped(session.caption)
         self.message.value = _escaped(session.message)
-        self.time.step = max(1, timeline.gap // 2 if timeline.furthest < 40 else timeline.gap)
-        self.time.max = max(1, timeline.furthest)
-        self.time.value = timeline.step
+        with self.time.hold_sync():  # one message: a slider that hears of its end first sends a value of its own back
+            self.time.max, self.time.value = max(1, timeline.furthest), timeline.step
+        self._told_steps.append(timeline.step)
         self.speed.value, self.seed.value = session.speed, timeline.start["seed"]
         if hasattr(self, "world"):
             named = [n for n, d in WORLDS.items() if d == timeline.start["data"]]
