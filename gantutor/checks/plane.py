@@ -154,8 +154,8 @@ def _halves(rng):
 
 def _best_field(f):
     """The best critic's confidence, green above one half and purple below: the data are narrow clouds, the fakes the same, pushed to the right."""
-    x, clouds = plane(1.0, 70).double(), toy.ring(3, radius=0.45, std=0.025)
-    return (2 * f(clouds.log_density(x), clouds.log_density(x - torch.tensor([0.04, 0.0]))) - 1).reshape(70, 70).numpy()
+    x, clouds = plane(1.0, 70).double(), toy.ring(3, radius=0.45, std=0.014)
+    return (2 * f(clouds.log_density(x), clouds.log_density(x - torch.tensor([0.015, 0.0]))) - 1).reshape(70, 70).numpy()
 
 
 BEST = Exercise(
