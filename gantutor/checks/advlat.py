@@ -137,9 +137,8 @@ def _saturating(z, x_real, G, D, eps):
 
 
 def _roles_swapped(z, x_real, G, D, eps):
-    loss_d, loss_g = _qua(z, x_real, G, D, eps)
-    moved = softplus(D(G(_moved(z, G, D, eps))).score).mean()
-    return softplus(D(x_real).score).mean() + loss_d - softplus(-D(x_real).score).mean() - moved + softplus(-D(G(_moved(z, G, D, eps))).score).mean(), loss_g
+    fake = G(_moved(z, G, D, eps))
+    return softplus(D(x_real).score).mean() + softplus(-D(fake).score).mean(), softplus(-D(G(z)).score).mean()
 
 
 def _moved(z, G, D, eps):
