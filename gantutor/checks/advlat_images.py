@@ -42,10 +42,13 @@ REJECTION = Exercise(
         Symptom("acceptance", "This is the share that is kept, at most 1. The cost is asked for: how many draws stand behind each kept sample?",
                 lambda score: _kept(score).mean()),
         Symptom("kept ones", "You divide by the number of kept samples and forget how many were drawn.", lambda score: 1 / _kept(score).sum()),
-        Symptom("rejects only", "You count the rejected draws. The one that is kept went through the nets, too.", lambda score: 1 / _kept(score).mean() - 1),
-        Symptom("sigmoid", "You keep with probability sigma(s - M), so even the best sample is thrown away every other time. Here the probability is e^(s - M).",
+        Symptom("rejects only", "You count the rejected draws. The one that is kept went through the nets, too.",
+                lambda score: 1 / _kept(score).mean() - 1),
+        Symptom("sigmoid", "You keep with probability sigma(s - M), so even the best sample is thrown away every other time. Here the probability is "
+                "e^(s - M).",
                 lambda score: 1 / (score - score.max()).sigmoid().mean()),
-        Symptom("exp of the mean", "You average the scores and take exp afterwards. The probabilities must be averaged: a few high scores do all the accepting.",
+        Symptom("exp of the mean", "You average the scores and take exp afterwards. The probabilities must be averaged: a few high scores do all the "
+                "accepting.",
                 lambda score: (score.max() - score.mean()).exp()),
         Symptom("no top", "e^s is no probability yet: compare each score with the largest one, M.", lambda score: 1 / score.exp().mean()),
     ),
@@ -97,13 +100,14 @@ LEASH = Exercise(
     forbidden=("IFGSM",),
     symptoms=(
         Symptom("no leash", "This is the bare step of Eq. 6. Now give each latent back the length that it had before.", _step),
-        Symptom("one length for all", "You use one length for the whole batch, so a latent's step depends on its neighbours. The norm runs over the last axis "
-                "and keeps it.", lambda z, g, eps: _step(z, g, eps) * z.norm() / _step(z, g, eps).norm()),
+        Symptom("one length for all", "You use one length for the whole batch, so a latent's step depends on its neighbours. The norm runs over the "
+                "last axis and keeps it.", lambda z, g, eps: _step(z, g, eps) * z.norm() / _step(z, g, eps).norm()),
         Symptom("wrong axis", "The length is taken down the batch. It belongs to one latent: the last axis.",
                 lambda z, g, eps: _step(z, g, eps) * z.norm(dim=0) / _step(z, g, eps).norm(dim=0)),
         Symptom("unit length", "All your latents have length 1. They had lengths of their own; multiply by those.",
                 lambda z, g, eps: _step(z, g, eps) / _length(_step(z, g, eps))),
-        Symptom("typical length", "You give every latent the typical length, the root of d. Each had its own: the prior is a thick shell, not a thin one.",
+        Symptom("typical length", "You give every latent the typical length, the root of d. Each had its own: the prior is a thick shell, not a thin "
+                "one.",
                 lambda z, g, eps: _step(z, g, eps) / _length(_step(z, g, eps)) * z.shape[-1] ** 0.5),
         Symptom("downhill", "The score falls along your step. Eq. 6 descends the generator's loss, which is to climb the score.",
                 lambda z, g, eps: _step(z, -g, eps) * _length(z) / _length(_step(z, -g, eps))),
@@ -113,8 +117,9 @@ LEASH = Exercise(
                 "rescale after the step.", _one_way),
     ),
     properties=(
-        Property("length", "The lengths have changed: compare the norms of what goes in and what comes out, latent by latent.", lambda rng: [_latents(rng) for _ in range(3)],
-                 lambda cases, values: all(np.allclose(np.linalg.norm(v, axis=-1), z.norm(dim=-1).numpy()) for (z, _, _), v in zip(cases, values, strict=True))),
+        Property("length", "The lengths have changed: compare the norms of what goes in and what comes out, latent by latent.",
+                 lambda rng: [_latents(rng) for _ in range(3)],
+                 lambda cases, values: all(np.allclose(np.linalg.norm(v, axis=-1), c[0].norm(dim=-1)) for c, v in zip(cases, values, strict=True))),
         Property("scale", "A critic whose scores are three times as large must give the same step.",
                  lambda rng: [(z, c * g, eps) for z, g, eps in [_latents(rng)] for c in (1.0, 3.0)], lambda cases, values: np.allclose(*values)),
     ),
@@ -123,16 +128,19 @@ LEASH = Exercise(
 
 # -- Table 1 --------------------------------------------------------------------------------------------------------------
 BOUND = Exercise(
-    "advlat_images.bound", "The largest ratio that Euclidean distances allow", points=1, minutes=5, reference=2 * math.sqrt(3 * 32 * 32), tolerance=5e-3,
+    "advlat_images.bound", "The largest ratio that Euclidean distances allow", points=1, minutes=5, reference=2 * math.sqrt(3 * 32 * 32),
+    tolerance=5e-3,
     symptoms=(
         Symptom("mean", "2 is the bound for mean absolute differences. Euclidean distances do not average over the pixels: what is the length of a "
                 "vector of that many equal entries?", 2.0),
         Symptom("no root", "You have added up squares: the distance is the square root of that sum.", 4.0 * 3072),
-        Symptom("sum of differences", "You have added up absolute differences. The Euclidean distance is the root of the sum of squares.", 2.0 * 3072),
+        Symptom("sum of differences", "You have added up absolute differences. The Euclidean distance is the root of the sum of squares.",
+                2.0 * 3072),
         Symptom("one channel", "You have counted 32 x 32 entries. A CIFAR picture has three channels.", 2 * math.sqrt(1024)),
         Symptom("range of one", "Pixels lie in [-1, 1]: black and white are 2 apart in each entry, not 1.", math.sqrt(3072)),
         Symptom("no offset", "Without the code's + 1 there is no bound: the latents may be as close as one likes. Here the 1 is kept.", math.inf),
-        Symptom("latents", "You have counted the latent's 100 coordinates. The largest ratio has the pictures far apart and the latents together.", 2 * math.sqrt(100)),
+        Symptom("latents", "You have counted the latent's 100 coordinates. The largest ratio has the pictures far apart and the latents together.",
+                2 * math.sqrt(100)),
     ),
 )  # fmt: skip
 
@@ -163,7 +171,8 @@ def _both(error):
 CREDIT = Exercise(
     "advlat_images.credit", "Split the credit between the start and the search", points=3, minutes=12, reference=_credit, cases=_seeds,
     symptoms=(
-        Symptom("search from MSGAN", "Your second row compares div with MSGAN, so the search is paid for the start's work as well. Its own change begins at neighbours.",
+        Symptom("search from MSGAN", "Your second row compares div with MSGAN, so the search is paid for the start's work as well. Its own change "
+                "begins at neighbours.",
                 lambda msgan, neighbours, div: torch.stack([_told(msgan, neighbours), _told(msgan, div)])),
         Symptom("rows swapped", "The two rows have changed places: the start comes first, then the search.",
                 lambda msgan, neighbours, div: torch.stack([_told(neighbours, div), _told(msgan, neighbours)])),
@@ -175,13 +184,16 @@ CREDIT = Exercise(
                 "a lucky seed is lucky in both.", _both(lambda a, b: ((a.var() + b.var()) / len(a)) ** 0.5)),
         Symptom("n for n - 1", "The spread around a mean that comes from the same numbers is divided by n - 1. With three seeds that is no trifle.",
                 _both(lambda a, b: (b - a).std(correction=0) / len(a) ** 0.5)),
-        Symptom("spread of one seed", "This is the spread of a single seed's change. The mean of n of them scatters less: by how much?", _both(lambda a, b: (b - a).std())),
-        Symptom("no root", "A standard error has the unit of the change itself; yours has its square, or was divided by n where the root of n belongs.",
+        Symptom("spread of one seed", "This is the spread of a single seed's change. The mean of n of them scatters less: by how much?",
+                _both(lambda a, b: (b - a).std())),
+        Symptom("no root", "A standard error has the unit of the change itself; yours has its square, or was divided by n where the root of n "
+                "belongs.",
                 _both(lambda a, b: (b - a).var() / len(a))),
     ),
     properties=(
         Property("luck", "Adding the same luck to a seed of all three variants changes no difference, so nothing may change.",
-                 lambda rng: [args for a in [_seeds(rng)] for args in (a, tuple(v + 7 * torch.arange(len(v)) for v in a))], lambda cases, values: np.allclose(*values)),
+                 lambda rng: [args for a in [_seeds(rng)] for args in (a, tuple(v + 7 * torch.arange(len(v)) for v in a))],
+                 lambda cases, values: np.allclose(*values)),
     ),
 )  # fmt: skip
 

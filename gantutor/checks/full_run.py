@@ -70,20 +70,27 @@ RESUME = Exercise(
     "full_run.go_on", "Go on with Adam where the checkpoint was taken", points=3, minutes=12, reference=_closed_adam, cases=_checkpoint, field=_bowl,
     forbidden=("Adam", "AdamW"),
     symptoms=(
-        Symptom("no first moment", "The running mean of the gradients begins at zero again: the first step after the restart forgets which way it was going. m is in the checkpoint.",
+        Symptom("no first moment", "The running mean of the gradients begins at zero again: the first step after the restart forgets which way it "
+                "was going. m is in the checkpoint.",
                 _adam(first=False)),
-        Symptom("no second moment", "The running mean of the squares begins at zero again, so the first steps after the restart have another size. v is in the checkpoint.",
+        Symptom("no second moment", "The running mean of the squares begins at zero again, so the first steps after the restart have another size. v "
+                "is in the checkpoint.",
                 _adam(second=False)),
-        Symptom("no moments", "Both running means begin at zero again. That is a new optimiser, and this is the very mistake that a checkpoint is there to prevent.",
+        Symptom("no moments", "Both running means begin at zero again. That is a new optimiser, and this is the very mistake that a checkpoint is "
+                "there to prevent.",
                 _adam(first=False, second=False)),
-        Symptom("a new clock", "You count the updates from 0 again. The correction 1 - beta^t then blows up moments that were warm long ago: t is a part of the state.",
+        Symptom("a new clock", "You count the updates from 0 again. The correction 1 - beta^t then blows up moments that were warm long ago: t is a "
+                "part of the state.",
                 _adam(ticks="anew")),
         Symptom("the clock stands", "t stays what it was in the checkpoint. It rises by one with each update, before it is used.", _adam(ticks=0)),
-        Symptom("no correction", "The moments are used as they are. Early in a run they are still too small by 1 - beta^t, and Adam divides by that.", _adam(bias=False)),
+        Symptom("no correction", "The moments are used as they are. Early in a run they are still too small by 1 - beta^t, and Adam divides by "
+                "that.", _adam(bias=False)),
         Symptom("uphill", "The weights climb the loss: Adam subtracts its step.", _adam(sign=1.0)),
-        Symptom("no root", "You divide by the mean square, not by its root; then a gradient twice as large makes a step half as long.", _adam(root=False)),
+        Symptom("no root", "You divide by the mean square, not by its root; then a gradient twice as large makes a step half as long.",
+                _adam(root=False)),
         Symptom("betas swapped", "beta is what is kept of the old mean; you give it to the new gradient.", _adam(blend=True)),
-        Symptom("last gradient", "Only the last of the gradients has moved the weights.", lambda w, grads, m, v, t, lr, betas: _closed_adam(w, grads[-1:], m, v, t, lr, betas)),
+        Symptom("last gradient", "Only the last of the gradients has moved the weights.",
+                lambda w, grads, m, v, t, lr, betas: _closed_adam(w, grads[-1:], m, v, t, lr, betas)),
     ),
     properties=(
         Property("first step", "From an empty state the first step of Adam has length lr in every weight, whatever the gradient's size.",
@@ -121,22 +128,28 @@ def _each(c):
 REPORTS = Exercise(
     "full_run.reports", "One curve gives three numbers", points=2, minutes=8, reference=_reports, cases=_curves,
     symptoms=(
-        Symptom("seeds and looks", "You took the best seed of each look. A checkpoint is chosen within one training: the minimum runs along the looks.",
+        Symptom("seeds and looks", "You took the best seed of each look. A checkpoint is chosen within one training: the minimum runs along the "
+                "looks.",
                 _three(_last, lambda c: c.amin(0).mean(), lambda c: c.min())),
-        Symptom("best of the mean", "You chose one look for all seeds, by their mean curve. Who saves the best checkpoint chooses it for each training on its own.",
+        Symptom("best of the mean", "You chose one look for all seeds, by their mean curve. Who saves the best checkpoint chooses it for each "
+                "training on its own.",
                 _three(_last, lambda c: c.mean(0).min(), lambda c: c.min())),
-        Symptom("highest", "You took the largest values. A distance is better when it is low.", _three(_last, lambda c: c.amax(1).mean(), lambda c: c.max())),
-        Symptom("first look", "The first number is of the first look; the run's end is asked for.", _three(lambda c: c[:, 0].mean(), _each, lambda c: c.min())),
+        Symptom("highest", "You took the largest values. A distance is better when it is low.",
+                _three(_last, lambda c: c.amax(1).mean(), lambda c: c.max())),
+        Symptom("first look", "The first number is of the first look; the run's end is asked for.",
+                _three(lambda c: c[:, 0].mean(), _each, lambda c: c.min())),
         Symptom("where, not what", "You give the place of the minimum; its value is asked for.",
                 _three(_last, lambda c: c.argmin(1).double().mean(), lambda c: c.min())),
-        Symptom("last of the best seed", "The third number is the best seed's last look. Whoever picks the seed picks the checkpoint as well: the lowest value of all.",
+        Symptom("last of the best seed", "The third number is the best seed's last look. Whoever picks the seed picks the checkpoint as well: the "
+                "lowest value of all.",
                 _three(_last, _each, lambda c: c[:, -1].min())),
         Symptom("other order", "Right numbers in another order: last, best of each, best of all.", _three(lambda c: c.min(), _each, _last)),
         Symptom("summed over seeds", "The seeds are added up. A report is their mean, or it would grow with the number of runs.",
                 _three(lambda c: c[:, -1].sum(), lambda c: c.amin(1).sum(), lambda c: c.min())),
     ),
     properties=(
-        Property("falling", "For curves that only fall, the first two numbers must be equal.", lambda rng: [(rng.rand(3, 6).double().cumsum(1).flip(1),)],
+        Property("falling", "For curves that only fall, the first two numbers must be equal.",
+                 lambda rng: [(rng.rand(3, 6).double().cumsum(1).flip(1),)],
                  lambda cases, values: math.isclose(values[0][0], values[0][1])),
     ),
 )  # fmt: skip
@@ -187,10 +200,12 @@ AVERAGE = Exercise(
                 _smooth(_copy, _after, lambda decay: 1 - decay)),
         Symptom("from zero", "Your average begins at zero and drags that zero along. It begins as a copy of the net.",
                 _smooth(lambda w, s: torch.zeros_like(w[0]), lambda w, s: w[s:])),
-        Symptom("corrected", "You divide by the sum of the shares, as Adam does. This average begins as a copy, and nothing needs to be corrected.", _debiased),
+        Symptom("corrected", "You divide by the sum of the shares, as Adam does. This average begins as a copy, and nothing needs to be corrected.",
+                _debiased),
         Symptom("no start", "The average runs from the first row. Until `start` it is a plain copy, so that the wild first steps leave no trace.",
                 _smooth(lambda w, s: w[0], lambda w, s: w[1:])),
-        Symptom("plain mean", "All steps weigh the same here. In a moving average the weight of a step falls by the factor decay with each later one.",
+        Symptom("plain mean", "All steps weigh the same here. In a moving average the weight of a step falls by the factor decay with each later "
+                "one.",
                 lambda weights, decay, start=0: weights[start:].mean(0)),
         Symptom("last step missing", "The last row is not taken in.", _smooth(_copy, lambda w, s: w[s + 1 : -1])),
         Symptom("a step late", "The copy is one row too late: row `start` is the copy, and the next row is the first that is mixed in.",

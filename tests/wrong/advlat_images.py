@@ -159,15 +159,20 @@ WRONG = {
         ("nothing", prints_it), ("shape", one_for_each),
     ],
     "advlat_images.leash": [
-        ("one length for all", whole_batch), ("tangent", along_the_tangent), ("no leash", bare_step), ("wrong axis", down_the_batch), ("unit length", normalised),
-        ("typical length", on_the_shell), ("downhill", descends), ("no sign", plain_gradient), ("raises", axis_is_lost), ("changes its input", in_place),
+        ("one length for all", whole_batch), ("tangent", along_the_tangent), ("no leash", bare_step), ("wrong axis", down_the_batch),
+        ("unit length", normalised),
+        ("typical length", on_the_shell), ("downhill", descends), ("no sign", plain_gradient), ("raises", axis_is_lost),
+        ("changes its input", in_place),
     ],
     "advlat_images.bound": [
-        ("mean", 2), ("no root", 2**2 * 3072), ("sum of differences", 6144), ("one channel", 64.0), ("range of one", 3072**0.5), ("no offset", float("inf")),
+        ("mean", 2), ("no root", 2**2 * 3072), ("sum of differences", 6144), ("one channel", 64.0), ("range of one", 3072**0.5),
+        ("no offset", float("inf")),
         ("latents", 20), ("kind", "about 111"), ("differs", 4.023),
     ],
     "advlat_images.credit": [
-        ("search from MSGAN", everything_to_the_search), ("unpaired", errors_add_up), ("rows swapped", search_first), ("laid down", changes_then_errors),
-        ("backwards", lower_is_better), ("n for n - 1", by_n), ("spread of one seed", not_of_the_mean), ("no root", variance), ("shape", only_the_changes),
+        ("search from MSGAN", everything_to_the_search), ("unpaired", errors_add_up), ("rows swapped", search_first),
+        ("laid down", changes_then_errors),
+        ("backwards", lower_is_better), ("n for n - 1", by_n), ("spread of one seed", not_of_the_mean), ("no root", variance),
+        ("shape", only_the_changes),
     ],
 }  # fmt: skip

@@ -218,21 +218,26 @@ def whole_path(weights, decay, start):
 
 WRONG = {
     "full_run.epochs": [
-        ("turns of D", 125_000 * 64 / 50_000), ("divided", 125_000 / 5 * 64 / 50_000), ("the other row", 80), ("fakes too", 1600.0), ("all of CIFAR", 667),
+        ("turns of D", 125_000 * 64 / 50_000), ("divided", 125_000 / 5 * 64 / 50_000), ("the other row", 80), ("fakes too", 1600.0),
+        ("all of CIFAR", 667),
         ("pictures", 40_000_000), ("upside down", 50_000 / (125_000 * 5 * 64)), ("kind", "800 epochs"), ("differs", 2.5),
     ],
     "full_run.go_on": [
-        ("no first moment", forgets_m), ("a new clock", counts_anew), ("no second moment", forgets_v), ("no moments", forgets_both), ("the clock stands", never_counts),
-        ("no correction", uncorrected), ("uphill", climbs), ("no root", without_root), ("betas swapped", betas_on_the_gradient), ("last gradient", without_a_loop),
+        ("no first moment", forgets_m), ("a new clock", counts_anew), ("no second moment", forgets_v), ("no moments", forgets_both),
+        ("the clock stands", never_counts),
+        ("no correction", uncorrected), ("uphill", climbs), ("no root", without_root), ("betas swapped", betas_on_the_gradient),
+        ("last gradient", without_a_loop),
         ("changes its input", eats_the_checkpoint), ("borrowed", by_the_library),
     ],
     "full_run.reports": [
         ("seeds and looks", over_seeds), ("best of the mean", by_the_mean_curve), ("highest", higher_is_better), ("first look", at_the_start),
-        ("where, not what", places), ("last of the best seed", lucky_seed_at_the_end), ("other order", from_best_to_worst), ("summed over seeds", sums),
+        ("where, not what", places), ("last of the best seed", lucky_seed_at_the_end), ("other order", from_best_to_worst),
+        ("summed over seeds", sums),
         ("shape", each_seed),
     ],
     "full_run.average": [
-        ("shares swapped", new_by_decay), ("from zero", zeros_first), ("corrected", as_adam_does), ("no start", from_the_first_row), ("plain mean", all_alike),
+        ("shares swapped", new_by_decay), ("from zero", zeros_first), ("corrected", as_adam_does), ("no start", from_the_first_row),
+        ("plain mean", all_alike),
         ("last step missing", one_too_few), ("a step late", one_too_late), ("not averaged", the_net), ("changes its input", in_the_callers_row),
         ("shape", whole_path),
     ],
