@@ -75,7 +75,8 @@ def _mathematics(md: mistune.Markdown) -> None:
     md.block.register("display_formula", BLOCK, block, before="list")
     md.inline.register("inline_formula", INLINE, inline, before="link")
     md.renderer.register("display_formula", lambda _, tex: f'<span class="formula">{formula(tex, display=True)}</span>\n')
-    md.renderer.register("inline_formula", lambda _, tex: formula(tex))
+    # a browser does not break a formula: a long one can be scrolled on a phone
+    md.renderer.register("inline_formula", lambda _, tex: f'<span class="long">{formula(tex)}</span>' if len(tex) > 24 else formula(tex))
 
 
 def markdown(text: str, link: Callable[[str], str | None] = lambda url: url, headings: Headings | None = None) -> str:

@@ -296,9 +296,9 @@ pre code { font: inherit; overflow-wrap: normal; }
 .code { background: var(--wash); border-radius: .4rem; padding: .7rem .9rem; }
 .out { padding-left: .9rem; border-left: 3px solid var(--line); margin: .6rem 0 1.2rem; } .out.wide { padding-left: 0; border: 0; }
 .wide { overflow-x: auto; }
-.wide table { width: auto; min-width: 24rem; font-size: .86rem; margin: .4rem 0; } .wide th, .wide td { padding: .32rem 1.1rem .32rem 0; }
+.wide table { width: auto; min-width: 24rem; font-size: .86rem; margin: .4rem 0; } .wide th, .wide td { padding: .32rem 1.1rem .32rem 0; } td code { overflow-wrap: normal; }
 .out th, .out td { white-space: nowrap; text-align: right; } .out tbody th { font-size: .86rem; color: var(--ink); border-bottom: 1px solid var(--line); }
-.out tbody th:first-child, .out thead th:first-child { text-align: left; }
+.out thead tr:not(:last-child) th { border-bottom: 0; padding-bottom: 0; } .out tbody th:first-child, .out thead th:first-child { text-align: left; }
 figure { margin: 1.2rem 0 1.6rem; } figcaption .widget { font-style: italic; }
 main > details, .exercise details { margin: .6rem 0; } details pre { margin: .6rem 0; }
 .exercise { margin: 2rem 0; padding: .2rem 1.3rem 1rem; border: 1px solid #cfe0ec; border-left: 4px solid #0072b2; border-radius: .4rem; }
@@ -319,10 +319,11 @@ main > details, .exercise details { margin: .6rem 0; } details pre { margin: .6r
   .contents details::details-content { content-visibility: visible; height: auto; } .contents summary { list-style: none; }
 }
 @media screen and (max-width: 48rem) {
+  .long { display: inline-block; max-width: 100%; overflow-x: auto; overflow-y: hidden; vertical-align: middle; }
   .way { gap: .3rem 1rem; } .way .previous { margin-left: 0; } .exercise { padding: .1rem .8rem .8rem; } h2 { font-size: 1.35rem; }
 }
 @media print {
-  .way, .contents, footer { display: none; } .sheet { display: block; }
+  .way, .contents, footer { display: none; } .sheet { display: block; } main > *, .exercise > *, figcaption { max-width: none !important; }
   pre, pre code { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .72rem; } pre { break-inside: avoid-page; }
   .wide table { font-size: .72rem; min-width: 0; } .out th, .out td { white-space: normal; } .wide th, .wide td { padding-right: .5rem; }
   .code, .exercise { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
