@@ -152,7 +152,7 @@ def _is(*values):
 MIDPOINT = Exercise(
     name="images.midpoint", title="How long is a latent halfway down a straight line?", points=1, minutes=5,
     reference=50**0.5,
-    tolerance=5e-3,
+    tolerance=1e-2,
     symptoms=(
         Symptom("on the shell", "10 is the length of both ends. Two independent latents of 100 numbers are nearly at right angles: what does the middle of that chord do?",
                 _is(10.0)),
