@@ -199,16 +199,16 @@ def _call(exercise: Exercise, answer: Callable, args: tuple) -> Seen:
     watched = {i: a for i, a in enumerate(args) if isinstance(a, Tensor)}
     before = {i: a.detach().clone() for i, a in watched.items()}
     leaves = {i: args[i].detach().clone().requires_grad_(True) for i in (*exercise.gradients, *exercise.constants)}
+    # an output of leaf + 0 may be changed in place by the answer without torch objecting: that is found below, in words
+    given = {i: leaf + 0 for i, leaf in leaves.items()}
     try:
-        # an output of leaf + 0 may be changed in place by the answer without torch objecting: that is found below, in words
-        given = {i: leaf + 0 for i, leaf in leaves.items()}
         value = answer(*[given.get(i, a) for i, a in enumerate(args)])
         seen = _plain(exercise, value)
         seen.grads = _gradients(exercise.view(value) if exercise.view else value, leaves) if seen.value else {}
     except NotImplementedError as error:
         return Seen(error=str(error) or "open", kind="NotImplementedError")
     except (Exception, SystemExit) as error:
-        return Seen(error=_where(error), kind=type(error).__name__)
+        seen = Seen(error=_where(error), kind=type(error).__name__)
     now = {**watched, **given}
     seen.changed = [i for i, a in now.items() if not np.array_equal(_array(a), _array(before[i]), equal_nan=True)]
     return seen
@@ -389,7 +389,8 @@ def _general(exercise: Exercise, mine: list[Seen], truth: list[Seen]) -> tuple[s
     """The symptom that any wrong answer may show, and what to name in its sentence."""
     broken = next((s for s in mine if s.error), None)
     if broken is not None:
-        return ("changes its input", "one of its arguments") if "inplace operation" in broken.error else ("raises", broken.error)
+        changed = f"`{exercise.args(broken.changed[0])}`" if broken.changed else "one of its arguments"
+        return ("changes its input", changed) if "inplace operation" in broken.error else ("raises", broken.error)
     if any(isinstance(s.value.get(""), str) and s.value[""] == "None" for s in mine):
         return ("nothing", "") if exercise.is_function else ("kind", "It is `None`.")
     if any(b.error for b in truth):

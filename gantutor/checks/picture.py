@@ -50,6 +50,8 @@ def _fields(mine: np.ndarray, reference: np.ndarray, words: str) -> plot.Plate:
 
 def _numbers(mine: list[Seen], reference: list[Seen], case: int) -> plot.Plate | None:
     """The first place at which the case's numbers differ, else its gradients; a single number is drawn for all cases."""
+    if not all(isinstance(v, str) or _comparable(mine[case].value.get(k), v) for k, v in reference[case].value.items()):
+        return None
     place = next((k for k, v in reference[case].value.items() if _comparable(mine[case].value.get(k), v)
                   and not np.allclose(v, mine[case].value[k], equal_nan=True)), None)  # fmt: skip
     if place is None:
