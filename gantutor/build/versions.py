@@ -301,9 +301,8 @@ def _minutes(stem: str, exercises: list[Exercise]) -> str:
     rows = [f"| {p} | {MINUTES[stem][p]:g} | {measured.get(p, 'not measured')} |" for p in PROFILE_NAMES]
     work = sum(e.minutes for e in exercises)
     asks = f" The exercises ask for about {work} minutes and give {sum(e.points for e in exercises)} points." if work else ""
-    return "\n".join(["**For the teacher: minutes of one run**, 3 seeds in class and the profile's own number elsewhere.", "",
-                      "| profile | promised | measured |", "|---|---|---|", *rows, "",
-                      f"Measured: runs with the profile's own parameters, from `data/records`.{asks}"])  # fmt: skip
+    return "\n".join(["**For the teacher: minutes of one run** with the profile's own parameters and seeds.", "", "| profile | promised | measured |",
+                      "|---|---|---|", *rows, "", f"Measured: the runs of `data/records`.{asks}"])  # fmt: skip
 
 
 def measured_minutes(stem: str) -> dict[str, str]:
