@@ -148,8 +148,8 @@ def reproduce(
     finally:
         if queue is not None:
             queue.close()
-    page = report.build(plan.out)
-    print(f"{grid.tally(outcomes)}\nreport: {page}")
+    print(grid.tally(outcomes))
+    print(f"report: {_built(report, plan.out)}")
     bad = [(label, o) for label, o in outcomes.items() if o.status not in ("ok", "diverged")]
     if bad:
         fail(f"{len(bad)} of {len(outcomes)} runs failed; the first: {bad[0][0]}: {bad[0][1].message}", 1)
@@ -174,20 +174,26 @@ def report(out: Out = Path("runs"),
     """Write report.html and report.csv from the records in a folder."""
     from gantutor.reproduce import records
     from gantutor.reproduce import report as pages
-    from gantutor.reproduce.run import writable
 
     if not out.is_dir():
         fail(f"no folder {out}: `gantutor reproduce --out {out}` makes it")
-    try:
-        writable(out)
-    except ValueError as error:
-        fail(error)
-    print(pages.build(out))
-    if export is not None:
+    if export is not None:  # first: it may lie where there is room
         try:
             print(records.export(out, export))
-        except (ValueError, OSError) as error:
+        except ValueError as error:
             fail(error)
+        except OSError as error:
+            fail(f"{export} cannot be written ({error.strerror or error}): choose another place")
+    print(_built(pages, out))
+
+
+def _built(report, out: Path) -> Path:
+    """Write the report; where that cannot be, the sentence says that nothing is lost."""
+    try:
+        return report.build(out)
+    except OSError as error:
+        fail(f"the report cannot be written into {out} ({error.strerror}); no run is lost: make room, or copy the folder to where there is, "
+             "and say `gantutor report --out FOLDER`", 1)  # fmt: skip
 
 
 @app.command()

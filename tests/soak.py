@@ -38,7 +38,7 @@ def main(kills: int = 20, seed: int = 0) -> None:
         try:
             while killed.total() < kills and driver.poll() is None:
                 time.sleep(rng.uniform(0, 6))
-                until(lambda: driver.poll() is not None or at_work(), 300)
+                until(lambda: driver.poll() is not None or at_work())
                 what = rng.choice(["worker", "worker", "driver"])
                 if what == "driver":
                     driver.kill()

@@ -27,9 +27,9 @@ def start(*arguments: str, cwd, **env) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def gantutor(*arguments: str, cwd, timeout: float = 90, **env) -> tuple[int, str, str]:
+def gantutor(*arguments: str, cwd, **env) -> tuple[int, str, str]:
     process = start(*arguments, cwd=cwd, **env)
-    out, err = process.communicate(timeout=timeout)
+    out, err = process.communicate(timeout=300)
     assert "Traceback" not in err, err
     return process.returncode, out, err
 
@@ -158,7 +158,7 @@ def test_a_planned_row_is_measured_by_the_papers_net(tmp_path):
         Image.fromarray(image).save(folder / f"{i}.png")
     small = [f"-p{k}={v}" for k, v in {"n_fake": 20, "n_manifold": 20, "evals": 1, "steps": 1, "width": 4, "batch": 4}.items()]
     code, out, err = gantutor("reproduce", "kddgan/table1:hinge", "--profile", "smoke", "--features", "inception", "--weights", weights, *small,
-                              "--out", "out", cwd=tmp_path, GANTUTOR_DATA=str(tmp_path / "images"), timeout=600)  # fmt: skip
+                              "--out", "out", cwd=tmp_path, GANTUTOR_DATA=str(tmp_path / "images"))  # fmt: skip
     assert (code, err) == (0, "") and "is not called fid" in out
     (place,) = (tmp_path / "out").rglob("result.json")
     result = json.loads(place.read_text())
@@ -168,16 +168,25 @@ def test_a_planned_row_is_measured_by_the_papers_net(tmp_path):
     assert "<code>kd_inception_10</code>" in (tmp_path / "out/report.html").read_text()
 
 
+def test_a_report_that_cannot_be_written_is_said_and_the_export_is_not_lost(tmp_path):
+    (tmp_path / "out/report.html").mkdir(parents=True)  # in the way, as a full disk would be
+    code, out, err = gantutor("report", "--out", "out", "--export", "values.csv", cwd=tmp_path)
+    assert code == 1 and err.startswith("gantutor: the report cannot be written into out (Is a directory); no run is lost") and err.count("\n") == 1
+    assert out == "values.csv\n" and (tmp_path / "values.csv").read_text().startswith("notebook,")
+    code, _, err = gantutor("report", "--out", "out", "--export", "nowhere/values.csv", cwd=tmp_path)
+    assert code == 2 and err.startswith("gantutor: nowhere/values.csv cannot be written (Cannot save file into a non-existent directory")
+
+
 def test_ctrl_c_stops_the_children_and_says_how_to_go_on(tmp_path):
     sleeps = f"import os, time; open({str(tmp_path / 'begun')!r}, 'w').write(str(os.getpid())); time.sleep(99)"
     course(tmp_path / "notebooks", "03_kdd", sleeps)
     process = start("reproduce", "kddgan/fig1", "--profile", "smoke", "--out", "out", cwd=tmp_path)
-    for _ in range(300):
+    for _ in range(3000):
         if (tmp_path / "begun").exists() and (tmp_path / "begun").read_text():
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=40)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130, out + err
     assert "the same command goes on from there" in out and "Traceback" not in err
     kernel = int((tmp_path / "begun").read_text())

@@ -53,7 +53,7 @@ def scores(job: grid.Job) -> list[float]:
     return [r["value"] for r in read(job.folder)["rows"]]
 
 
-def until(what, seconds: float = 60.0):
+def until(what, seconds: float = 300.0):  # on a machine that is busy with other things
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, "waited in vain"
@@ -81,12 +81,12 @@ def test_each_way_to_fail_is_its_run_s_own(tmp_path, client):
     }
     jobs = [jobs_of(write(tmp_path, SETUP, cell, SAVE, stem=stem), tmp_path / "out", 1)[0] for stem, cell in bad.items()]
     said = []
-    how = grid.How(limit=8, memory=0.45)
+    how = grid.How(cell_timeout=15, memory=0.45)
     outcomes = grid.run_plan(plan_of(tmp_path / "out", *jobs, *good), client, how, said.append)
     assert {j.label: outcomes[j.label].status for j in jobs} == {f"{stem} seed=0": stem for stem in bad}
     assert [outcomes[j.label].status for j in good] == ["ok", "ok"] and [scores(j) for j in good] == [[3, 13], [13, 23]]
     words = {stem: outcomes[f"{stem} seed=0"].message for stem in bad}
-    assert "ZeroDivisionError" in words["error"] and "longer than 8 s" in words["timeout"] and "out of memory" in words["kernel_died"]
+    assert "ZeroDivisionError" in words["error"] and "longer than 15 s" in words["timeout"] and "out of memory" in words["kernel_died"]
     assert "more than the 0.5 GiB of its slot" in words["memory"] or "more than the 0.4 GiB of its slot" in words["memory"]
     assert any("done     tiny seed=1" in line for line in said)
 
@@ -127,7 +127,7 @@ def test_two_commands_on_one_folder_share_the_work(tmp_path):
     until(lambda: any(beating(j) for j in jobs))
     other = drive(tmp_path, jobs)
     for process in (driver, other):
-        assert process.wait(90) == 0
+        assert process.wait(300) == 0
     assert [attempts(j) for j in jobs] == [["start", "ok"]] * 3
     assert [scores(j) for j in jobs] == [[15, 25], [25, 35], [35, 45]]
 
@@ -208,12 +208,12 @@ def test_a_killed_worker_and_a_killed_driver_lose_nothing(tmp_path, cluster_of_t
     (victim,) = [j for j in jobs if beating(j) and json.loads((j.folder / "status.json").read_text())["pid"] in children(workers[0].pid)]
     orphans = children(workers[0].pid)
     workers[0].kill()
-    until(lambda: not any(map(alive, orphans)), 30)  # its run and its kernel go with it: no second writer
+    until(lambda: not any(map(alive, orphans)))  # its run and its kernel go with it: no second writer
     until(lambda: sum((j.folder / "result.json").exists() for j in jobs) >= 1)
     driver.kill()
     driver.wait()
     again = drive(tmp_path, jobs, file)
-    assert again.wait(120) == 0
+    assert again.wait(300) == 0
     starts = {j.label: Counter(attempts(j)) for j in jobs}
     assert all(c["ok"] == 1 for c in starts.values()), starts
     assert {label for label, c in starts.items() if c["start"] == 2} == {victim.label}
@@ -231,8 +231,8 @@ def test_the_driver_s_own_workers_die_with_it(tmp_path):
     family = children(driver.pid)
     driver.kill()
     driver.wait()
-    until(lambda: not any(map(alive, family)), 30)
-    assert drive(tmp_path, jobs).wait(90) == 0
+    until(lambda: not any(map(alive, family)))
+    assert drive(tmp_path, jobs).wait(300) == 0
     assert [scores(j) for j in jobs] == [[20, 30], [30, 40], [40, 50]]
 
 
