@@ -1,4 +1,4 @@
-"""The command line: gantutor run, reproduce, report, targets, data. What is wrong with an input is said in one sentence."""
+"""The command line: gantutor run, reproduce, report, targets, lab, data. What is wrong with an input is said in one sentence."""
 
 import os
 import sys
@@ -312,6 +312,58 @@ def check(
     unknown = [g for g in done if g.submission.problem]
     if unknown:
         fail(f"{len(unknown)} of {len(done)} files could not be graded: {unknown[0].submission.problem}")
+
+
+@app.command(context_settings={"allow_extra_args": True})
+def lab(
+    ctx: typer.Context,
+    as_app: Annotated[bool, typer.Option("--app", help="notebook 12 alone by Voila, for a lecture screen: no code, one kernel a visitor")] = False,
+    profile: Annotated[str, typer.Option(help="of the app: how long its labs train before they are shown")] = "smoke",
+    port: Annotated[int | None, typer.Option(help="default: 8888 or the next free one; with --app 8866")] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="only say the address")] = False,
+) -> None:
+    """Open the notebooks in JupyterLab, for this machine alone and with a token; what follows -- goes to Jupyter."""
+    import secrets
+    import subprocess
+    from importlib.util import find_spec
+    from tempfile import TemporaryDirectory
+
+    from gantutor.reproduce.run import check, find_notebook
+
+    module, name = ("voila", "Voila") if as_app else ("jupyterlab", "JupyterLab")
+    if find_spec(module) is None:
+        fail(f"{name} is not installed: pip install 'gantutor[lab]'")
+    try:
+        notebook = find_notebook("12")
+        check(notebook, {"profile": profile})
+    except (ValueError, FileNotFoundError) as error:
+        fail(error)
+    with TemporaryDirectory() as folder:
+        if as_app:
+            here = _with_profile(notebook, profile, Path(folder))
+            options = [str(here), "--Voila.ip=127.0.0.1", f"--Voila.token={secrets.token_hex(24)}"]
+        else:
+            options = [str(notebook.parent), "--ServerApp.ip=127.0.0.1"]
+        options += ["--KernelManager.transport=ipc"] if os.name == "posix" else []
+        options += [f"--port={port}"] * (port is not None) + ["--no-browser"] * no_browser + ctx.args
+        environment = {"OMP_NUM_THREADS": "1", **os.environ}  # the plane's nets are small: threads that wait for each other cost more
+        process = subprocess.Popen([sys.executable, "-m", module, *options], env=environment)
+        while True:
+            try:
+                raise typer.Exit(process.wait())
+            except KeyboardInterrupt:  # the server hears it too, and ends when it is asked twice
+                continue
+
+
+def _with_profile(notebook: Path, profile: str, folder: Path) -> Path:
+    """A copy of a notebook whose parameters are followed by another profile."""
+    import nbformat
+
+    nb = nbformat.read(notebook, as_version=4)
+    at = next(i for i, c in enumerate(nb.cells) if "parameters" in c.metadata.get("tags", []))
+    nb.cells.insert(at + 1, nbformat.v4.new_code_cell(f"profile = {profile!r}"))
+    nbformat.write(nb, folder / notebook.name)
+    return folder / notebook.name
 
 
 data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Image sets: list, fetch, verify.")
