@@ -167,4 +167,25 @@ gallery: dict[str, Failure] = {
         lambda curve, t: min(m.right for m in curve) > 0.85 and max(m.modes for m in curve) <= 2,
         "cover 4 modes and keep D between 0.4 and 0.9 in 1200 steps", ("g_lr", "d_lr", "n_dis", "objective"),
     ),
+    "a deaf D": Failure(
+        "The fakes drift away from the data, at last into a corner.",
+        "D's learning rate is so small that it stays what it was at the beginning: a random slope. G follows it as far as its tanh lets it.",
+        {"data": "nine", "rows": ["baseline"], "log": _set(d_lr=1e-5)}, 400,
+        lambda curve, t: max(m.quality for m in curve) < 0.02 and min(m.distance for m in curve) > 0.4,
+        "quality above 0.15 and distance below 0.1 in 1200 steps", ("d_lr", "g_lr"),
+    ),
+    "scattered": Failure(
+        "The fakes fill the whole square evenly, between the modes as well as on them; the energy distance is small.",
+        "A WGAN without its clipping and with another loss: D's five careful turns give a map that is right on the whole and blind to narrow gaps.",
+        {"data": "nine", "rows": ["WGAN"], "log": _set(objective="non-saturating")}, 500,
+        lambda curve, t: max(m.quality for m in curve) < 0.2 and max(m.distance for m in curve) < 0.06,
+        "quality above 0.3 in 1200 steps", ("objective", "d_lr", "g_lr", "n_dis"),
+    ),
+    "too flat": Failure(
+        "A pale map, and a swarm that wanders near the middle without finding a mode.",
+        "AdaptiveMix with thirty times its weight: D is allowed no slope at all, so G gets no direction worth following.",
+        {"data": "nine", "rows": ["AdaptiveMix"], "log": _set(weight=30.0)}, 500,
+        lambda curve, t: max(m.quality for m in curve) < 0.2 and min(m.distance for m in curve) > 0.06,
+        "cover 4 modes in 1200 steps", ("weight", "d_lr", "g_lr"),
+    ),
 }  # fmt: skip

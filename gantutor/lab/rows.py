@@ -5,9 +5,12 @@ import math
 import traceback
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, replace
+from pathlib import Path
 
+import torch
 from torch import Tensor
 
+import gantutor
 from gantutor import toy
 from gantutor.methods import IFGSM, KDD, AdaptiveMix
 from gantutor.nets import Critique
@@ -17,6 +20,7 @@ from gantutor.recipes import METHODS, OBJECTIVES, TOY, Adam, Recipe
 from gantutor.rng import Rng
 
 MOST_ROWS = 5
+LIBRARIES = tuple(str(Path(file).parent) for file in (gantutor.__file__, torch.__file__))
 MOST_POINTS = 400
 BRUSH = 0.08  # std of a drawn point's Gaussian: what a finger's width is on the square [-2, 2]
 
@@ -189,7 +193,7 @@ def _bound(cls: type, part: str) -> Callable:
 
 def told(error: Exception) -> str:
     """An exception of a row in one sentence, with the line of the cell that raised it."""
-    here = [f for f in traceback.extract_tb(error.__traceback__) if "gantutor" not in f.filename and "torch" not in f.filename]
+    here = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(LIBRARIES)]
     where = f" (line {here[-1].lineno} of {here[-1].name})" if here else ""
     return f"{type(error).__name__}: {error}{where}".replace("\n", " ")
 

@@ -134,25 +134,25 @@ class Controls:
     def _settings(self) -> widgets.Widget:
         self.to = _named(widgets.Dropdown(options=["all rows"], description="for", layout=_wide(230)), "gt-for", "which rows the settings are for")
         self.to.observe(lambda c: self._silent() or self._do("look"), "value")
-        common = {"continuous_update": False, "layout": widgets.Layout(width="360px"), "style": {"description_width": "150px"}}
+        common = {"continuous_update": False, "style": {"description_width": "150px"}}
         for name, setting in SETTINGS.items():
             if not self._has(name):
                 continue
             words = setting.words
             if setting.names:
-                w = widgets.Dropdown(options=list(setting.names), description=words, layout=common["layout"], style=common["style"])
+                w = widgets.Dropdown(options=list(setting.names), description=words, layout=_wide(360), style=common["style"])
             elif name == "n_dis":
-                w = widgets.IntSlider(min=1, max=10, description=words, **common)
+                w = widgets.IntSlider(min=1, max=10, description=words, layout=_wide(360), **common)
             elif name == "batch":
-                w = widgets.SelectionSlider(options=BATCHES, value=64, description=words, **common)
+                w = widgets.SelectionSlider(options=BATCHES, value=64, description=words, layout=_wide(360), **common)
             else:
                 low, high = RANGES[name]
-                w = widgets.FloatLogSlider(value=10**low, min=low, max=high, step=0.05, readout_format=".2g", description=words, **common)
+                w = widgets.FloatLogSlider(value=10**low, min=low, max=high, step=0.05, readout_format=".2g", description=words, layout=_wide(360), **common)
             w.observe(lambda c, name=name: self._set(name, c.new), "value")
             self.values[name] = _named(w, f"gt-set-{name}", words)
         parts = [*self.values.values()]
         if self._has("width"):
-            self.width = _named(widgets.SelectionSlider(options=WIDTHS, value=64, description="width (begins anew)", **common), "gt-width", "width of all nets; begins anew")
+            self.width = _named(widgets.SelectionSlider(options=WIDTHS, value=64, description="width (begins anew)", layout=_wide(360), **common), "gt-width", "width of all nets; begins anew")
             self.width.observe(lambda c: self._changed("restart", width=c.new), "value")
             parts.append(self.width)
         return widgets.VBox([self.to, widgets.HBox(parts).add_class("gt-tools")])
