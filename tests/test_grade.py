@@ -90,7 +90,7 @@ ENDINGS = {
     "torch patched": (body("torch.equal = torch.allclose = lambda *a, **k: True\ntorch.Tensor.mean = torch.Tensor.sum\nreturn real.mean()"), "differs", ""),
     "json patched": (body("import json\njson.dumps = json.JSONEncoder.encode = lambda *a, **k: '{\"right\": true}'\nreturn real.mean()"), ("differs", "unreadable"), ""),
     "giant tensor": (body("return torch.zeros(10**12)"), "raises", "RuntimeError"),
-    "giant list": (body("x = []\nwhile True: x.append(bytearray(2**28))"), "raises", "MemoryError"),
+    "giant list": (body("return [0.0] * 2**30"), "raises", "MemoryError"),
     "giant view": (body("return torch.zeros((), dtype=torch.float64).expand(10**12)"), "kind", "1000000000000 numbers"),
     "giant answer": (body("return [torch.rand(2**18).double()] * 3"), "kind", "numbers, more than"),
     "flood": (before(TO_EVERY_FILE.replace("{text!r}", "b'x' * 2**25")), "too much", "16 MiB"),
@@ -132,11 +132,12 @@ HARMLESS = {
 def graded(tmp_path_factory) -> dict[str, grade.Graded]:
     """All of them, graded in one go as a teacher does."""
     folder = tmp_path_factory.mktemp("handed_in")
-    changes = {**{k: v[0] for k, v in ENDINGS.items()}, **HARMLESS}
-    paths = {}
+    changes, paths = {**{k: v[0] for k, v in ENDINGS.items()}, **HARMLESS}, {}
     for i, (name, change) in enumerate(changes.items()):
-        paths[name] = folder / f"student{i:02d}.ipynb"
-        nbformat.write(notebook(change), paths[name])
+        paths[name], nb = folder / f"student{i:02d}.ipynb", notebook(change)
+        if name in ENDINGS:  # one neighbour is enough
+            nb.cells = [c for c in nb.cells if not c.id.startswith(("ex-cannot-tell", "ex-arrows"))]
+        nbformat.write(nb, paths[name])
     done = list(grade.grade(list(paths.values()), LIMITS))
     return dict(zip(paths, done, strict=True))
 
@@ -155,7 +156,7 @@ def test_it_ends_in_no_points_and_a_sentence_and_the_others_are_graded(graded, n
     assert row["key"] in ((keys,) if isinstance(keys, str) else keys), row
     assert words in row["sentence"] + row["hint"] and row["sentence"].startswith("start.critic_loss: ")
     assert len((row["sentence"] + row["hint"]).split()) >= 6
-    assert all(m.report.right for m in marks.values()), [m.row() for m in marks.values()]
+    assert {name: m.report.key for name, m in marks.items()} == {NAMES[0]: "no check", NAMES[2]: "no check", NAMES[3]: ""}
 
 
 @pytest.mark.parametrize("name", HARMLESS)

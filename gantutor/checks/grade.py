@@ -266,7 +266,7 @@ class _Nursery:
 
 def _listen(answer: int, worker: int, limits: Limits, halt: threading.Event) -> tuple[bytes | None, str, str]:
     """Wait for the line that a worker writes, and watch its time, memory and children meanwhile. Never waits for the rest of a line."""
-    said, deadline = bytearray(), time.monotonic() + limits.seconds
+    said, deadline, looked = bytearray(), time.monotonic() + limits.seconds, time.monotonic()
     while True:
         gone = not psutil.pid_exists(worker)  # asked before the last look at what it wrote
         ready, *_ = select.select([answer], [], [], 0 if gone else GLANCE)
@@ -282,8 +282,10 @@ def _listen(answer: int, worker: int, limits: Limits, halt: threading.Event) -> 
             return None, "time", f"no answer within {limits.seconds:g} s: is there a loop that does not end?"
         if not part and (ready or gone):
             return None, "ended", "its process ended before it answered: do the lines leave Python, or crash it?"
-        if excess := _excess(worker, limits):
-            return None, *excess
+        if time.monotonic() - looked > GLANCE:  # to look takes longer than to read what a pipe holds
+            looked = time.monotonic()
+            if excess := _excess(worker, limits):
+                return None, *excess
 
 
 def _excess(pid: int, limits: Limits) -> tuple[str, str] | None:
