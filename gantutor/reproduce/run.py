@@ -8,6 +8,7 @@ A run holds the lock of its folder, so two commands never write one; the operati
 import argparse
 import ast
 import json
+import math
 import os
 import re
 import shutil
@@ -224,12 +225,19 @@ class _Clock:
     def __init__(self, limit: float, cell_timeout: float | None, heartbeat: float, name: str, say: Callable[[str], None]):
         self.begun, self.limit, self.cell_timeout, self.heartbeat = time.monotonic(), limit, cell_timeout, heartbeat
         self.name, self.say, self.cell, self.cells, self.stop = name, say, 0, 0, threading.Event()
+        self.deadline = math.inf  # of the cell that runs
 
     def __call__(self, _cell) -> float:
         """nbclient asks before each cell: how many seconds may it take?"""
         self.cell += 1
         left = max(self.limit - (time.monotonic() - self.begun), 1.0)
-        return min(left, self.cell_timeout or left)
+        seconds = min(left, self.cell_timeout or left)
+        self.deadline = time.monotonic() + seconds
+        return seconds
+
+    def over(self) -> bool:
+        """Whether the cell that ran last had no time left."""
+        return time.monotonic() >= self.deadline
 
     def where(self) -> str:
         return f"cell {self.cell} of {self.cells}"
@@ -315,8 +323,11 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) ->
 
 def _raised(error, clock: _Clock) -> Outcome:
     """What an exception in a cell means for the run."""
-    if error.ename == "KeyboardInterrupt":  # nbclient interrupts a cell that is out of time
+    lost = error.ename == "CellExecutionError"  # papermill's word for a cell whose error never arrived, as on a machine that is too busy
+    if error.ename == "KeyboardInterrupt" or (lost and clock.over()):  # nbclient interrupts a cell that is out of time
         return clock.timeout()
+    if lost:
+        return Outcome("error", f"{clock.where()} failed, and its error message was lost on the way: run it again, or see run.log")
     if error.ename == "Diverged":
         step = re.search(r"step (\d+)", error.evalue)
         return Outcome("diverged", _line(error.evalue), step=int(step[1]) if step else None)
