@@ -186,6 +186,19 @@ class TestWhatIsRead:
         assert source.index("def helper") < source.index("SCALE = 0.5") < source.index("def critic_loss")
         assert not [w for w in ("train(", "shutil", "pandas") if w in source]
 
+    def test_a_name_that_the_answer_s_own_cell_gives_is_not_sought_before(self, tmp_path):
+        nb = nbformat.v4.new_notebook()
+        texts = ["import torch", "for x in [1 / 0]: n = x", "k = 2", "x = torch.ones(k)\nfor n in x: n = n + 1\ndef critic_loss(real, fake): return x + n",
+                 'check("start.critic_loss", critic_loss)']  # fmt: skip
+        nb.cells = [nbformat.v4.new_code_cell(text) for text in texts]
+        nb.cells[-2].metadata["nbgrader"] = {"grade_id": "critic_loss"}
+        nbformat.write(nb, tmp_path / "a.ipynb")
+        task = next(t for t in read(tmp_path / "a.ipynb").tasks if t.source)
+        assert task.source == "\n".join([texts[0], texts[2], texts[3]])
+        nb.cells[-2].source = "x = x + 1\n" + texts[3]  # here it reads what the lesson gave
+        nbformat.write(nb, tmp_path / "a.ipynb")
+        assert "1 / 0" in next(t for t in read(tmp_path / "a.ipynb").tasks if t.source).source
+
     def test_the_contents_say_which_notebook_it_is(self, tmp_path):
         assert self.read(tmp_path, name="homework final (2).ipynb").topic == "start"
         checks_gone = lambda nb: nb.cells.__setitem__(slice(None), [c for c in nb.cells if not c.source.startswith("check(")])  # noqa: E731

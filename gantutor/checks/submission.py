@@ -161,7 +161,7 @@ def _task(exercise: Exercise, cells: list[Cell]) -> Task:
             return Task(exercise, key="no answer", sentence="the cell of the answer is gone: take the notebook anew and put your answer there.")
         if own.tree is None:
             return Task(exercise, key="syntax", sentence=f"the answer's cell is no Python: {own.error}")
-        before = _slice([n for c in cells[:at] if c.tree and c is not own for n in c.tree.body], names | _names(_compiled(own.tree)))
+        before = _slice([n for c in cells[:at] if c.tree and c is not own for n in c.tree.body], names | _wants(own.tree.body))
         borrowed = _borrowed(exercise, [*before, *own.tree.body], answer)
         return Task(exercise, "\n".join([*map(ast.unparse, before), own.text]), answer, borrowed)
     except UNREADABLE:
@@ -175,6 +175,16 @@ def _names(code: CodeType) -> set[str]:
 def _gives(nodes: list[ast.stmt]) -> set[str]:
     """The names that top-level statements give a meaning to."""
     return operands(_compiled(ast.Module(nodes, [])), "STORE_NAME", "STORE_GLOBAL", deep=False)
+
+
+def _wants(nodes: list[ast.stmt]) -> set[str]:
+    """The names that top-level statements need from before: not those that they themselves give a meaning to first."""
+    wanted, given = set(), set()
+    for node in nodes:
+        gives, simple = _gives([node]), isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr)
+        wanted |= _names(_compiled(ast.Module([node], []))) - given - (set() if simple else gives)  # a loop's variable is its own
+        given |= gives
+    return wanted
 
 
 def _own(nodes: list[ast.stmt]) -> list[ast.stmt]:
