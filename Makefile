@@ -10,7 +10,6 @@ BIN     := .venv/bin
 # names the state of the environment: a change of place, project file or pins calls for another installation
 KEY     := $(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | tr ' ' -)
 READY   := .venv/.ready-$(KEY)
-LAB     := .venv/.lab-$(KEY)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --no-compile -c constraints.txt
 export OMP_NUM_THREADS ?= 1
 
@@ -36,10 +35,6 @@ $(READY): pyproject.toml constraints.txt
 	@.ci/step 'making .venv' .venv/install.log $(PYTHON) -m venv .venv
 	@.ci/step 'installing into .venv' .venv/install.log $(INSTALL) -e '.[test]'
 	@rm -f .venv/.ready-* && touch $@
-
-$(LAB): $(READY)
-	@.ci/step 'installing JupyterLab' .venv/install.log $(INSTALL) -e '.[test,lab]'
-	@rm -f .venv/.lab-* && touch $@
 
 test: $(READY)
 	@SHOW=1 .ci/step 'tests' .venv/test.log $(BIN)/python -m pytest -q -m 'not slow' -n auto --maxprocesses 4 --dist worksteal
@@ -69,5 +64,5 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/grid.py
 	@$(BIN)/python benchmarks/lab.py
 
-lab: $(LAB)
+lab: $(READY)
 	@$(BIN)/gantutor lab -- $(LAB_ARGS)
