@@ -419,9 +419,23 @@ class Papers(Config):
     trials: Annotated[int, Field(ge=100)] = None
 
 
+class Lab(Config):
+    """12: the live lab. Each lab trains `steps` steps before it is shown; `data` is a name of `gantutor.toy`."""
+
+    notebook = "12_lab"
+    PROFILES = {
+        "smoke": dict(seeds=1, steps=40),
+        "class": dict(seeds=3, steps=600),
+        "colab": dict(seeds=5, steps=2000),
+        "paper": dict(seeds=8, steps=5000),
+    }
+    steps: Annotated[int, Field(ge=20)] = None
+    data: Literal["nine", "ring", "grid", "circles", "two_modes"] = "nine"
+
+
 NOTEBOOKS: dict[str, type[Config]] = {
     c.notebook: c
-    for c in (Start, Plane, AdaptiveMix, Kdd, AdvLat, Images, Measuring, AdaptiveMixImages, KddImages, AdvLatImages, FullRun, Papers)
+    for c in (Start, Plane, AdaptiveMix, Kdd, AdvLat, Images, Measuring, AdaptiveMixImages, KddImages, AdvLatImages, FullRun, Papers, Lab)
 }
 
 # what a notebook promises: minutes of one run with the profile's own parameters on 2 cores; measured where a record is at hand, else a guess
@@ -438,4 +452,5 @@ MINUTES: dict[str, dict[str, float]] = {
     "09_advlat_images": {"smoke": 0.6, "class": 6.6, "colab": 240, "paper": 6000},
     "10_full_run": {"smoke": 0.4, "class": 3, "colab": 30, "paper": 400},  # without a row; a row costs what targets.budget says
     "11_papers": {"smoke": 0.4, "class": 0.4, "colab": 0.5, "paper": 0.5},
+    "12_lab": {"smoke": 0.5, "class": 2, "colab": 9, "paper": 35},
 }

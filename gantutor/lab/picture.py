@@ -196,7 +196,7 @@ def still(timeline: Timeline, view: View, title: str = "") -> plot.Plate:
                 axes[-1, i].set_xlabel(_wrapped(rows[i].failed, 42), fontsize=7.5, color=plot.MIXED, loc="left")
         curves = Curves(bottom.subplots(1, 3), timeline.truth)
         curves.update(timeline)
-        bottom.supxlabel(_wrapped(caption, int(width * 12.5)), x=0.012, ha="left", fontsize=9.5, color="#444444")
+        figure.caption_text = bottom.supxlabel(_wrapped(caption, int(width * 12.5)), x=0.012, ha="left", fontsize=9.5, color="#444444")
     figure.caption = caption
     if title:
         figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold")
