@@ -258,7 +258,7 @@ def _index(lessons: Sequence[Lesson], covers: dict[str, str], out: Path) -> str:
     readme = lessons[0].source.parent.parent / "README.md"
     text = readme.read_text(encoding="utf-8") if readme.exists() else "# The course\n"
     first, *rest = re.split(r"(?m)^(?=## )", text)
-    commands = next((part for part in rest if part.startswith("## Two commands")), "")
+    commands = rest[0] if rest else ""  # how to install and run it, as README has it
     rows = {m["stem"]: m for m in ROW.finditer(text)}
 
     def link(url: str) -> str | None:
