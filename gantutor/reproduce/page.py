@@ -526,6 +526,7 @@ article > header { display: flex; flex-wrap: wrap; align-items: center; gap: .4r
 .missing li { overflow-wrap: anywhere; }
 @media screen and (max-width: 48rem) {
   .tally { grid-template-columns: repeat(2, minmax(0, 1fr)); } .tally li { padding: .6rem; }
+  .tally .badge { font-size: .74rem; padding: .08rem .45rem; } .tally b { font-size: 1.2rem; }
   thead { display: none; }
   table, tbody, tr, td, .group th { display: block; width: 100% !important; }
   tr { padding: .7rem 0; border-bottom: 1px solid var(--line); }
