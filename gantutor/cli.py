@@ -107,7 +107,7 @@ def reproduce(
         given = _pairs("-p", parameter or []) | ({"features": features} if features else {})
         gpu = bool(gpus or scheduler or scheduler_file or slurm)
         plan = grid.make_plan(choose(target or []), out, profile, seed, seeds, gpu, given)
-        note = plan.weighed(weights, here=not (scheduler or scheduler_file or slurm))
+        note = plan.check_weights(weights, here=not (scheduler or scheduler_file or slurm))
         files = _pairs("--tls", tls.split(",") if tls else [], ("ca", "cert", "key"))
         options = {name: literal(text) for name, text in _pairs("--slurm-option", slurm_option or []).items()}
         queue = cluster.slurm(options) if slurm else None
@@ -264,6 +264,8 @@ def build(
         failed = pages.build(sources, out, profile, runs, lambda line: print(line, flush=True))
     except (ValueError, FileNotFoundError) as error:
         fail(error)
+    except ModuleNotFoundError as error:
+        fail(f"{(error.name or 'a package').split('.')[0]} is not installed: pip install 'gantutor[site]'")
     except OSError as error:  # a full disk, a folder that cannot be written
         fail(f"{error.filename or out}: {error.strerror}")
     except KeyboardInterrupt:

@@ -266,3 +266,18 @@ def test_a_site_of_two_notebooks_from_their_sources(tmp_path):
     assert site.build(sources, tmp_path / "site", "smoke", tmp_path / "runs", lambda line: None) == ""
     assert all(Page(tmp_path / "site" / f"{s.stem}.html").images for s in sources)
     assert site.build(sources, tmp_path / "again", "smoke", tmp_path / "runs", pytest.fail) == "", "kept runs are used"
+
+
+def test_without_the_extra_one_sentence_says_what_to_install(tmp_path, monkeypatch):
+    import sys
+
+    from typer.testing import CliRunner
+
+    from gantutor.cli import app
+
+    monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
+    for name in ("site", "markup", "mathml"):
+        monkeypatch.delitem(sys.modules, f"gantutor.build.{name}", raising=False)
+        monkeypatch.delattr(f"gantutor.build.{name}", raising=False)
+    done = CliRunner().invoke(app, ["build", "01", "--site", "--out", str(tmp_path)])
+    assert done.exit_code == 2 and done.stderr.strip() == "gantutor: latex2mathml is not installed: pip install 'gantutor[site]'"
