@@ -25,7 +25,7 @@ WORDS = {"ok": "done", "bad_input": "bad input", "kernel_died": "kernel died"}
 STEADY = ("profile", "seed", "seeds", "out")  # parameters that do not tell runs of one plan apart
 IN_A_ROW = ("nets", "objective", "terms", "qua_eps", "augment", "n_dis", "beta1", "beta2", "ema", "decay")  # what its recipe says
 FID_FROM = 10_000  # images on both sides: with fewer a Frechet distance is not called fid
-WEIGHED = ("inception", "fidelity")  # features whose net comes from a file
+FROM_FILE = ("inception", "fidelity")  # features whose net comes from a file
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,18 +73,19 @@ class Plan:
             found.setdefault(reason, []).append(name)
         return {reason: _listed(names) for reason, names in found.items()}
 
-    def weighed(self, weights: Path | None = None, here: bool = True) -> str:
+    def check_weights(self, weights: Path | None = None, here: bool = True) -> str:
         """Check that the runs will find their feature net's file, `weights` or one in its usual places, if they run `here`.
 
         Returns what to know of their distances, or "". BadParameters (WeightsError) where no run reads it, or it is not there or wrong.
         """
-        readers = [job for job in self.jobs if job.parameters.get("features") in WEIGHED]
+        readers = [job for job in self.jobs if job.parameters.get("features") in FROM_FILE]
         if weights is not None and not readers:
             raise BadParameters(f"--weights {weights}: no planned run reads them: add --features inception")
-        if here and readers:
+        asked = {(job.parameters["features"], job.parameters["weights"]) for job in readers if here and job.kept()[0] is None}
+        if asked:
             from gantutor.metrics.inception import find_weights
 
-            for features, path in dict.fromkeys((job.parameters["features"], job.parameters["weights"]) for job in readers):
+            for features, path in asked:
                 find_weights(features, path or weights)
         few = sorted({n for job in readers if 0 < (n := job.parameters.get("n_fake", 0)) < FID_FROM})
         return (f"{' or '.join(map(str, few))} fakes a run: a distance of fewer than {FID_FROM:,} images is not called fid; "

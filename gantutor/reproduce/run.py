@@ -331,7 +331,7 @@ def _raised(error, clock: _Clock) -> Outcome:
     if error.ename == "Diverged":
         step = re.search(r"step (\d+)", error.evalue)
         return Outcome("diverged", _line(error.evalue), step=int(step[1]) if step else None)
-    if error.ename in ("DataError", "BadParameters"):  # sentences of ours, complete by themselves
+    if error.ename in ("DataError", "WeightsError", "BadParameters"):  # sentences of ours, complete by themselves
         return Outcome("error", _line(error.evalue))
     return Outcome("error", f"{clock.where()} raised {error.ename}: {_line(error.evalue)}")
 
