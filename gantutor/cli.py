@@ -342,8 +342,9 @@ def lab(
         fail(error)
     with TemporaryDirectory() as folder:
         if as_app:
-            here = _with_profile(notebook, profile, Path(folder))
-            options = [str(here), "--Voila.ip=127.0.0.1", f"--Voila.token={secrets.token_hex(24)}"]
+            here, token, port = _with_profile(notebook, profile, Path(folder)), secrets.token_hex(24), port or 8866
+            options = [str(here), "--Voila.ip=127.0.0.1", f"--Voila.token={token}", "--Voila.port_retries=0"]
+            print(f"http://127.0.0.1:{port}/?token={token}", flush=True)  # Voila itself keeps its token to itself
         else:
             options = [str(notebook.parent), "--ServerApp.ip=127.0.0.1"]
         options += ["--KernelManager.transport=ipc"] if os.name == "posix" else []

@@ -82,7 +82,7 @@ def test_play_moves_the_pictures_and_pause_stops_them(lab):
     one = lab()
     controls = settled(one)
     before = controls.cards[0].plane.png
-    assert before[:4] == b"\x89PNG" and pixels(before).shape == (288, 288, 3)
+    assert before[:4] == b"\x89PNG" and pixels(before).shape == (256, 256, 3)
     controls.play.click()
     until(lambda: one.step > 5 and controls.cards[0].plane.png != before)
     assert controls.play.description == "Pause"
@@ -159,7 +159,7 @@ def test_a_click_is_where_the_cross_is(lab):
     controls = settled(one)
     assert one.session.view.point == (1.0, 1.0) and controls.point.value == "1 1"  # the square is [-2, 2]
     dark = (pixels(controls.cards[0].plane.png).sum(-1) < 200).nonzero()
-    assert abs(np.median(dark[1]) / 288 - 0.75) < 0.02 and abs(np.median(dark[0]) / 288 - 0.25) < 0.02
+    assert abs(np.median(dark[1]) / 256 - 0.75) < 0.02 and abs(np.median(dark[0]) / 256 - 0.25) < 0.02
 
 
 def test_a_drawing_is_a_world(lab):

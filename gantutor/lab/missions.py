@@ -179,7 +179,7 @@ gallery: dict[str, Failure] = {
         "A WGAN without its clipping and with another loss: D's five careful turns give a map that is right on the whole and blind to narrow gaps.",
         {"data": "nine", "rows": ["WGAN"], "log": _set(objective="non-saturating")}, 500,
         lambda curve, t: max(m.quality for m in curve) < 0.2 and max(m.distance for m in curve) < 0.06,
-        "quality above 0.3 in 1200 steps", ("objective", "d_lr", "g_lr", "n_dis"),
+        "cover 3 modes in 1200 steps", ("objective", "d_lr", "g_lr", "n_dis"),
     ),
     "too flat": Failure(
         "A pale map, and a swarm that wanders near the middle without finding a mode.",

@@ -1,6 +1,7 @@
 """The lab's pictures: layers of `plot` whose artists stay and move; small figures for the screen, one large one for a page."""
 
 import io
+import time
 
 import numpy as np
 from matplotlib import rc_context
@@ -12,7 +13,8 @@ from gantutor import plot
 from gantutor.lab.look import LAYERS, Seen, View, see
 from gantutor.lab.timeline import Row, Timeline
 
-SIDE, DPI = 288, 96  # pixels of a row's square on the screen
+SIDE, DPI = 256, 96  # pixels of a row's square on the screen: four stand side by side
+HASTE = 1.0  # seconds between two pictures of the curves while something moves: text is what takes long to draw
 CURVES = {"modes": "modes covered", "quality": "share near a centre", "distance": "energy distance"}
 LOWEST = 2e-3  # of the energy distance's axis: 600 fakes cannot tell less from 0
 
@@ -138,9 +140,11 @@ class Screen:
         self.sheets: dict[str, tuple[Sheet, object]] = {}
         self.world = None
         self.drawn_curves: tuple | None = None
+        self.curves_due = 0.0
 
-    def frame(self, timeline: Timeline, view: View, push: bool = False) -> tuple[dict[str, bytes], list[Seen]]:
-        """Pictures of all rows, and of the curves where these have changed; and what is seen of each row."""
+    def frame(self, timeline: Timeline, view: View, push: bool = False, moving: bool = False) -> tuple[dict[str, bytes], list[Seen]]:
+        """Pictures of all rows, and of the curves where these have changed; and what is seen of each row. While it is `moving`, the
+        curves come once a second."""
         if timeline.world is not self.world:  # another world has another frame
             self.sheets, self.world, self.drawn_curves = {}, timeline.world, None
         found, looks, seed = {}, [], timeline.start["seed"]
@@ -150,8 +154,9 @@ class Screen:
             found[str(i)] = self._draw(str(i), lambda sheet: Plane(sheet.axes[0], timeline.world.limit), seen)
             if seen.features is not None:
                 found[f"f{i}"] = self._draw(f"f{i}", lambda sheet: FeatureSpace(sheet.axes[0]), seen)
-        state = (timeline.step, [(r.name, len(timeline.curve(r.name))) for r in timeline.rows])
-        if self.drawn_curves is None or state[1] != self.drawn_curves[1] or round_up(state[0]) != round_up(self.drawn_curves[0]):
+        state = (round_up(timeline.step), [(r.name, timeline.curve(r.name)) for r in timeline.rows])
+        if state != self.drawn_curves and not (moving and time.monotonic() < self.curves_due):
+            self.curves_due = time.monotonic() + HASTE
             if "curves" not in self.sheets:
                 sheet = Sheet(1150, 170, 3, filled=False)
                 self.sheets["curves"] = sheet, Curves(sheet.axes, timeline.truth)

@@ -126,7 +126,8 @@ class Session:
             return
         if command not in ("ask", "run"):
             self.message = result if isinstance(result, str) else ""
-        self._dirty = self._dirty or command != "ask"
+        if command != "ask":  # whoever did something waits for nothing but the picture
+            self._dirty, self._due = True, 0.0
         if command != "run":
             future.set_result(result)
 

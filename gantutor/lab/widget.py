@@ -80,9 +80,9 @@ class Controls:
         g = _button("G", "", "gt-g", "one turn of G alone, in every row", lambda: self._do("turn", "g"))
         reset = _button("Reset", "undo", "gt-reset", "the very same start; settings stay", lambda: self._do("restart"))
         speeds = [(n if n in ("slow", "full") else f"{n} a second", n) for n in SPEEDS]
-        self.speed = _named(widgets.Dropdown(options=speeds, value=self.session.speed, description="speed", layout=_wide(170)), "gt-speed", "steps a second")
+        self.speed = _named(widgets.Dropdown(options=speeds, value=self.session.speed, description="speed", layout=_wide(180), style={"description_width": "50px"}), "gt-speed", "steps a second")
         self.speed.observe(lambda c: self._changed("speed", c.new), "value")
-        self.seed = _named(widgets.BoundedIntText(value=0, min=0, max=9999, description="seed", layout=_wide(140)), "gt-seed", "begins anew with another seed")
+        self.seed = _named(widgets.BoundedIntText(value=0, min=0, max=9999, description="seed", layout=_wide(120), style={"description_width": "40px"}), "gt-seed", "begins anew with another seed")
         self.seed.observe(lambda c: self._changed("restart", seed=c.new), "value")
         self.clock = widgets.HTML().add_class("gt-clock")
         order = {"play": self.play, "step": step, "turns": d, "turns ": g, "speed": self.speed, "reset": reset, "seed": self.seed}
@@ -90,11 +90,11 @@ class Controls:
 
     def _time(self) -> widgets.Widget | None:
         """The slider of time, and branching."""
-        self.time = _named(widgets.IntSlider(value=0, min=0, max=1, description="time", readout=False, layout=_wide(430)), "gt-time", "back and forth in time")
+        self.time = _named(widgets.IntSlider(value=0, min=0, max=1, description="time", readout=False, layout=_wide(340), style={"description_width": "40px"}), "gt-time", "back and forth in time")
         self.time.observe(self._scrubbed, "value")
         methods = list(dict.fromkeys([*METHODS, *OBJECTIVES]))
-        self.source = _named(widgets.Dropdown(options=["-"], description="from", layout=_wide(210)), "gt-branch-from", "the row whose weights go on")
-        self.method = _named(widgets.Dropdown(options=methods, value="AdaptiveMix", description="with", layout=_wide(210)), "gt-branch-with", "the method from here on")
+        self.source = _named(widgets.Dropdown(options=["-"], description="from", layout=_wide(200), style={"description_width": "40px"}), "gt-branch-from", "the row whose weights go on")
+        self.method = _named(widgets.Dropdown(options=methods, value="AdaptiveMix", description="with", layout=_wide(180), style={"description_width": "40px"}), "gt-branch-with", "the method from here on")
         branch = _button("Branch here", "code-fork", "gt-branch", "a new row beside the old future", lambda: self._do("branch", self.source.value, self.method.value))
         drop = _button("Drop row", "", "gt-drop", "take the row on the left away", lambda: self._do("drop", self.source.value))
         parts = [self.time] if self._has("time") else []
@@ -252,7 +252,7 @@ class Controls:
         if anywidget is None and session.playing and time.monotonic() - self._touched > STEADY:
             session._stop()
             session.message = "paused: no click for ten minutes"
-        pictures, looks = self.screen.frame(timeline, session.view, session.push)
+        pictures, looks = self.screen.frame(timeline, session.view, session.push, session.playing)
         self._roster(timeline, session.view)
         for i, (card, row, seen) in enumerate(zip(self.cards, timeline.rows, looks, strict=True)):
             card.show(row, timeline, seen, pictures[str(i)], pictures.get(f"f{i}"))
