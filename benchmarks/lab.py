@@ -28,7 +28,7 @@ class Audience:
         self.points: dict[tuple, float] = {}
 
     def __call__(self, session: Session) -> None:
-        found, looks = self.screen.frame(session.timeline, session.view, session.push)
+        found, looks = self.screen.frame(session.timeline, session.view, session.push, session.playing)
         self.pictures += sum(name.isdigit() for name in found)
         self.bytes += sum(map(len, found.values()))
         self.points.setdefault(looks[0].point, time.perf_counter())
@@ -81,7 +81,7 @@ def parts(session: Session, audience: Audience) -> None:
         return session.wait(session.do("ask", timed))
 
     steps = {row.name: cost(lambda row=row: [None for _ in row.run.take_step()]) for row in session.timeline.rows}
-    frame = cost(lambda: audience.screen.frame(session.timeline, session.view))
+    frame = cost(lambda: audience.screen.frame(session.timeline, session.view, moving=True))
     print("processor ms: " + ", ".join(f"{n} {t:.2f} a step" for n, t in steps.items()) + f", {frame:.1f} a frame of {len(steps)} pictures")
 
 
