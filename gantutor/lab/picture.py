@@ -38,8 +38,10 @@ class Plane:
         k = seen.kernels
         sides = [(None, None)] * 2 if k is None else [(k.reals, k.real_shares), (k.fakes, k.fake_shares)]
         for kind, (x, share) in zip(("real", "fake"), sides, strict=True):
-            size = None if x is None else 1200 * share
-            self._put(f"{kind} kernels", x, lambda d, into, size=size, kind=kind: plot.points(ax, d, kind, size, alpha=0.55, into=into))
+            size = None if x is None else 1500 * share
+            self._put(f"{kind} kernels", x, lambda d, into, size=size, kind=kind: plot.points(ax, d, kind, size, alpha=0.9, into=into))
+            if x is not None:
+                self.artists[f"{kind} kernels"].set(edgecolor="white", linewidth=np.sqrt(size).clip(max=9) / 9, zorder=6)  # rims: the map below has their colours
         p = seen.path
         self._put("path", p, lambda d, into: plot.segments(ax, d[:-1], d[1:], plot.LATENT, 2.2, into=into))
         self._put("end", None if p is None else p[-1:], lambda d, into: plot.points(ax, d, "latent", 36, alpha=1, into=into))
