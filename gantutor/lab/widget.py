@@ -80,9 +80,11 @@ class Controls:
         g = _button("G", "", "gt-g", "one turn of G alone, in every row", lambda: self._do("turn", "g"))
         reset = _button("Reset", "undo", "gt-reset", "the very same start; settings stay", lambda: self._do("restart"))
         speeds = [(n if n in ("slow", "full") else f"{n} a second", n) for n in SPEEDS]
-        self.speed = _named(widgets.Dropdown(options=speeds, value=self.session.speed, description="speed", layout=_wide(180), style={"description_width": "50px"}), "gt-speed", "steps a second")
+        self.speed = _named(widgets.Dropdown(options=speeds, value=self.session.speed, description="speed", layout=_wide(180), style={"description_width": "50px"}),
+                            "gt-speed", "steps a second")  # fmt: skip
         self.speed.observe(lambda c: self._changed("speed", c.new), "value")
-        self.seed = _named(widgets.BoundedIntText(value=0, min=0, max=9999, description="seed", layout=_wide(120), style={"description_width": "40px"}), "gt-seed", "begins anew with another seed")
+        self.seed = _named(widgets.BoundedIntText(value=0, min=0, max=9999, description="seed", layout=_wide(120), style={"description_width": "40px"}),
+                           "gt-seed", "begins anew with another seed")  # fmt: skip
         self.seed.observe(lambda c: self._changed("restart", seed=c.new), "value")
         self.clock = widgets.HTML().add_class("gt-clock")
         order = {"play": self.play, "step": step, "turns": d, "turns ": g, "speed": self.speed, "reset": reset, "seed": self.seed}
@@ -90,11 +92,14 @@ class Controls:
 
     def _time(self) -> widgets.Widget | None:
         """The slider of time, and branching."""
-        self.time = _named(widgets.IntSlider(value=0, min=0, max=1, description="time", readout=False, layout=_wide(340), style={"description_width": "40px"}), "gt-time", "back and forth in time")
+        self.time = _named(widgets.IntSlider(value=0, min=0, max=1, description="time", readout=False, layout=_wide(340), style={"description_width": "40px"}),
+                           "gt-time", "back and forth in time")  # fmt: skip
         self.time.observe(self._scrubbed, "value")
         methods = list(dict.fromkeys([*METHODS, *OBJECTIVES]))
-        self.source = _named(widgets.Dropdown(options=["-"], description="from", layout=_wide(200), style={"description_width": "40px"}), "gt-branch-from", "the row whose weights go on")
-        self.method = _named(widgets.Dropdown(options=methods, value="AdaptiveMix", description="with", layout=_wide(180), style={"description_width": "40px"}), "gt-branch-with", "the method from here on")
+        self.source = _named(widgets.Dropdown(options=["-"], description="from", layout=_wide(200), style={"description_width": "40px"}),
+                             "gt-branch-from", "the row whose weights go on")  # fmt: skip
+        self.method = _named(widgets.Dropdown(options=methods, value="AdaptiveMix", description="with", layout=_wide(180), style={"description_width": "40px"}),
+                             "gt-branch-with", "the method from here on")  # fmt: skip
         branch = _button("Branch here", "code-fork", "gt-branch", "a new row beside the old future", lambda: self._do("branch", self.source.value, self.method.value))
         drop = _button("Drop row", "", "gt-drop", "take the row on the left away", lambda: self._do("drop", self.source.value))
         parts = [self.time] if self._has("time") else []
@@ -111,7 +116,8 @@ class Controls:
         if self._has("data"):
             tabs["Data"] = self._data()
         if self._has("code"):
-            self.code = _named(widgets.Textarea(layout=widgets.Layout(width="99%", height="90px"), disabled=False), "gt-code", "the statement that rebuilds this picture")
+            self.code = _named(widgets.Textarea(layout=widgets.Layout(width="99%", height="90px"), disabled=False),
+                               "gt-code", "the statement that rebuilds this picture")  # fmt: skip
             say = _button("Say this state as code", "code", "gt-code-button", "one statement that rebuilds this picture", self._say)
             tabs["Code"] = widgets.VBox([say, self.code])
         if not tabs:
@@ -122,12 +128,14 @@ class Controls:
     def _layers(self) -> widgets.Widget:
         self.toggles = {}
         for name, words in LAYERS.items():
-            box = _named(widgets.ToggleButton(value=name in self.session.view.layers, description=words, layout=widgets.Layout(width="auto")), f"gt-layer-{name}", words)
+            box = _named(widgets.ToggleButton(value=name in self.session.view.layers, description=words, layout=widgets.Layout(width="auto")),
+                         f"gt-layer-{name}", words)  # fmt: skip
             box.observe(lambda _c: self._looked(), "value")
             self.toggles[name] = box
         ask = ("Click on a picture to ask at a point; arrow keys move it." if anywidget is not None
                else "Clicking needs the package anywidget; here type a point as x y.")  # fmt: skip
-        self.point = _named(widgets.Text(placeholder="0.5 0.5", description="point", continuous_update=False, layout=_wide(190)), "gt-point", "the point that is asked at")
+        self.point = _named(widgets.Text(placeholder="0.5 0.5", description="point", continuous_update=False, layout=_wide(190)),
+                            "gt-point", "the point that is asked at")  # fmt: skip
         self.point.observe(self._typed_point, "value")
         return widgets.VBox([widgets.HBox(list(self.toggles.values())).add_class("gt-tools"), widgets.HBox([widgets.HTML(ask), self.point]).add_class("gt-tools")])
 
@@ -152,18 +160,22 @@ class Controls:
             self.values[name] = _named(w, f"gt-set-{name}", words)
         parts = [*self.values.values()]
         if self._has("width"):
-            self.width = _named(widgets.SelectionSlider(options=WIDTHS, value=64, description="width (begins anew)", layout=_wide(360), **common), "gt-width", "width of all nets; begins anew")
+            self.width = _named(widgets.SelectionSlider(options=WIDTHS, value=64, description="width (begins anew)", layout=_wide(360), **common),
+                                "gt-width", "width of all nets; begins anew")  # fmt: skip
             self.width.observe(lambda c: self._changed("restart", width=c.new), "value")
             parts.append(self.width)
         return widgets.VBox([self.to, widgets.HBox(parts).add_class("gt-tools")])
 
     def _data(self) -> widgets.Widget:
-        self.world = _named(widgets.Dropdown(options=[*WORLDS, "drawn"], value="nine", description="world", layout=_wide(230)), "gt-world", "begins anew with other data")
+        self.world = _named(widgets.Dropdown(options=[*WORLDS, "drawn"], value="nine", description="world", layout=_wide(230)),
+                            "gt-world", "begins anew with other data")  # fmt: skip
         self.world.observe(lambda c: c.new == "drawn" or self._changed("restart", data=WORLDS[c.new]), "value")
-        self.brush = _named(widgets.ToggleButton(value=False, description="Draw on the pictures", icon="pencil", layout=widgets.Layout(width="auto")), "gt-brush", "draw your own data with the pointer")
+        self.brush = _named(widgets.ToggleButton(value=False, description="Draw on the pictures", icon="pencil", layout=widgets.Layout(width="auto")),
+                            "gt-brush", "draw your own data with the pointer")  # fmt: skip
         self.brush.observe(lambda _c: self._modes(), "value")
         clear = _button("New sheet", "eraser", "gt-clear", "forget what is drawn", self._drawing.clear)
-        self.typed = _named(widgets.Text(placeholder="0 0; 1 1; -1 0.5", description="points", continuous_update=False, layout=_wide(330)), "gt-points", "your own points, x y; x y")
+        self.typed = _named(widgets.Text(placeholder="0 0; 1 1; -1 0.5", description="points", continuous_update=False, layout=_wide(330)),
+                            "gt-points", "your own points, x y; x y")  # fmt: skip
         self.typed.observe(self._typed_points, "value")
         parts = [self.world] + ([self.brush, clear] if anywidget is not None else []) + [self.typed]
         return widgets.HBox(parts).add_class("gt-tools")
