@@ -168,7 +168,7 @@ gallery: dict[str, Failure] = {
         "cover 4 modes and keep D between 0.4 and 0.9 in 1200 steps", ("g_lr", "d_lr", "n_dis", "objective"),
     ),
     "a deaf D": Failure(
-        "The fakes drift away from the data, at last into a corner.",
+        "The fakes stay in one lump, which drifts about and never comes to the data, or ends in a corner.",
         "D's learning rate is so small that it stays what it was at the beginning: a random slope. G follows it as far as its tanh lets it.",
         {"data": "nine", "rows": ["baseline"], "log": _set(d_lr=1e-5)}, 400,
         lambda curve, t: max(m.quality for m in curve) < 0.02 and min(m.distance for m in curve) > 0.4,
