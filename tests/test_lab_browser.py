@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},  # every cell is on the page, seen or not
 }
+ARRIVED = "([e, old]) => e.src !== old && e.complete && e.naturalWidth > 100"
 PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputArea-prompt')].map(e => e.textContent.trim())"
 ERRORS = """[...document.querySelectorAll('.jp-Notebook [data-mime-type="application/vnd.jupyter.error"], .jp-Notebook [data-mime-type="application/vnd.jupyter.stderr"]')]
             .map(e => e.textContent)"""
@@ -93,8 +95,8 @@ def browser():
 
 
 @pytest.fixture
-def page(browser):
-    """A page whose console and network errors fail the test at its end."""
+def page(browser, request):
+    """A page whose console and network errors fail the test at its end; Voila's own template asks public addresses, and does without."""
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     page, said = context.new_page(), []
     page.set_default_timeout(60_000)
@@ -102,7 +104,8 @@ def page(browser):
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     yield page
     context.close()
-    said = [text for text in said if not re.search(r"favicon|Failed to load resource: the server responded with a status of 404", text)]
+    forgiven = r"favicon|responded with a status of 404" + ("|ERR_NAME_NOT_RESOLVED|ERR_INTERNET_DISCONNECTED" if "voila" in request.node.name else "")
+    said = [text for text in said if not re.search(forgiven, text)]
     assert not said, said
 
 
@@ -111,9 +114,12 @@ def run_all(page, address: str, seconds: float = 240) -> None:
     page.goto(address)
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
-    page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
-    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
     end = time.monotonic() + seconds
+    while not any(re.fullmatch(r"\[[*\d]+\]:", p) for p in page.evaluate(PROMPTS)):  # a menu that is opened too early loses its click
+        page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
+        page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
+        time.sleep(2)
+        assert time.monotonic() < end, "the menu did not run the notebook"
     while not all(re.fullmatch(r"\[\d+\]:", p) for p in page.evaluate(PROMPTS)):
         assert page.evaluate(ERRORS) == []
         assert time.monotonic() < end, page.evaluate(PROMPTS)
@@ -136,6 +142,75 @@ def test_a_slider_moves_its_picture(page, lab, stem):
     handle.focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    page.wait_for_function("([e, old]) => e.src !== old && e.complete && e.naturalWidth > 100", arg=[image.element_handle(), before])
+    page.wait_for_function(ARRIVED, arg=[image.element_handle(), before])
     shot(page, stem)
     assert page.evaluate(ERRORS) == []
+
+
+def clock(lab) -> int:
+    """The step that a lab says it stands at."""
+    return int(re.search(r"\d[\d,]*", lab.locator(".gt-clock").inner_text())[0].replace(",", ""))
+
+
+def settled(lab) -> int | None:
+    """That step, if it is the same a second later."""
+    before = clock(lab)
+    time.sleep(1)
+    return before if clock(lab) == before else None
+
+
+def soon(what, seconds: float = 30):
+    """What `what()` returns as soon as it is true."""
+    end = time.monotonic() + seconds
+    while (found := what()) is None or found is False:
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.1)
+    return found
+
+
+def play_scrub_and_branch(page, name: str) -> None:
+    """As a person would: play until the pictures have changed, pause, go back in time, and branch off."""
+    lab = page.locator(".gt-lab").first
+    lab.wait_for()
+    lab.scroll_into_view_if_needed()
+    planes = lab.locator(".gt-plane canvas")
+    soon(lambda: planes.count() == 4 and all(planes.nth(i).get_attribute("data-frame") for i in range(4)))
+    pixels = [planes.nth(i).evaluate("c => c.toDataURL()") for i in range(4)]
+    began = clock(lab)
+    lab.locator(".gt-play").click()
+    soon(lambda: clock(lab) > began and all(planes.nth(i).evaluate("c => c.toDataURL()") != pixels[i] for i in range(4)), 60)
+    lab.locator(".gt-play").click()
+    stands = soon(lambda: settled(lab))
+    handle = lab.locator(".gt-time .noUi-handle")
+    handle.focus()
+    page.keyboard.press("Home")
+    soon(lambda: clock(lab) < stands)
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert soon(lambda: settled(lab)) < stands
+    lab.locator(".gt-branch").last.click()
+    soon(lambda: lab.locator(".gt-card").count() == 5)
+    back = soon(lambda: settled(lab))
+    lab.locator(".gt-step").click()
+    soon(lambda: clock(lab) == back + 1)
+    assert lab.locator(".gt-message").inner_text().strip() == "" and lab.locator(".gt-failed").count() == 0
+    shot(page, name)
+
+
+def test_the_lab_in_jupyterlab(page, lab):
+    run_all(page, lab("12_lab.ipynb"))
+    play_scrub_and_branch(page, "12_lab")
+    assert page.evaluate(ERRORS) == []
+
+
+def test_the_lab_alone_by_voila(page, folder):
+    pytest.importorskip("voila", reason="Voila is not installed: pip install 'gantutor[lab]'")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with serving(folder, "gantutor.cli", "lab", "--app", "--no-browser", "--port", str(port)):
+        wait_for(lambda: "is running at" in (folder / "server.log").read_text(), 60, folder)
+        address = re.search(rf"http://\S*:{port}/\S*", (folder / "server.log").read_text())[0]
+        page.goto(address, timeout=240_000)
+        page.wait_for_selector(".gt-lab .gt-play", timeout=240_000)
+        play_scrub_and_branch(page, "voila")
