@@ -83,7 +83,8 @@ def lab(folder):
     with serving(folder, "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", "--KernelManager.transport=ipc"):
         file = wait_for(lambda: next((folder / "runtime").glob("jpserver-*.json"), None), 60, folder)
         info = json.loads(file.read_text())
-        yield lambda name: f"{info['url']}lab/tree/{name}?token={info['token']}"
+        # a workspace for each notebook: JupyterLab would open those of before beside it
+        yield lambda name: f"{info['url']}lab/workspaces/{Path(name).stem}/tree/{name}?token={info['token']}"
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ def shot(page, name: str) -> None:
         page.screenshot(path=Path(os.environ["GANTUTOR_SHOTS"]) / f"{name}.png")
 
 
-@pytest.mark.parametrize("stem", ["02_adaptivemix", "03_kdd", "04_advlat"])
+@pytest.mark.parametrize("stem", ["02_adaptivemix", *[pytest.param(s, marks=pytest.mark.slow) for s in ("03_kdd", "04_advlat")]])
 def test_a_slider_moves_its_picture(page, lab, stem):
     run_all(page, lab(f"{stem}.ipynb"))
     image, handle = page.locator(".widget-image").first, page.locator(".widget-slider .noUi-handle").first
@@ -203,6 +204,7 @@ def test_the_lab_in_jupyterlab(page, lab):
     assert page.evaluate(ERRORS) == []
 
 
+@pytest.mark.slow
 def test_the_lab_alone_by_voila(page, folder):
     pytest.importorskip("voila", reason="Voila is not installed: pip install 'gantutor[lab]'")
     with socket.socket() as free:
