@@ -242,9 +242,9 @@ def build(
     clean: Annotated[bool, typer.Option("--clean", help="headings and code alone, to recall a lesson")] = False,
     site: Annotated[bool, typer.Option("--site", help="instead: a static site of the executed notebooks")] = False,
     profile: Annotated[str, typer.Option(help="for --site: of its runs")] = "class",
-    runs: Annotated[Path, typer.Option(help="for --site: a folder of runs; what lacks there is run")] = Path("runs"),
+    runs: Annotated[Path, typer.Option(help="for --site: a folder of runs; notebooks without a run there are run")] = Path("runs"),
 ) -> None:
-    """Make versions of notebooks from their sources (all four where none is named), or a site to read before installing."""
+    """Make versions of notebooks from their sources (all four versions where no option names one), or a site to read before installing."""
     from gantutor.build import versions
     from gantutor.reproduce.run import find_notebook, writable
 

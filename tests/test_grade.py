@@ -293,7 +293,7 @@ class TestCommand:
         assert list(ada["exercises"][0]) == ["name", "points", "of", "right", "key", "sentence", "hint", "seconds"]
         rows = list(csv.DictReader((tmp_path / "marks.csv").read_text(encoding="utf-8").splitlines()))
         assert [(r["student"], r["exercise"], r["points"], r["of"]) for r in rows[:2]] == [("ada", NAMES[0], "1", "1"), ("ada", NAMES[1], "2", "2")]
-        assert len(rows) == 8
+        assert len(rows) == 8 and all("still open" in r["sentence"] for r in rows[4:])
 
     def test_bad_input_is_told_in_a_sentence(self, tmp_path):
         (tmp_path / "empty").mkdir()

@@ -49,21 +49,30 @@ def find(name: str) -> Exercise:
 def check(name: str, answer) -> "Shown":
     """Judge an answer: a right one is told so; a wrong one is shown beside the reference, and raises NotYet with a hint."""
     report = judge(find(name), answer)
+    shown = Shown(report, None if report.right else answer)
     if report.right:
-        return Shown(report)
+        if not _in_ipython():  # where nothing shows the value of a line
+            print(shown)
+        return shown
     if report.key != "open":
-        _display(Shown(report, answer))
+        _display(shown)
     raise NotYet(report)
 
 
-def _display(thing) -> None:
+def _in_ipython() -> bool:
     try:
         from IPython import get_ipython
-        from IPython.display import display
-
-        display(thing) if get_ipython() is not None else print(thing)
     except ImportError:
-        print(thing)
+        return False
+    return get_ipython() is not None
+
+
+def _display(thing) -> None:
+    if not _in_ipython():
+        return print(thing)
+    from IPython.display import display
+
+    display(thing)
 
 
 class Shown:

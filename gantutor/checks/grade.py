@@ -309,5 +309,6 @@ def write_marks(path: Path, graded: Sequence[Graded]) -> None:
         table = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
         table.writeheader()
         for g in graded:
-            for m in g.marks:
-                table.writerow({"notebook": g.submission.path, "student": g.submission.student, **m.row(), "exercise": m.report.exercise.name})
+            for m in g.marks:  # the sentence as the table for people has it, reason and all: a teacher may send the row back
+                who = {"notebook": g.submission.path, "student": g.submission.student, "exercise": m.report.exercise.name}
+                table.writerow({**m.row(), **who, "sentence": _words(m.report)})

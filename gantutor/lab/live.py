@@ -141,7 +141,7 @@ class Lab:
         return self
 
     def still(self) -> Plate:
-        """The lab as one figure."""
+        """The lab as one figure; `still().savefig("lab.png")` keeps it."""
         standing = self.standing()
         title = f"{self.session.mission.text}: {standing.words}" if standing else ""
         return self._do("ask", lambda timeline: still(timeline, self.session.view, title))
@@ -154,7 +154,7 @@ class Lab:
 
     # -- teaching ---------------------------------------------------------------------------------------------------------
     def mission(self, text: str, only: Iterable[str] | None = None) -> "Lab":
-        """Set a goal, as "cover 8 modes in 500 steps", and show only some controls."""
+        """Set a goal, as "cover 8 modes in 500 steps", counted from step 0, and show only some controls."""
         mission = Mission(text)
         mission.standing(self.session.timeline)
         self.session.mission = mission
