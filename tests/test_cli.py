@@ -24,7 +24,9 @@ for variant in ("AdaptiveMix", "Std-GAN", "WGAN", "KDD", "hinge", "initial"):
 def start(*arguments: str, cwd, **env) -> subprocess.Popen:
     environment = {k: v for k, v in os.environ.items() if k not in ("GANTUTOR_DATA", "GANTUTOR_WEIGHTS")} | {"OMP_NUM_THREADS": "1"} | env
     command = [sys.executable, "-m", "gantutor.cli", *arguments]
-    return subprocess.Popen(command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # tests that run in a shell's background would hand on that Ctrl-C is ignored
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    return subprocess.Popen(command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed)
 
 
 def gantutor(*arguments: str, cwd, **env) -> tuple[int, str, str]:
