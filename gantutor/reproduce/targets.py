@@ -246,23 +246,23 @@ class Budget:
         return factor * self.minutes[("class", "colab", "paper").index(profile)]
 
 
-THIN = {"n_fake": 1000, "n_manifold": 1000, "evals": 2, "lr": 5e-4}
-BIG = {**THIN, "steps": 80, "width": 4, "batch": 16}  # BigGAN and SA-GAN, a sixteenth as wide
+THIN = {"n_fake": 500, "n_manifold": 500, "evals": 2, "lr": 5e-4}
+BIG = {**THIN, "steps": 30, "width": 4, "batch": 16}  # BigGAN and SA-GAN, a sixteenth as wide
 COPIES = {"-jacd-da7": 6.0, "-da7": 5.0, "-jacd-da1": 3.0, "-da3": 3.0, "-da1": 1.8, "-jacd": 2.0}
 BUDGETS = (
-    Budget("adaptivemix/table2/", "cifar10", 32, "wgan", (1.2, 60, 400), {**THIN, "steps": 200}),
-    Budget("adaptivemix/table4/cifar10/", "cifar10", 32, "wgan", (1.2, 60, 400), {**THIN, "steps": 200}),
-    Budget("adaptivemix/table4/celeba/", "celeba", 256, "dcgan", (30, 300, 20000), {**THIN, "steps": 200}),
-    Budget("advlatgan/table3/", "stl10", 48, "bare", (2, 60, 400), {**THIN, "steps": 100}),
-    Budget("advlatgan/table4/cifar10/", "cifar10", 32, "bare", (1.2, 60, 300), {**THIN, "steps": 100}),
-    Budget("advlatgan/table4/stl10/", "stl10", 48, "bare", (2, 60, 400), {**THIN, "steps": 100}),
-    Budget("advlatgan/table5/lsun64/", "lsun-church", 64, "bare", (4, 120, 800), {**THIN, "steps": 100}),
-    Budget("advlatgan/table5/lsun128/", "lsun-church", 128, "bare", (16, 240, 3000), {**THIN, "steps": 100}),
-    Budget("advlatgan/table5/celeba64/", "celeba", 64, "bare", (4, 120, 800), {**THIN, "steps": 100}),
-    Budget("advlatgan/table5/celeba128/", "celeba", 128, "bare", (16, 240, 3000), {**THIN, "steps": 100}),
-    Budget("advlatgan/table5/imagenet/", "imagenet64", 64, "bare", (4, 120, 800), {**THIN, "steps": 100}),
-    Budget("advlatgan/table6/cifar10/", "cifar10", 32, "msgan", (1.2, 60, 600), {**THIN, "steps": 100}),
-    Budget("advlatgan/table6/stl10/", "stl10", 32, "msgan", (1.2, 60, 150), {**THIN, "steps": 100}),
+    Budget("adaptivemix/table2/", "cifar10", 32, "wgan", (1.2, 60, 400), {**THIN, "steps": 80}),
+    Budget("adaptivemix/table4/cifar10/", "cifar10", 32, "wgan", (1.2, 60, 400), {**THIN, "steps": 80}),
+    Budget("adaptivemix/table4/celeba/", "celeba", 256, "dcgan", (30, 300, 20000), {**THIN, "steps": 80}),
+    Budget("advlatgan/table3/", "stl10", 48, "bare", (2, 60, 400), {**THIN, "steps": 50}),
+    Budget("advlatgan/table4/cifar10/", "cifar10", 32, "bare", (1.2, 60, 300), {**THIN, "steps": 50}),
+    Budget("advlatgan/table4/stl10/", "stl10", 48, "bare", (2, 60, 400), {**THIN, "steps": 50}),
+    Budget("advlatgan/table5/lsun64/", "lsun-church", 64, "bare", (4, 120, 800), {**THIN, "steps": 50}),
+    Budget("advlatgan/table5/lsun128/", "lsun-church", 128, "bare", (16, 240, 3000), {**THIN, "steps": 50}),
+    Budget("advlatgan/table5/celeba64/", "celeba", 64, "bare", (4, 120, 800), {**THIN, "steps": 50}),
+    Budget("advlatgan/table5/celeba128/", "celeba", 128, "bare", (16, 240, 3000), {**THIN, "steps": 50}),
+    Budget("advlatgan/table5/imagenet/", "imagenet64", 64, "bare", (4, 120, 800), {**THIN, "steps": 50}),
+    Budget("advlatgan/table6/cifar10/", "cifar10", 32, "msgan", (1.2, 60, 600), {**THIN, "steps": 50}),
+    Budget("advlatgan/table6/stl10/", "stl10", 32, "msgan", (1.2, 60, 150), {**THIN, "steps": 50}),
     Budget("kddgan/table1/", "cifar10", 32, "hinge", (1.2, 240, 4000), BIG, COPIES),
     Budget("kddgan/table2/", "cifar10", 32, "hinge", (1.2, 240, 2000), BIG, COPIES),
     Budget("kddgan/table3/", "tiny-imagenet", 64, "hinge", (3, 300, 3000), BIG, COPIES),
