@@ -1,6 +1,26 @@
-"""What the tests say at their end: the minutes that notebooks took, beside those that they promise."""
+"""What several tests need: a browser, and at the end the minutes that notebooks took, beside those that they promise."""
+
+import shutil
+
+import pytest
 
 from gantutor.config import MINUTES
+
+# a browser that asks nobody for anything: it runs as root in containers too, and without a screen
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window. A module's, not a session's: its event loop is in the way of other tests' own."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'gantutor[test]'")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("no chromium here: apt-get install chromium")
+    with sync_api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=QUIET)
+        yield browser
+        browser.close()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from gantutor.build.versions import solved, stub
 from gantutor.checks import TOPICS, NotYet, check, exercises, find
 from gantutor.checks.judge import BUILTIN, judge
 
@@ -30,14 +31,6 @@ def wrong(topic: str) -> dict[str, list[tuple[str, object]]]:
 
 def cells(stem: str) -> list:
     return nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4).cells
-
-
-def solved(source: str) -> str:
-    return "\n".join(line for line in source.splitlines() if line.strip() not in ("### BEGIN SOLUTION", "### END SOLUTION"))
-
-
-def stub(source: str) -> str:
-    return re.sub(r"^( *)### BEGIN SOLUTION\n.*?### END SOLUTION *$", r"\1# YOUR CODE HERE\n\1raise NotImplementedError()", source, flags=re.S | re.M)
 
 
 def answers(stem: str, change) -> dict[str, object]:

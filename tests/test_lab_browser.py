@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,13 +14,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'gantutor[test]'")
 pytest.importorskip("jupyterlab", reason="JupyterLab is not installed: pip install 'gantutor[lab]'")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
 
 SOURCES = Path(__file__).parent.parent / "notebooks"
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},  # every cell is on the page, seen or not
@@ -65,6 +60,7 @@ def serving(folder: Path, *command: str):
             server.wait(15)
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
 
 
 def wait_for(what, seconds: float, folder: Path):
@@ -85,14 +81,6 @@ def lab(folder):
         info = json.loads(file.read_text())
         # a workspace for each notebook: JupyterLab would open those of before beside it
         yield lambda name: f"{info['url']}lab/workspaces/{Path(name).stem}/tree/{name}?token={info['token']}"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

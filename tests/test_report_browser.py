@@ -1,16 +1,12 @@
 """The page in a browser: on a phone, a desk and paper, without a network."""
 
 import re
-import shutil
 
 import pytest
 
 from gantutor.reproduce import papers, report
 from test_report import make_up
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'gantutor[test]'")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 # what sticks out to the right, named so that a failure says where to look
 OUTSIDE = """[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)
@@ -24,14 +20,6 @@ def address(tmp_path_factory):
         patch.chdir(folder)
         patch.delenv("GANTUTOR_DATA", raising=False)
         return report.build(make_up(folder)).resolve().as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,14 +1,10 @@
 """The site in a browser: on a phone, a desk and paper, without a network and without scripts."""
 
-import shutil
 
 import pytest
 
 from test_site import STEMS, make_up
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'gantutor[test]'")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 900}}
 PAGES = ("index", *STEMS)
 # what sticks out to the right and cannot be scrolled to, named so that a failure says where to look
@@ -20,14 +16,6 @@ OUTSIDE = """[...document.querySelectorAll('body *')].filter(e => e.getBoundingC
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return make_up(tmp_path_factory.mktemp("browser"), STEMS)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
