@@ -119,8 +119,8 @@ def stub(source: str) -> str:
 
 
 def solved(source: str) -> str:
-    """An answer cell with its solution and without the markers."""
-    return "\n".join(line for line in source.split("\n") if BEGIN not in line and END not in line)
+    """An answer cell with its solution, without the markers and without the `name = ...` that holds its place."""
+    return "\n".join(line for line in source.split("\n") if BEGIN not in line and END not in line and not re.fullmatch(r"\w+ = \.\.\.", line))
 
 
 def student(nb: NotebookNode, stem: str) -> NotebookNode:

@@ -196,8 +196,8 @@ def _plain(exercise: Exercise, value: Any) -> Seen:
 
 
 def _call(exercise: Exercise, answer: Callable, args: tuple) -> Seen:
-    watched = {i: a for i, a in enumerate(args) if isinstance(a, Tensor)}
-    before = {i: a.detach().clone() for i, a in watched.items()}
+    watched = {i: a for i, a in enumerate(args) if isinstance(a, Tensor | np.ndarray)}
+    before = {i: _array(a).copy() for i, a in watched.items()}
     leaves = {i: args[i].detach().clone().requires_grad_(True) for i in (*exercise.gradients, *exercise.constants)}
     # an output of leaf + 0 may be changed in place by the answer without torch objecting: that is found below, in words
     given = {i: leaf + 0 for i, leaf in leaves.items()}
@@ -210,12 +210,12 @@ def _call(exercise: Exercise, answer: Callable, args: tuple) -> Seen:
     except (Exception, SystemExit) as error:
         seen = Seen(error=_where(error), kind=type(error).__name__)
     now = {**watched, **given}
-    seen.changed = [i for i, a in now.items() if not np.array_equal(_array(a), _array(before[i]), equal_nan=True)]
+    seen.changed = [i for i, a in now.items() if not np.array_equal(_array(a), before[i], equal_nan=True)]
     return seen
 
 
-def _array(x: Tensor) -> np.ndarray:
-    return x.detach().cpu().numpy()
+def _array(x: Tensor | np.ndarray) -> np.ndarray:
+    return x.detach().cpu().numpy() if isinstance(x, Tensor) else x
 
 
 def _gradients(value: Any, leaves: dict[int, Tensor]) -> dict[int, Any]:

@@ -34,6 +34,8 @@ from gantutor.records import code_hash, read, source_hash, write_json
 # seconds that a whole run may take, where the caller does not say; a cell may take all of it
 LIMITS = {"smoke": 600, "class": 3600, "colab": 4 * 3600, "paper": 14 * 24 * 3600}
 STAYS = ("attempts.jsonl", "previous.json", "console.log", ".lock")  # what a fresh start leaves in a run's folder
+# glibc: what a training step frees stays with the process for the next one, instead of going back to the system and being zeroed anew
+KEEP_FREED = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "33554432"}
 EXIT = {"ok": 0, "bad_input": 2, "diverged": 3}  # everything else: 1
 
 
@@ -296,7 +298,7 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) ->
     clock.cells += bool(values)  # papermill adds a cell of its own
     source, target = (str(p).replace("{", "{{").replace("}", "}}") for p in (path, folder / "executed.ipynb"))
     environment = {"MPLBACKEND": "Agg", "GANTUTOR_NOTEBOOK": str(path), "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUNBUFFERED": "1",
-                   "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}  # fmt: skip
+                   "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), **KEEP_FREED}  # fmt: skip
     threading.Thread(target=clock.beat, daemon=True).start()
     try:
         with _environment(**environment), open(folder / "run.log", "w", encoding="utf-8") as log, _errors_into(log):
