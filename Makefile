@@ -15,7 +15,7 @@ export OMP_NUM_THREADS ?= 1
 
 .PHONY: help setup test test-slow soak reproduce readme bench lab student site
 help:
-	@echo 'make test        set up .venv and pass the tests (a quarter of an hour on two cores)'
+	@echo 'make test        set up .venv and pass the tests (ten minutes on two cores)'
 	@echo 'make reproduce   set up .venv, run every target and write $(OUT)/report.html (PROFILE=$(PROFILE) SEEDS=$(SEEDS) OUT=$(OUT))'
 	@echo 'make lab         open the notebooks in JupyterLab (LAB_ARGS="--no-browser --allow-root" and the like); .venv/bin/gantutor lab --app for a lecture screen'
 	@echo 'make site        the executed notebooks as pages in site/ (PROFILE=$(PROFILE); what has no run below runs/ is run)'

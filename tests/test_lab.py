@@ -4,6 +4,7 @@ import ast
 import gc
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -168,6 +169,14 @@ class TestTime:
         assert [m.step for m in timeline.curve("KDD")] == [0]
         timeline.goto(33)
         assert same(end, weights(timeline.rows)) and timeline.curve("KDD") == curve
+
+    def test_rows_that_train_side_by_side_end_where_they_end_one_after_the_other(self):
+        alone, beside = Timeline(), Timeline()
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(25):
+                alone.advance()
+                beside.advance(pool.map)
+        assert same(weights(alone.rows), weights(beside.rows)) and alone.measured == beside.measured
 
     def test_a_change_in_the_past_writes_the_future_anew(self):
         timeline = forward(Timeline(rows=TWO), 10)
@@ -411,7 +420,7 @@ class TestCode:
 
 class TestThread:
     def alive(self) -> list[threading.Thread]:
-        return [t for t in threading.enumerate() if t.name == "gantutor-lab"]
+        return [t for t in threading.enumerate() if t.name.startswith("gantutor-lab")]
 
     def quiet(self, seconds: float = 20.0) -> bool:
         deadline = time.monotonic() + seconds

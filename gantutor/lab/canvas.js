@@ -1,4 +1,4 @@
-// A picture that can be clicked and drawn on. It gets PNG bytes, and sends places as shares of its width and height, from the top left.
+// A picture that can be clicked and drawn on. It gets the bytes of a PNG or JPEG, and sends places as shares of its width and height, from the top left.
 function render({ model, el }) {
   const canvas = document.createElement("canvas");
   canvas.className = "gt-canvas";
@@ -24,10 +24,10 @@ function render({ model, el }) {
     }
   };
   const load = async () => {
-    const bytes = model.get("png");
+    const bytes = model.get("image");
     if (!bytes || !bytes.byteLength) return;
     const mine = ++newest;
-    const next = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+    const next = await createImageBitmap(new Blob([bytes], { type: bytes.getUint8(0) === 0xff ? "image/jpeg" : "image/png" }));
     if (mine !== newest) return next.close();  // a later picture was quicker
     if (picture) picture.close();
     picture = next;
@@ -80,7 +80,7 @@ function render({ model, el }) {
   const clock = setInterval(seen, 3000);
   seen();
 
-  model.on("change:png", load);
+  model.on("change:image", load);
   model.on("change:alt", label);
   model.on("change:mode", mode);
   label();
@@ -88,7 +88,7 @@ function render({ model, el }) {
   load();
   return () => {
     clearInterval(clock);
-    model.off("change:png", load);
+    model.off("change:image", load);
     model.off("change:alt", label);
     model.off("change:mode", mode);
     if (picture) picture.close();

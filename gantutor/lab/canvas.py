@@ -13,7 +13,7 @@ except ImportError:  # an old classroom image: everything but clicking and drawi
 
 
 def canvas(alt: str = "", mode: str = "none", told: Callable[[dict], None] | None = None):
-    """A picture with `.png` (bytes), `.alt` and `.mode`: "none", "point" (click) or "draw". `told(message)` gets what it sends."""
+    """A picture with `.image` (bytes of a PNG or JPEG), `.alt` and `.mode`: "none", "point" (click) or "draw". `told(message)` gets what it sends."""
     picture = Canvas(alt=alt, mode=mode) if anywidget is not None else Plain(alt=alt, mode=mode)
     if told is not None and anywidget is not None:
         picture.on_msg(lambda _widget, message, _buffers: told(message))
@@ -23,10 +23,10 @@ def canvas(alt: str = "", mode: str = "none", told: Callable[[dict], None] | Non
 if anywidget is not None:
 
     class Canvas(anywidget.AnyWidget):
-        """PNG bytes on a canvas; its module stands beside this file and asks no other address for anything."""
+        """A PNG or JPEG on a canvas; its module stands beside this file and asks no other address for anything."""
 
         _esm = (Path(__file__).parent / "canvas.js").read_text(encoding="utf-8")
-        png = traitlets.Bytes(b"").tag(sync=True)
+        image = traitlets.Bytes(b"").tag(sync=True)
         alt = traitlets.Unicode("").tag(sync=True)
         mode = traitlets.Enum(("none", "point", "draw"), "none").tag(sync=True)
 
@@ -41,9 +41,9 @@ class Plain(widgets.Image):
         super().__init__(format="png", layout=widgets.Layout(width="100%"), **kwargs)
 
     @property
-    def png(self) -> bytes:
+    def image(self) -> bytes:
         return self.value
 
-    @png.setter
-    def png(self, value: bytes) -> None:
+    @image.setter
+    def image(self, value: bytes) -> None:
         self.value, self.tooltip = value, self.alt

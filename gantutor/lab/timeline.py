@@ -266,13 +266,13 @@ class Timeline:
             row.failed = told(error)
 
     # -- time -------------------------------------------------------------------------------------------------------------
-    def advance(self) -> None:
-        """One whole step of every row, and what the log says for the step that is reached."""
-        self.finish() if self.half else self._whole()
+    def advance(self, spread: Callable = map) -> None:
+        """One whole step of every row, and what the log says for the step that is reached. `spread` as the builtin `map`: an executor's lets
+        rows train side by side; each has its own nets and numbers, so that nothing else changes."""
+        self.finish() if self.half else self._whole(spread)
 
-    def _whole(self) -> None:
-        for row in self.rows:
-            self._guarded(row, lambda run=row.run: [None for _ in run.take_step()])
+    def _whole(self, spread: Callable) -> None:
+        list(spread(lambda row: self._guarded(row, lambda: [None for _ in row.run.take_step()]), self.rows))
         self._tick()
 
     def half_step(self) -> str:
@@ -313,15 +313,15 @@ class Timeline:
         for entry in [e for e in self.log if e[0] == self.step]:
             self._apply(entry)
 
-    def goto(self, step: int, halt: Callable[[], bool] = lambda: False) -> None:
-        """Stand at `step`, exactly as it was or will be; `halt()` may stop a long way there between two steps."""
+    def goto(self, step: int, halt: Callable[[], bool] = lambda: False, spread: Callable = map) -> None:
+        """Stand at `step`, exactly as it was or will be; `halt()` may stop a long way there between two steps. `spread`: see `advance`."""
         _whole("step", step, 0)
         self.finish()
         near = max(s for s in self.snapshots if s <= step)
         if not near <= self.step <= step:
             self._restore(near)
         while self.step < step and not halt():
-            self.advance()
+            self.advance(spread)
 
     def restart(self, **start) -> None:
         """Back to the very same first weights, or with another `data`, `seed`, `width` or `rows`. Settings stay as they are now;

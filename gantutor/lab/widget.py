@@ -270,7 +270,7 @@ class Controls:
             card.show(row, timeline, seen, pictures[str(i)], pictures.get(f"f{i}"))
         if "curves" in pictures:
             self.curves.alt = "Modes, quality and energy distance in time. " + "; ".join(alt(r, timeline) for r in timeline.rows)
-            self.curves.png = pictures["curves"]
+            self.curves.image = pictures["curves"]
         self._state(session)
 
     def _roster(self, timeline, view: View) -> None:
@@ -366,10 +366,10 @@ class Card:
         star = ' <span title="the map is the raw score, from lowest to highest">*</span>' if seen.raw else ""
         self.title.value = f'<span class="gt-chip" style="background:{colour(self.index)}"></span><b>{html.escape(row.name)}</b>{star}'
         self.plane.alt = alt(row, timeline)
-        self.plane.png = plane
+        self.plane.image = plane
         if second is not None:
             self.second.alt = f"{row.name}: features of reals, fakes and mixtures on two fixed axes"
-            self.second.png = second
+            self.second.image = second
         curve = timeline.curve(row.name)
         words = "" if not curve else (f"{curve[-1].modes:.0f} of {timeline.truth['modes']:.0f} modes · quality {curve[-1].quality:.2f} · "
                                       f"distance {max(curve[-1].distance, 0):.3f} · D right {curve[-1].right:.0%}")  # fmt: skip
