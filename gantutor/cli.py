@@ -1,6 +1,7 @@
 """The command line: gantutor run, reproduce, report, targets, lab, data. What is wrong with an input is said in one sentence."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -44,6 +45,10 @@ def run(
         texts = _pairs("-p", parameter or [])
         path = find_notebook(notebook)
         parameters = check(path, {**typed(path, texts), **given})
+        if parameters.get("row"):  # its names are known to the package alone, which takes a second to import
+            from gantutor.tables import find
+
+            find(parameters["row"])
         folder = (out or Path("runs") / f"{path.stem}-{parameter_hash(parameters)}").resolve()
         writable(folder)
     except (ValueError, FileNotFoundError) as error:
@@ -116,7 +121,8 @@ def reproduce(
     todo = [job for job in plan.jobs if fresh or job.kept()[0] is None]
     minutes = sum(job.minutes for job in todo) / min(jobs, max(len(todo), 1))
     guess = f", about {minutes:.0f} min" + " without -p" * bool(given) if minutes >= 1 else ""
-    print(f"{len(plan.targets)} targets, {len(plan.jobs)} runs, {len(todo)} to do{guess}, {jobs} at once -> {plan.out}", flush=True)
+    counted = ", ".join(f"{n} {word}{'s' * (n != 1)}" for n, word in ((len(plan.targets), "target"), (len(plan.jobs), "run")))
+    print(f"{counted}, {len(todo)} to do{guess}, {jobs} at once -> {plan.out}", flush=True)
     for reason, names in plan.reasons().items():
         print(f"  not run  {names}: {reason}")
     if note:
@@ -131,6 +137,7 @@ def reproduce(
         queue.scale(jobs)
         scheduler = queue.scheduler_address
     elsewhere = scheduler or scheduler_file
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what Slurm, systemd and `timeout` send ends it as Ctrl-C does
     try:
         # a whole folder that is done needs no workers
         workers = cluster.connected(scheduler, scheduler_file, files) if elsewhere else cluster.local(min(jobs, max(1, len(todo))))
@@ -170,7 +177,7 @@ def _pairs(option: str, texts: list[str], names: tuple[str, ...] = ()) -> dict[s
 
 @app.command()
 def report(out: Out = Path("runs"),
-           export: Annotated[Path | None, typer.Option(help="all values beside the papers', as a .csv or .parquet file")] = None) -> None:  # fmt: skip
+           export: Annotated[Path | None, typer.Option(help="all values, the papers' beside those of the same measure, as a .csv or .parquet file")] = None) -> None:  # fmt: skip
     """Write report.html and report.csv from the records in a folder."""
     from gantutor.reproduce import records
     from gantutor.reproduce import report as pages

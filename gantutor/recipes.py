@@ -114,9 +114,9 @@ class Recipe:
         for name, values in allowed.items():
             if getattr(self, name) not in values:
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(map(repr, values))}")
-        for name, kind in {"objective": Objective, "latent": LatentMap | None}.items():
+        for name, kind, example in (("objective", Objective, "Hinge()"), ("latent", LatentMap | None, "IFGSM()")):
             if not isinstance(getattr(self, name), kind):
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of the package's, for example Hinge() or IFGSM()")
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of the package's, for example {example}")
         object.__setattr__(self, "terms", tuple(self.terms))
         object.__setattr__(self, "inputs", tuple(self.inputs))
         if not all(isinstance(t, Term) for t in self.terms):

@@ -479,6 +479,8 @@ def train(recipe: Recipe, data, seed: int | list[int] = 0, steps: int = 1000, ev
     for name, value in {"every": every, "save_every": save_every}.items():
         if value != "turn" and not (isinstance(value, int) and value >= 1) or (name, value) == ("save_every", "turn"):
             raise ValueError(f"{name}={value!r}: expected a whole number of at least 1" + (' or "turn"' if name == "every" else ""))
+    if not isinstance(steps, int) or steps < 0:
+        raise ValueError(f"steps={steps!r}: expected a whole number of at least 0")
     run = Run(recipe, data, seed, device, on_divergence, precision, graph)
     if checkpoint is not None:
         Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)  # now, not after the first thousand steps

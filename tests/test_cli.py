@@ -179,7 +179,8 @@ def test_a_report_that_cannot_be_written_is_said_and_the_export_is_not_lost(tmp_
     assert code == 2 and err.startswith("gantutor: nowhere/values.csv cannot be written (Cannot save file into a non-existent directory")
 
 
-def test_ctrl_c_stops_the_children_and_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("word", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_stop_the_children_and_say_how_to_go_on(tmp_path, word):
     sleeps = f"import os, time; open({str(tmp_path / 'begun')!r}, 'w').write(str(os.getpid())); time.sleep(99)"
     course(tmp_path / "notebooks", "03_kdd", sleeps)
     process = start("reproduce", "kddgan/fig1", "--profile", "smoke", "--out", "out", cwd=tmp_path)
@@ -187,7 +188,7 @@ def test_ctrl_c_stops_the_children_and_says_how_to_go_on(tmp_path):
         if (tmp_path / "begun").exists() and (tmp_path / "begun").read_text():
             break
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(word)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, out + err
     assert "the same command goes on from there" in out and "Traceback" not in err

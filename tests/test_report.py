@@ -399,3 +399,11 @@ def test_the_readme_s_status_is_that_of_the_committed_records(name):
     shown = (ROOT / "README.md").read_text(encoding="utf-8").split(start)[1].split(end)[0].strip()
     assert shown == report.status_table((ROOT / f"data/records/{name}.csv").read_text(encoding="utf-8"))
     assert shown.count("\n") > 2
+
+
+def test_a_row_that_ran_as_another_row_s_baseline_is_measured_itself():
+    entry = {"profile": "smoke", "seed": 0, "seeds": 2, "runs": ["runs/plain", "runs/own"], "missing": None, "given": {}}
+    plan = {"kddgan/table1:kdd-tau1": entry}
+    assert sections._shared(TARGETS["kddgan/table1:hinge"], plan) == {**entry, "runs": ["runs/plain"]}
+    assert sections._shared(TARGETS["kddgan/table1:kdd-tau5"], plan) is None
+    assert sections._shared(TARGETS["kddgan/table1:hinge"], {"kddgan/table1:kdd-tau1": {**entry, "runs": [], "missing": "no data"}}) is None

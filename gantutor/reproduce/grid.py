@@ -133,8 +133,8 @@ def make_plan(targets: Sequence[Target], out: str | Path, profile: str = "class"
     for target in targets:
         texts = {name: text for name, text in given.items() if any(name in _open(target, changes) for changes in target.runs)}
         plan.given |= {target.name: texts} if texts else {}
-        if "dataset" in texts:  # not the paper's: whether it is there is the run's to say
-            target = replace(target, needs="")
+        if "dataset" in texts:  # not the paper's; one with a path of its own, and one that needs none, is the run's to find
+            target = replace(target, needs="" if "path" in texts or texts["dataset"] in ("digits", "folder") else texts["dataset"])
         reason = absent(target, profile, gpu)
         asked = [] if target.not_yet else [_asked(plan, target, changes, texts) for changes in target.runs]
         try:
@@ -339,8 +339,7 @@ class Progress:
                                     f"about {max(left, 0.1):.1f} min left"])  # fmt: skip
 
     def stopped(self) -> str:
-        return (f"stopped after {time.monotonic() - self.begun:.0f} s: {len(self.outcomes)} of {self.total} runs are kept; "
-                "the same command goes on from there")  # fmt: skip
+        return f"stopped: {len(self.outcomes)} of {self.total} runs are done; the same command goes on from there, and inside a run from its checkpoint"
 
 
 def tally(outcomes: dict[str, Outcome]) -> str:
@@ -354,4 +353,4 @@ def _last_line(job: Job) -> str:
         lines = (job.folder / "console.log").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    return lines[-1].strip() if lines else f"{job.label}: starting"
+    return f"{job.label}: {lines[-1].strip().removeprefix(f'{job.notebook.stem}: ') if lines else 'starting'}"

@@ -160,8 +160,12 @@ def _now(notebook: str) -> tuple[str | None, str | None]:
 
 
 def _shared(target: Target, plan: dict[str, Any]) -> dict[str, Any] | None:
-    """The plan of another target that ran just what this one needs: one notebook may serve two figures."""
-    return next((plan[t.name] for t in ALL if t.name in plan and (t.notebook, t.runs, t.needs) == (target.notebook, target.runs, target.needs)), None)
+    """The plan of another target that ran just what this one needs, or that and more: one notebook may serve two figures, and a row was
+    another row's baseline."""
+    others = [(t, plan[t.name]) for t in ALL if t.name in plan and (t.notebook, t.needs) == (target.notebook, target.needs)]
+    same = next((entry for t, entry in others if t.runs == target.runs), None)
+    more = ((t, entry) for t, entry in others if len(entry["runs"]) == len(t.runs) and all(changes in t.runs for changes in target.runs))
+    return same or next(({**entry, "runs": [entry["runs"][t.runs.index(changes)] for changes in target.runs]} for t, entry in more), None)
 
 
 def _section(target: Target, entry: dict[str, Any] | None, out: Path, record: Callable) -> Section:
