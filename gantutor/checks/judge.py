@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -28,7 +29,7 @@ BUILTIN = {  # symptoms that any exercise may show: what is said of them
     "kind": "The answer is of another kind than asked for. {arg}",
     "shape": "The answer has another shape than asked for. {arg}",
     "not finite": "The answer holds NaN or an infinity: look for the logarithm of 0, a division by 0, or exp of a large number.",
-    "sign": "Every number has the right size and the wrong sign: which way does the loss fall?",
+    "sign": "Every number has the right size and the wrong sign: which way should it fall, or point?",
     "sum for mean": "The answer is larger by the number of what is averaged: a sum stands where a mean belongs.",
     "mean for sum": "The answer is smaller by the number of what is added up: a mean stands where a sum belongs.",
     "factor": "Every number is off by one and the same factor. {arg}",
@@ -198,6 +199,7 @@ def _plain(exercise: Exercise, value: Any) -> Seen:
 def _call(exercise: Exercise, answer: Callable, args: tuple) -> Seen:
     watched = {i: a for i, a in enumerate(args) if isinstance(a, Tensor | np.ndarray)}
     before = {i: _array(a).copy() for i, a in watched.items()}
+    nested = {i: was for i, a in enumerate(args) if isinstance(a, Mapping | list) and (was := _contents(a)) is not None}
     leaves = {i: args[i].detach().clone().requires_grad_(True) for i in (*exercise.gradients, *exercise.constants)}
     # an output of leaf + 0 may be changed in place by the answer without torch objecting: that is found below, in words
     given = {i: leaf + 0 for i, leaf in leaves.items()}
@@ -211,7 +213,20 @@ def _call(exercise: Exercise, answer: Callable, args: tuple) -> Seen:
         seen = Seen(error=_where(error), kind=type(error).__name__)
     now = {**watched, **given}
     seen.changed = [i for i, a in now.items() if not np.array_equal(_array(a), before[i], equal_nan=True)]
+    seen.changed += [i for i, was in nested.items() if not _same(_contents(args[i]), was)]
     return seen
+
+
+def _contents(value: Mapping | list) -> dict[str, Any] | None:
+    """What a container of numbers and texts holds; None where it holds anything else."""
+    try:
+        return flat(value)
+    except TypeError:
+        return None
+
+
+def _same(a: dict[str, Any] | None, b: dict[str, Any]) -> bool:
+    return a is not None and a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
 
 
 def _array(x: Tensor | np.ndarray) -> np.ndarray:
@@ -241,7 +256,7 @@ def _tensors(value: Any, place: str = "") -> dict[str, Tensor]:
 
 def _where(error: BaseException) -> str:
     """The error and the line of the answer that it left from: the last one that is not the library's."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename and not f.filename.startswith(__file__)]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename and not f.filename.startswith(str(Path(__file__).parent))]
     at = f" (at `{frames[-1].line}`)" if frames and frames[-1].line else ""
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}{at}"
 

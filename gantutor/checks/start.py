@@ -60,6 +60,14 @@ CRITIC_LOSS = Exercise(
                 lambda real, fake: torch.log1p(torch.exp(-real)).mean()),
         Symptom("only the fakes", "The fakes are there, the reals are missing: the loss has two terms.",
                 lambda real, fake: torch.log1p(torch.exp(fake)).mean()),
+        Symptom("minus of the reals", "The term of the reals has lost its minus: a logarithm of a probability is negative, and a loss grows where the "
+                                      "critic is wrong.",
+                lambda real, fake: torch.log1p(torch.exp(fake)).mean() - torch.log1p(torch.exp(-real)).mean()),
+        Symptom("minus of the fakes", "The term of the fakes has lost its minus: a logarithm of a probability is negative, and a loss grows where the "
+                                      "critic is wrong.",
+                lambda real, fake: torch.log1p(torch.exp(-real)).mean() - torch.log1p(torch.exp(fake)).mean()),
+        Symptom("no logarithm", "These are probabilities; the loss is made of their logarithms.",
+                lambda real, fake: -torch.sigmoid(real).mean() - torch.sigmoid(-fake).mean()),
         Symptom("summed", "You added up over the batch. Take the mean over the reals and the mean over the fakes: then the size of a batch does "
                           "not matter.",
                 lambda real, fake: torch.log1p(torch.exp(-real)).sum() + torch.log1p(torch.exp(fake)).sum()),

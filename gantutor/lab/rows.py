@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-import gantutor
 from gantutor import toy
 from gantutor.methods import IFGSM, KDD, AdaptiveMix
 from gantutor.nets import Critique
@@ -20,7 +19,7 @@ from gantutor.recipes import METHODS, OBJECTIVES, TOY, Adam, Recipe
 from gantutor.rng import Rng
 
 MOST_ROWS = 5
-LIBRARIES = tuple(str(Path(file).parent) for file in (gantutor.__file__, torch.__file__))
+LIBRARIES = (str(Path(__file__).parents[1]), str(Path(torch.__file__).parent))
 MOST_POINTS = 400
 BRUSH = 0.08  # std of a drawn point's Gaussian: what a finger's width is on the square [-2, 2]
 

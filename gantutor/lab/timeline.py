@@ -86,7 +86,7 @@ class Timeline:
 
     def __init__(self, data="nine", seed: int = 0, rows: Iterable = FOUR, width: int = 64, log: Iterable[tuple] = ()):
         self.own: dict[str, Own] = {}
-        names = [self._known(row) for row in rows]
+        names = [self._known(row) for row in ([rows] if isinstance(rows, str) else rows)]
         if not 1 <= len(names) <= MOST_ROWS or len(set(names)) < len(names):
             raise ValueError(f"rows={names}: expected 1 to {MOST_ROWS} different rows")
         self.start = {"data": world_literal(data), "seed": _whole("seed", seed, 0), "width": _whole("width", width, 2), "rows": tuple(names)}

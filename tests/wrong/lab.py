@@ -135,6 +135,13 @@ def only_d(player, real, fake):
 
 
 # -- in_force
+def in_the_callers_dict(start, log, step):
+    for s, name, value in log:
+        if s <= step:
+            start[name] = value
+    return start
+
+
 def whole_log(start, log, step):
     now = dict(start)
     for _, name, value in log:
@@ -206,6 +213,6 @@ WRONG = {
     "lab.in_force": [
         ("the future", whole_log), ("a step late", before_it), ("only this step", at_it), ("first wins", keeps_the_first),
         ("without the start", changed_ones),
-        ("start wins", back_to_the_start), ("kind", entries),
+        ("start wins", back_to_the_start), ("kind", entries), ("changes its input", in_the_callers_dict),
     ],
 }  # fmt: skip

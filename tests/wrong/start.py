@@ -34,6 +34,18 @@ def pooled(real, fake):
     return -log(right).mean()
 
 
+def no_first_minus(real, fake):
+    return log(sigma(real)).mean() - log(1 - sigma(fake)).mean()
+
+
+def no_second_minus(real, fake):
+    return -log(sigma(real)).mean() + log(1 - sigma(fake)).mean()
+
+
+def no_logarithm(real, fake):
+    return -sigma(real).mean() - (1 - sigma(fake)).mean()
+
+
 def no_minus(real, fake):
     return log(sigma(real)).mean() + log(1 - sigma(fake)).mean()
 
@@ -153,7 +165,8 @@ WRONG = {
     "start.critic_loss": [
         ("labels swapped", swapped), ("fakes as reals", both_real), ("only the reals", forgot_fakes), ("only the fakes", forgot_reals),
         ("summed", summed), ("pooled", pooled), ("sign", no_minus), ("not finite", no_sigmoid), ("nothing", no_return), ("factor", base_2),
-        ("detached", a_number), ("kind", elementwise),
+        ("detached", a_number), ("kind", elementwise), ("minus of the reals", no_first_minus), ("minus of the fakes", no_second_minus),
+        ("no logarithm", no_logarithm),
     ],
     "start.arrows": [
         ("one-sided", forward_only), ("not divided", difference_only), ("factor", h_for_two_h), ("both at once", adds_h_to_both),
