@@ -18,7 +18,7 @@ from scipy import stats
 
 from gantutor.config import NOTEBOOKS
 from gantutor.records import Record
-from gantutor.reproduce import papers, report, sections
+from gantutor.reproduce import papers, records, report, sections
 from gantutor.reproduce.claims import STATUSES, Direction, Printed, Ratio, Spread, TableRow, Verdict, Within, kernel_distance, number, worst
 from gantutor.reproduce.grid import make_plan
 from gantutor.reproduce.targets import ALL, LESSONS, MINUTES, TARGETS, absent, choose, expected
@@ -407,3 +407,15 @@ def test_a_row_that_ran_as_another_row_s_baseline_is_measured_itself():
     assert sections._shared(TARGETS["kddgan/table1:hinge"], plan) == {**entry, "runs": ["runs/plain"]}
     assert sections._shared(TARGETS["kddgan/table1:kdd-tau5"], plan) is None
     assert sections._shared(TARGETS["kddgan/table1:hinge"], {"kddgan/table1:kdd-tau1": {**entry, "runs": [], "missing": "no data"}}) is None
+
+
+def test_records_stand_beside_what_the_papers_print(tmp_path):
+    record = Record(NOTEBOOKS["10_full_run"](profile="smoke", out=str(tmp_path / "runs/a")), "10_full_run")
+    for metric in ("fid", "kd_small"):
+        record.add(metric, [12.5], "kddgan/table2/hinge", n=60)
+    record.add("fid", [3.0], "something of ours").save()
+    frame = records.load(tmp_path).set_index(["variant", "metric"])
+    row = frame.loc["kddgan/table2/hinge"]
+    assert list(row.paper_table) == ["kddgan/table2"] * 2 and list(row.paper_fid) == [8.859] * 2
+    assert row.paper_value["fid"] == 8.859 and row.paper_value.isna()["kd_small"], "a stand-in is beside no printed value of its own"
+    assert frame.loc["something of ours"][["paper_table", "paper_fid", "paper_value"]].isna().all(axis=None)

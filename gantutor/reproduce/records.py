@@ -13,9 +13,9 @@ SAME = {"FID": "fid", "IS": "is", "density": "density", "coverage": "coverage"}
 def load(folder: str | Path):
     """A pandas frame with one row for each run, variant, metric and seed.
 
-    Columns: notebook, variant, metric, seed, value, se, unit, n; run, profile, status; and where the variant is a row of a
-    paper's table and the metric is the paper's: paper_table, paper_value, paper_spread, paper_note. Records that cannot be
-    read are warned about and left out.
+    Columns: notebook, variant, metric, seed, value, se, unit, n; run, profile, status; where the variant is a row of a paper's
+    table, paper_table and paper_fid, the FID printed of it, whatever was measured here; where the metric is the paper's too,
+    paper_value, paper_spread, paper_note. Records that cannot be read are warned about and left out.
     """
     import pandas as pd
 
@@ -27,14 +27,18 @@ def load(folder: str | Path):
             warnings.warn(str(error), stacklevel=2)
         else:
             runs.append(path.parent.relative_to(folder).as_posix())
-    printed = {}
+    printed, tables = {}, {}
     for cell in papers.cells():  # of a measure that is printed for all images and for each class, the first is the whole
+        if cell["recipe"]:
+            tables.setdefault(cell["recipe"], f"{cell['paper']}/{cell['table']}")
         if cell["recipe"] and cell["metric"] in SAME:
             printed.setdefault((cell["recipe"], SAME[cell["metric"]]), cell)
-    rows = [{"variant": variant, "metric": metric, "paper_table": f"{cell['paper']}/{cell['table']}", "paper_value": _number(cell["value"]),
-             "paper_spread": _number(cell["spread"]), "paper_note": cell["note"]} for (variant, metric), cell in printed.items()]  # fmt: skip
-    columns = ["variant", "metric", "paper_table", "paper_value", "paper_spread", "paper_note"]
-    return frame_of(results, runs).merge(pd.DataFrame(rows, columns=columns), how="left", on=["variant", "metric"])
+    fids = {variant: _number(cell["value"]) for (variant, metric), cell in printed.items() if metric == "fid"}
+    rows = [{"variant": variant, "metric": metric, "paper_value": _number(cell["value"]), "paper_spread": _number(cell["spread"]),
+             "paper_note": cell["note"]} for (variant, metric), cell in printed.items()]  # fmt: skip
+    frame = frame_of(results, runs)
+    frame["paper_table"], frame["paper_fid"] = frame.variant.map(tables), frame.variant.map(fids)
+    return frame.merge(pd.DataFrame(rows, columns=["variant", "metric", "paper_value", "paper_spread", "paper_note"]), how="left", on=["variant", "metric"])
 
 
 def export(folder: str | Path, path: str | Path) -> Path:
