@@ -331,7 +331,7 @@ def lab(
     port: Annotated[int | None, typer.Option(help="default: 8888 or the next free one; with --app 8866")] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="only say the address")] = False,
 ) -> None:
-    """Open the notebooks in JupyterLab, for this machine alone and with a token; what follows -- goes to Jupyter."""
+    """Open the notebooks in JupyterLab, for this machine alone and with a token; what follows -- goes to Jupyter, or with --app to Voila."""
     import secrets
     import subprocess
     from importlib.util import find_spec

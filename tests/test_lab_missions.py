@@ -62,7 +62,9 @@ class TestJudging:
     def test_the_nearest_row_leads(self):
         timeline = Timeline(rows=["baseline", "KDD"], width=8)
         timeline.measured = {"baseline": {0: Measured(0, 2, 0, 1, 0.5)}, "KDD": {0: Measured(0, 5, 0, 1, 0.5)}}
-        assert Mission("cover 9 modes in 50 steps").standing(timeline).row == "KDD"
+        assert Mission("cover 9 modes in 50 steps").standing(timeline).words == "KDD leads, 56% of the way"
+        timeline.measured = {name: {0: Measured(0, 0, 0, 1, 0.5)} for name in ("baseline", "KDD")}
+        assert Mission("cover 9 modes in 50 steps").standing(timeline).words == "no row is on its way yet"
 
     def test_a_lab_tells_how_it_stands(self):
         lab = Lab(rows=["baseline"], width=8, only=["play"])
