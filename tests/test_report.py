@@ -419,3 +419,12 @@ def test_records_stand_beside_what_the_papers_print(tmp_path):
     assert list(row.paper_table) == ["kddgan/table2"] * 2 and list(row.paper_fid) == [8.859] * 2
     assert row.paper_value["fid"] == 8.859 and row.paper_value.isna()["kd_small"], "a stand-in is beside no printed value of its own"
     assert frame.loc["something of ours"][["paper_table", "paper_fid", "paper_value"]].isna().all(axis=None)
+
+
+def test_a_kept_table_does_not_say_where_its_maker_s_data_lie(tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "README.md").write_text("none")
+    (tmp_path / "out/report.csv").write_text("note\nneeds celeba: not in /home/ada/sets (GANTUTOR_DATA); `gantutor data list` says how to get it\n")
+    monkeypatch.chdir(tmp_path)
+    report.main(["out", "mine"])
+    assert (tmp_path / "data/records/mine.csv").read_text() == "note\nneeds celeba: not at hand; `gantutor data list` says how to get it\n"

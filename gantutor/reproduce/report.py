@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -105,7 +106,8 @@ def main(arguments: list[str]) -> None:
     if arguments:
         kept.mkdir(parents=True, exist_ok=True)
         out, name = Path(arguments[0]), arguments[1] if len(arguments) > 1 else "class"
-        write_text(kept / f"{name}.csv", (out / "report.csv").read_text(encoding="utf-8"))
+        table = (out / "report.csv").read_text(encoding="utf-8")
+        write_text(kept / f"{name}.csv", re.sub(r"not in \S+ \(GANTUTOR_DATA\)", "not at hand", table))  # where data lay is of no use elsewhere
         write_json(kept / f"{name}.json", conditions(out))
     text = Path("README.md").read_text(encoding="utf-8")
     for name in TABLES:
