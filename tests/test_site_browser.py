@@ -1,6 +1,5 @@
 """The site in a browser: on a phone, a desk and paper, without a network and without scripts."""
 
-
 import pytest
 
 from test_site import STEMS, make_up

@@ -89,10 +89,12 @@ class Mission:
                 lost = self.steps
             else:
                 won = self.steps
-        words = f"{name} won at step {won}" if won is not None else f"{name} got nearest" if lost is not None else \
-            f"{name} leads, {best:.0%} of the way" if best > 0 else "no row is on its way yet"
-        if lost is not None and lost < self.steps:
-            words = f"{name}: D left its bounds at step {lost}"
+        if won is not None:
+            words = f"{name} won at step {won}"
+        elif lost is not None:
+            words = f"{name} got nearest" if lost >= self.steps else f"{name}: D left its bounds at step {lost}"
+        else:
+            words = f"{name} leads, {best:.0%} of the way" if best > 0 else "no row is on its way yet"
         return Standing(name, 1.0 if won is not None else min(best, 0.99), won, lost, words)
 
 

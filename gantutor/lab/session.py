@@ -309,7 +309,8 @@ def _work(ref: "weakref.ref[Session]", commands: queue.SimpleQueue) -> None:
         session = ref()
         if session is None or session._closed:
             break
-        idle, session._second = item is None and pause >= LINGER, second
+        session._second = second
+        idle = item is None and pause >= LINGER
         while item is not None:
             session._obey(item)
             try:
