@@ -36,8 +36,10 @@ def run(
     fresh: Fresh = False,
 ) -> None:
     """Run one notebook with checked parameters; keeps result, executed notebook and log."""
+    from gantutor.config import NOTEBOOKS
     from gantutor.records import parameter_hash
     from gantutor.reproduce import cluster, grid
+    from gantutor.reproduce.ready import ready
     from gantutor.reproduce.run import EXIT, check, find_notebook, typed, writable
 
     given = {k: v for k, v in {"profile": profile, "seed": seed, "seeds": seeds}.items() if v is not None}
@@ -45,10 +47,8 @@ def run(
         texts = _pairs("-p", parameter or [])
         path = find_notebook(notebook)
         parameters = check(path, {**typed(path, texts), **given})
-        if parameters.get("row"):  # its names are known to the package alone, which takes a second to import
-            from gantutor.tables import find
-
-            find(parameters["row"])
+        if path.stem in NOTEBOOKS:
+            ready(parameters)
         folder = (out or Path("runs") / f"{path.stem}-{parameter_hash(parameters)}").resolve()
         writable(folder)
     except (ValueError, FileNotFoundError) as error:
@@ -111,8 +111,9 @@ def reproduce(
     try:
         given = _pairs("-p", parameter or []) | ({"features": features} if features else {})
         gpu = bool(gpus or scheduler or scheduler_file or slurm)
-        plan = grid.make_plan(choose(target or []), out, profile, seed, seeds, gpu, given)
-        note = plan.check_weights(weights, here=not (scheduler or scheduler_file or slurm))
+        here = not (scheduler or scheduler_file or slurm)
+        plan = grid.make_plan(choose(target or []), out, profile, seed, seeds, gpu, given, here)
+        note = plan.check_weights(weights, here)
         files = _pairs("--tls", tls.split(",") if tls else [], ("ca", "cert", "key"))
         options = {name: literal(text) for name, text in _pairs("--slurm-option", slurm_option or []).items()}
         queue = cluster.slurm(options) if slurm else None

@@ -5,7 +5,7 @@ The parameters cell holds plain literals, None meaning "what the profile says"; 
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -16,6 +16,9 @@ Whole = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
+Beta = Annotated[float, Field(ge=0, lt=1)]  # Adam's decay rates, and a moving average's
+MAX_SEED, MAX_SEEDS = 2**53, 1000  # seeds are exact in JSON and far from the bounds of torch's generators
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
 Profile = Literal["smoke", "class", "colab", "paper"]
 ImageName = Literal["digits", "folder", "cifar10", "cifar100", "stl10", "mnist", "fashion-mnist", "celeba", "lsun-church", "tiny-imagenet", "imagenet64", "cifar10-jpeg"]
 PROFILE_NAMES: tuple[str, ...] = get_args(Profile)
@@ -42,6 +45,12 @@ def literal(text: str) -> Any:
     return text if isinstance(value, date) else value
 
 
+def no_gpu(device: str, there: int) -> str:
+    """What is said where a GPU is asked for and this machine has `there` of them, numbered from 0."""
+    seen = f"{there} GPU{'s' * (there != 1)}" if there else "no GPU"
+    return f"device={device!r}: {seen} can be used here; take 'auto' or 'cpu'"
+
+
 class Config(BaseModel):
     """What every notebook takes. A field that is None takes its value from PROFILES[profile]; a Config holds final values.
 
@@ -54,8 +63,8 @@ class Config(BaseModel):
     PROFILES: ClassVar[dict[str, dict[str, Any]]] = {}
 
     profile: Profile = "class"
-    seed: Whole = 0
-    seeds: Count = None
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
+    seeds: Annotated[int, Field(ge=1, le=MAX_SEEDS)] = None
     out: str | None = None
 
     def __init__(self, **values):
@@ -81,8 +90,13 @@ class Config(BaseModel):
             "int_type": "an integer", "float_type": "a number", "string_type": "a text", "bool_type": "True or False",
             "finite_number": "a finite number", "literal_error": limits.get("expected"),
             "greater_than": f"a number above {limits.get('gt', 0):g}",
-            "greater_than_equal": f"at least {limits.get('ge', 0):g}", "less_than_equal": f"at most {limits.get('le', 0):g}",
+            "greater_than_equal": f"at least {limits.get('ge', 0):g}",
+            "less_than_equal": f"at most {limits.get('le', 0):,}",
+            "less_than": f"a number below {limits.get('lt', 0):g}",
+            "string_pattern_mismatch": "auto, cpu, cuda or cuda:1 and the like",
         }.get(kind)  # fmt: skip
+        if kind == "value_error":  # a validator's own sentence
+            return str(limits["error"])
         return f"{name}={given!r}: " + (f"expected {expected}" if expected else error["msg"])
 
     @classmethod
@@ -99,6 +113,20 @@ class Config(BaseModel):
     def parameters(self) -> dict[str, Any]:
         """All values, final, as plain JSON: what papermill injects and what a record holds."""
         return self.model_dump(mode="json")
+
+    @property
+    def place(self) -> str:
+        """The device that `device` means here; BadParameters where it is a GPU and there is none, or too few."""
+        import torch  # only a notebook asks, which has loaded it
+
+        asked, there = getattr(self, "device", "auto"), torch.cuda.is_available()
+        if asked == "auto":
+            asked = "cuda" if there else "cpu"
+        if asked != "cpu" and (not there or int(asked[5:] or 0) >= torch.cuda.device_count()):
+            raise BadParameters(no_gpu(asked, torch.cuda.device_count() if there else 0))
+        if asked == "cpu" and getattr(self, "graph", False):
+            raise BadParameters("graph=True on cpu: a CUDA graph needs a GPU; leave graph=False")
+        return asked
 
     @property
     def seed_list(self) -> list[int]:
@@ -195,6 +223,24 @@ class AdvLat(Config):
     points: Count = None
 
 
+POWERS = tuple(2**i for i in range(3, 11))
+LADDER = (32, 48, 64, 128)
+SIDES: dict[str, Sequence[int]] = {  # the sides of pictures that nets take; tested by building them
+    "dcgan": POWERS, "dcgan-mean": POWERS, "dcgan-plain": POWERS, "msgan": POWERS,
+    "dcgan-bn": range(16, 1025, 16), "acgan": range(16, 1025, 16),
+    "cnn": range(8, 1025, 8), "cnn-plain": range(8, 1025, 8),
+    "sngan-resnet": LADDER, "wgangp-resnet": LADDER,
+    "biggan": (32,), "biggan-uncond": (32,), "sagan64": (64,),
+}
+
+
+def fitting(what: str, size: int, sides: Sequence[int]) -> None:
+    """BadParameters where `what` takes pictures of other sides (pixels) than `size`."""
+    if size not in sides:
+        first = ", ".join(map(str, sides[:5])) + (" ..." if len(sides) > 5 else "")
+        raise BadParameters(f"size={size}: {what} takes pictures with a side of {first}")
+
+
 class Images(Config):
     """05: the first real images; `path` is a class-folder tree or a tar of one, None: GANTUTOR_DATA or what is bundled."""
 
@@ -217,6 +263,11 @@ class Images(Config):
     n_images: Count = None
     n_eval: Annotated[int, Field(ge=20)] = None
     latent_steps: Whole = None
+
+    @model_validator(mode="after")
+    def _fits(self):
+        fitting("the DCGAN of this notebook", self.size, SIDES["dcgan"])
+        return self
 
     @property
     def feature_steps(self) -> int:
@@ -252,7 +303,7 @@ class Measuring(OnImages):
     features: Literal["small", "inception", "efflite0"] = "small"
     weights: str = ""
     reference: Literal["train", "val", "test", "unlabeled"] = "test"
-    device: str = "auto"
+    device: Device = "auto"
 
     @property
     def feature_steps(self) -> int:
@@ -281,7 +332,12 @@ class AdaptiveMixImages(OnImages):
     n_eval: Annotated[int, Field(ge=20)] = None
     lr: Rate = None
     pairs: Annotated[int, Field(ge=20)] = None
-    device: str = "auto"
+    device: Device = "auto"
+
+    @model_validator(mode="after")
+    def _fits(self):
+        fitting("the DCGAN of this notebook", self.size, SIDES["dcgan"])
+        return self
 
     @property
     def feature_steps(self) -> int:
@@ -313,7 +369,12 @@ class KddImages(OnImages):
     copies: Count = None
     rows: Literal["few", "all"] = None
     lr: Rate = None
-    device: str = "auto"
+    device: Device = "auto"
+
+    @model_validator(mode="after")
+    def _fits(self):
+        fitting("the thin BigGAN of this notebook", self.size, range(8, 1025, 8))
+        return self
 
     @property
     def feature_steps(self) -> int:
@@ -354,17 +415,48 @@ class AdvLatImages(OnImages):
     plane_steps: Count = None
     latents: Annotated[int, Field(ge=100)] = None
 
+    @model_validator(mode="after")
+    def _fits(self):
+        fitting("this notebook, with a DCGAN and a CNN in it,", self.size, POWERS[1:])
+        return self
+
     @property
     def feature_steps(self) -> int:
         """Training steps of the small classifier whose features and confidence judge the samples."""
         return 40 if self.profile == "smoke" else 400
 
 
+# the names that notebook 10 takes; `gantutor.tables` gives each its part, and a test holds the two together
+NETS = ("dcgan", "dcgan-mean", "dcgan-plain", "dcgan-bn", "acgan", "msgan", "cnn", "cnn-plain",
+        "sngan-resnet", "wgangp-resnet", "biggan", "biggan-uncond", "sagan64")
+OBJECTIVES = ("non-saturating", "hinge", "lsgan", "wgan", "wgan-clip", "kdd", "kdd-proj", "kdd-da1",
+              "kdd-da3", "joint", "label-smoothing")
+TERMS = ("adaptivemix", "gp", "div", "r1", "jacobian", "lecam", "classes", "mode-seeking",
+         "hard-pairs")
+AUGMENTS = ("none", "diffaugment", "noise")
+SAMPLERS = ("none", "advlatgan-z", "dot", "ddls", "evolgan", "drs")
+COMPOSED = {"nets": "dcgan", "objective": "non-saturating", "terms": "", "qua_eps": 0.0,
+            "augment": "none", "n_dis": 1, "beta1": 0.5, "beta2": 0.999, "ema": 0.0,
+            "decay": False}  # where no row decides
+ROW_HAS = ("nets", "objective", "terms", "qua_eps", "augment")  # what makes a row that row
+
+
+# what only some nets can do: the name of a part -> the nets that have what it needs
+NEEDS_NETS: dict[str, tuple[tuple[str, ...], str]] = {
+    "kdd-proj": (("biggan", "sagan64"), "a projection needs class embeddings at D's head"),
+    "classes": (("acgan",), "the auxiliary classifier needs class logits"),
+    **{name: (tuple(n for n in NETS if n != "msgan"), "mixed and moved images have no labels, which "
+              "msgan's D reads in its trunk")
+       for name in ("kdd-da1", "kdd-da3", "adaptivemix", "jacobian")},
+}
+
+
 class FullRun(OnImages):
     """10: a full run. `row`, a name in `tables.ROWS`, decides nets, losses, data, budget and sampler; None: the names below do.
 
-    A 0 (or None for data and size) means the row's own value, or what is usual. `device` "auto": a CUDA device where there is
-    one; `graph` makes a step there one CUDA graph.
+    None is the row's own value, and so is a 0 where a profile fills in; without a row None takes its value from COMPOSED.
+    A row's nets and losses cannot be changed, all other values can. `ema_start`: steps before G's moving average begins.
+    `device` "auto": a CUDA device where there is one; `graph` makes a step there one CUDA graph.
     """
 
     notebook = "10_full_run"
@@ -379,21 +471,22 @@ class FullRun(OnImages):
     size: Whole = 0
     split: Literal["train", "val", "test", "unlabeled"] | None = None
     reference: Literal["train", "val", "test", "unlabeled"] | None = None
-    nets: str = "dcgan"
-    objective: str = "non-saturating"
-    terms: str = ""
-    qua_eps: Amount = 0.0
-    augment: str = "none"
+    nets: str | None = None
+    objective: str | None = None
+    terms: str | None = None
+    qua_eps: Amount | None = None
+    augment: str | None = None
     sampler: str | None = None
     steps: Whole = None
     batch: Whole = None
     width: Whole = None
-    n_dis: Count = 1
+    n_dis: Count | None = None
     lr: Amount = 0.0
-    beta1: Amount = 0.5
-    beta2: Amount = 0.999
-    ema: Amount = 0.0
-    decay: bool = False
+    beta1: Beta | None = None
+    beta2: Beta | None = None
+    ema: Beta | None = None
+    ema_start: Whole | None = None
+    decay: bool | None = None
     features: Literal["small", "inception", "fidelity", "efflite0"] = "small"
     weights: str | None = None
     n_fake: Whole = None
@@ -401,8 +494,53 @@ class FullRun(OnImages):
     evals: Count = None
     save_every: Count = None
     precision: Literal["fp32", "bf16"] = "fp32"
-    device: str = "auto"
+    device: Device = "auto"
     graph: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _compose(cls, values: dict) -> dict:
+        if values.get("row") is not None:
+            return values
+        return {**values, **{k: v for k, v in COMPOSED.items() if values.get(k) is None}}
+
+    @model_validator(mode="after")
+    def _known(self):
+        if self.row is not None:
+            given = [f"{k}={v!r}" for k in ROW_HAS if (v := getattr(self, k)) is not None]
+            if given:
+                raise ValueError(f"{', '.join(given)}: row={self.row!r} has nets, losses and maps of "
+                                 f"its own: leave {', '.join(ROW_HAS)}, or leave row")
+        for name, known in (("nets", NETS), ("objective", OBJECTIVES), ("augment", AUGMENTS),
+                            ("sampler", SAMPLERS)):
+            value = getattr(self, name)
+            if value not in (None, *known):
+                raise ValueError(f"{name}={value!r}: {did_you_mean(value, known)}")
+        for term in self.term_list:
+            if term not in TERMS:
+                raise ValueError(f"terms={self.terms!r}, {term!r}: {did_you_mean(term, TERMS)}")
+        if self.row is not None:
+            return self
+        fitting(f"nets={self.nets!r}", self.size or self.usual_size, SIDES[self.nets])
+        for name in (self.objective, *self.term_list):
+            able, why = NEEDS_NETS.get(name, (NETS, ""))
+            if self.nets not in able:
+                raise ValueError(f"{name!r} with nets={self.nets!r}: {why}; use nets among "
+                                 f"{', '.join(able)}")
+        if self.ema_start is not None and not self.ema:
+            raise ValueError(f"ema_start={self.ema_start}: there is no moving average: give ema too")
+        return self
+
+    @property
+    def usual_size(self) -> int:
+        """Pixels a side where neither a row nor `size` says it: 32, or the only side that the nets take."""
+        sides = SIDES[self.nets]
+        return 32 if 32 in sides else sides[0]
+
+    @property
+    def term_list(self) -> tuple[str, ...]:
+        """The names in `terms`."""
+        return tuple(t.strip() for t in (self.terms or "").split(",") if t.strip())
 
 
 class Papers(Config):

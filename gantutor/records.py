@@ -125,6 +125,7 @@ class Record:
         self.rows: list[dict] = []
         self.figures: list[dict] = []
         self.data: dict[str, Any] = {}
+        self.recipes: dict[str, dict[str, Any]] = {}
         self._started, self._clock = datetime.now(UTC), time.perf_counter()
 
     @property
@@ -175,6 +176,23 @@ class Record:
         self.data[key] = value
         return self
 
+    def trained(self, variant: str, recipe, steps: int, **how) -> "Record":
+        """What was trained under a variant's name: the recipe with all its values, its steps, and what else decided it.
+
+        A parameter says what was asked for, this says what ran: the report prints it. `how` holds plain JSON values and
+        parts such as a sampler. Raises TypeError where a part cannot be written as JSON.
+
+        >>> record.trained("KDD", recipe, cfg.steps, device="cpu")
+        """
+        from gantutor.parts import describe  # it loads torch, which has been loaded by whoever trained
+
+        how = {name: describe(value) for name, value in how.items()}
+        entry = {"steps": int(steps), **how, "recipe": describe(recipe)}
+        known = self.recipes.setdefault(variant, entry)
+        if known != entry:
+            raise ValueError(f"{variant!r} was trained in two ways within one record: name them apart")
+        return self
+
     def frame(self):
         """The numbers as a tidy pandas frame: notebook, variant, metric, seed, value, se, unit, n."""
         return frame_of([{"notebook": self.notebook, "rows": self.rows}])
@@ -188,7 +206,7 @@ class Record:
             "schema": SCHEMA, "notebook": self.notebook, "parameters": parameters, "parameter_hash": parameter_hash(parameters),
             "source_hash": source_hash(source) if source else None, "code_hash": code_hash(source) if source else None, "status": status, "step": step, "message": message,
             "seeds": list(self.cfg.seed_list), "rows": self.rows, "figures": self.figures, "data": self.data,
-            "versions": _versions(), "commit": _commit(), "hardware": hardware(),
+            "trained": self.recipes, "versions": _versions(), "commit": _commit(), "hardware": hardware(),
             "started": self._started.isoformat(timespec="seconds"), "wall_s": round(time.perf_counter() - self._clock, 2),
         }  # fmt: skip
 

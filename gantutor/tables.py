@@ -277,7 +277,6 @@ TERMS: dict[str, object] = {
 }  # fmt: skip
 AUGMENTS: dict[str, object] = {"none": None, "diffaugment": DiffAugment(), "noise": InstanceNoise()}
 SAMPLERS: dict[str, object] = {"none": None, "advlatgan-z": Z_SEARCH, "dot": DOT(), "ddls": DDLS(), "evolgan": EvolGAN(), "drs": DRS()}
-NETS: tuple[str, ...] = tuple(_nets(0, 32, 3, 10))
 
 
 def compose(nets: str, objective: str, terms: tuple[str, ...] = (), qua_eps: float = 0.0, augment: str = "none", width: int = 0,
@@ -301,33 +300,82 @@ def compose(nets: str, objective: str, terms: tuple[str, ...] = (), qua_eps: flo
 def planned(cfg, images: dict) -> Row:
     """The Row that the parameters of notebook 10 ask for: a row of the papers, or one composed of names; `cfg` a config.FullRun.
 
-    `images` says what the data are: {"channels": 3, "classes": 10}. Where the parameters give no number, the row's own holds.
+    `images` says what the data are: {"channels": 3, "classes": 10}. Where the parameters give no value, the row's own holds.
+    Raises ValueError where a row has no such part to change: betas where its optimiser is RMSprop.
     """
-    terms = tuple(t.strip() for t in cfg.terms.split(",") if t.strip())
-    if cfg.sampler not in (None, *SAMPLERS):
-        raise ValueError(f"sampler={cfg.sampler!r}: expected one of {', '.join(SAMPLERS)}")
-    if cfg.row is None:
-        size, steps = cfg.size or 32, cfg.steps or 100_000
-        recipe = compose(cfg.nets, cfg.objective, terms, cfg.qua_eps, cfg.augment, cfg.width, size, lr=cfg.lr or 2e-4,
-                         betas=(cfg.beta1, cfg.beta2), batch=cfg.batch or 64, n_dis=cfg.n_dis, order="epochs",
-                         decay=steps if cfg.decay else None, ema=Ema(cfg.ema) if cfg.ema else None, **images)  # fmt: skip
-        row = Row("composed", recipe, cfg.dataset or "digits", size, steps)
-    else:
-        if terms or cfg.qua_eps or (cfg.nets, cfg.objective, cfg.augment) != ("dcgan", "non-saturating", "none"):
-            raise ValueError(f"row={cfg.row!r} has nets, losses and maps of its own: leave nets, objective, terms, qua_eps and augment")
-        row = find(cfg.row)
-        r, steps = row.recipe, cfg.steps or row.steps
-        nets = {k: v for k, v in images.items() if k == "channels" or (k == "classes" and r.nets.classes)}
-        if cfg.width:
-            nets |= _thinned(r.nets, cfg.width / 64)
-        if cfg.size:
-            nets["size"] = cfg.size
-        rates = {k: dataclasses.replace(getattr(r, k), lr=cfg.lr) for k in ("g_opt", "d_opt") if cfg.lr}
-        batches = {"batch": cfg.batch, "g_batch": r.g_batch and cfg.batch * r.g_batch // r.batch} if cfg.batch else {}
-        recipe = r.but(nets=dataclasses.replace(r.nets, **nets), decay=r.decay and steps, **rates, **batches)
-        row = dataclasses.replace(row, recipe=recipe, steps=steps, data=cfg.dataset or row.data, size=cfg.size or row.size)
+    row = _composed(cfg, images) if cfg.row is None else _changed(find(cfg.row), cfg, images)
     changes = {"split": cfg.split, "reference": cfg.reference, "n_fake": cfg.n_fake}
-    return dataclasses.replace(row, **{k: v for k, v in changes.items() if v}, **({"sampler": SAMPLERS[cfg.sampler]} if cfg.sampler else {}))
+    changes = {name: value for name, value in changes.items() if value}
+    if cfg.sampler is not None:
+        changes["sampler"] = SAMPLERS[cfg.sampler]
+    return dataclasses.replace(row, **changes)
+
+
+def _composed(cfg, images: dict) -> Row:
+    size, steps = cfg.size or cfg.usual_size, cfg.steps or 100_000
+    recipe = compose(
+        cfg.nets, cfg.objective, cfg.term_list, cfg.qua_eps, cfg.augment, cfg.width, size,
+        lr=cfg.lr or 2e-4, betas=(cfg.beta1, cfg.beta2), batch=cfg.batch or 64, n_dis=cfg.n_dis,
+        order="epochs", decay=steps if cfg.decay else None, ema=_average(cfg, None, steps), **images,
+    )
+    return Row("composed", recipe, cfg.dataset or "digits", size, steps)
+
+
+def _changed(row: Row, cfg, images: dict) -> Row:
+    """A row with the values that the parameters give in place of its own."""
+    r, steps = row.recipe, cfg.steps or row.steps
+    nets = {k: v for k, v in images.items() if k == "channels" or (k == "classes" and r.nets.classes)}
+    if cfg.width:
+        nets |= _thinned(r.nets, cfg.width / 64)
+    if cfg.size:
+        nets["size"] = cfg.size
+    changes = {"nets": dataclasses.replace(r.nets, **nets), "ema": _average(cfg, r.ema, steps)}
+    for name in ("g_opt", "d_opt"):
+        changes[name] = _paced(getattr(r, name), cfg)
+    if cfg.batch:
+        changes["batch"], changes["g_batch"] = cfg.batch, r.g_batch and cfg.batch * r.g_batch // r.batch
+    if cfg.n_dis:
+        changes["n_dis"] = cfg.n_dis
+    decays = r.decay is not None if cfg.decay is None else cfg.decay
+    changes["decay"] = steps if decays else None
+    recipe = r.but(**changes)
+    return dataclasses.replace(row, recipe=recipe, steps=steps, data=cfg.dataset or row.data, size=cfg.size or row.size)
+
+
+def _paced(rule, cfg):
+    """An optimiser with the rate and the betas that the parameters give."""
+    if cfg.lr:
+        rule = dataclasses.replace(rule, lr=cfg.lr)
+    if cfg.beta1 is None and cfg.beta2 is None:
+        return rule
+    if not isinstance(rule, Adam):
+        raise ValueError(f"beta1={cfg.beta1}, beta2={cfg.beta2}: row={cfg.row!r} is trained by {rule}, "
+                         "which has no betas: leave them")  # fmt: skip
+    own = rule.betas
+    betas = (own[0] if cfg.beta1 is None else cfg.beta1, own[1] if cfg.beta2 is None else cfg.beta2)
+    return dataclasses.replace(rule, betas=betas)
+
+
+def _average(cfg, own: Ema | None, steps: int) -> Ema | None:
+    """The moving average that the parameters ask for; its start, where they do not say it, is within the budget.
+
+    A row's own average keeps the paper's start. One that is asked for begins after a tenth of the steps, 1000 at most:
+    a start beyond the last step would make it a copy of G.
+    """
+    decay = (own.decay if own else 0.0) if cfg.ema is None else cfg.ema
+    if not decay:
+        if cfg.ema_start is not None:
+            raise ValueError(f"ema_start={cfg.ema_start}: there is no moving average: give ema too")
+        return None
+    if cfg.ema_start is not None:
+        start = cfg.ema_start
+    elif cfg.ema is None:
+        return own
+    else:
+        start = min(own.start if own else 1000, steps // 10)
+    if start >= steps:
+        raise ValueError(f"ema_start={start}: the run ends after {steps} steps: begin earlier")
+    return Ema(decay, start)
 
 
 def find(name: str) -> Row:

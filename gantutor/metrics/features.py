@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from gantutor.files import replacing
+from gantutor.weights import TF_INCEPTION
 
 CHUNK = 2048  # rows and columns of a distance matrix at a time
 SPARE = 4  # neighbours kept beyond the k-th while their distances are not exact yet
-TF_INCEPTION = ("7ff4a85c3a63", "6726825d")  # sha256 of the TorchScript, of torch-fidelity's file: one net, converted twice
 PAPER_N = 10_000  # from so many images on both sides a number may carry the paper's name
 MANIFOLD = ("precision", "recall", "density", "coverage")
 

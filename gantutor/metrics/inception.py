@@ -3,8 +3,6 @@
 Every net sees what a saved picture would hold: values rounded to 0..255, one channel repeated to three.
 """
 
-import hashlib
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,20 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gantutor.datasets import data_dirs
 from gantutor.files import replacing
 from gantutor.images import ImageSet, cache_dir
-from gantutor.metrics.features import TF_INCEPTION, Moments, Protocol
+from gantutor.metrics.features import Moments, Protocol
 from gantutor.metrics.images import small_cnn
+from gantutor.weights import FIDELITY, INCEPTION, INCEPTION_SHA256, TF_INCEPTION, WeightsError, find_weights, weights_file
+from gantutor.weights import sha256 as sha256_of
 
-INCEPTION = "inception-2015-12-05-features.pt"
-INCEPTION_SHA256 = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
-FIDELITY = "weights-inception-2015-12-05-6726825d.pth"
 VERSION = 1  # part of every cache key: raise it when preparing pictures changes
-
-
-class WeightsError(ValueError):
-    """Weights that are missing or are not what they should be; the message names the file and the remedy."""
 
 
 class Extractor:
@@ -107,7 +99,7 @@ def inception(path: str | Path | None = None, sha256: str | None = None, device:
     $GANTUTOR_DATA or ./data. Its sha256 is checked before it is opened; `sha256` admits another file, whose features then
     carry another name. Raises WeightsError.
     """
-    place, digest = _weights(INCEPTION, path, sha256 or INCEPTION_SHA256)
+    place, digest = weights_file(INCEPTION, path, sha256 or INCEPTION_SHA256)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is on its way out, but this is how the file is made
         script = torch.jit.load(place, map_location=device).eval().to(memory_format=torch.channels_last)
@@ -129,7 +121,7 @@ def fidelity_inception(path: str | Path | None = None, sha256: str | None = None
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
         raise WeightsError("fidelity_inception() needs the package torch-fidelity: pip install gantutor[metrics]") from error
-    place, digest = _weights(FIDELITY, path, sha256 or TF_INCEPTION[1])
+    place, digest = weights_file(FIDELITY, path, sha256 or TF_INCEPTION[1])
     try:  # torch-fidelity would run code in the file; eight digits of a checksum do not rule that out
         torch.load(place, weights_only=True)
         names = ["2048", "logits_unbiased"]
@@ -169,7 +161,7 @@ def efficientnet_lite0(size: int = 224, device: str | torch.device = "cpu", chun
         return v, model._fc(v)
 
     name, resize = "efflite0" if size == 224 else f"efflite0_{size}", f"antialiased bilinear {size}"
-    return Extractor(name, _sha256(place), 1280, resize, net, device, chunk, bf16)
+    return Extractor(name, sha256_of(place), 1280, resize, net, device, chunk, bf16)
 
 
 def small(images: ImageSet, device: str | torch.device = "cpu", chunk: int = 500, **training) -> Extractor:
@@ -183,35 +175,9 @@ def small(images: ImageSet, device: str | torch.device = "cpu", chunk: int = 500
     return Extractor("small", cnn.digest, 128, "none", net, device, chunk)
 
 
-def find_weights(features: str, path: str | Path | None = None) -> Path:
-    """The file that the nets "inception" and "fidelity" are opened from, looked for and checked as they do; raises WeightsError."""
-    return _weights(*{"inception": (INCEPTION, path, INCEPTION_SHA256), "fidelity": (FIDELITY, path, TF_INCEPTION[1])}[features])[0]
-
-
 def _called(name: str, digest: str) -> str:
     """The name of the papers' net for its own weights alone."""
     return name if digest.startswith(TF_INCEPTION) else f"{name}_{digest[:6]}"
-
-
-def _weights(file: str, path: str | Path | None, expected: str) -> tuple[Path, str]:
-    """A file of weights and its sha256, which begins as expected."""
-    named = os.environ.get("GANTUTOR_WEIGHTS")
-    roots = [Path(p).expanduser() for p in ([path] if path is not None else [named] if named else [])]
-    roots += data_dirs() if path is None else []
-    place = next((p for r in roots for p in (r, r / file) if p.is_file()), None)
-    if place is None:
-        where = ", ".join(map(str, roots))
-        raise WeightsError(f"{file} is not in {where}: pass its path, or set GANTUTOR_WEIGHTS to the file")
-    digest = _sha256(place)
-    if not digest.startswith(expected.lower()):
-        raise WeightsError(f"{place} is damaged or another net (sha256 {digest}, expected {expected}), so it is not opened: "
-                           "get it anew, or pass sha256= to admit it under another name")  # fmt: skip
-    return place, digest
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -15,15 +15,16 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gantutor.config import NOTEBOOKS, PROFILE_NAMES, BadParameters, did_you_mean
+from gantutor.config import MAX_SEED, MAX_SEEDS, NOTEBOOKS, PROFILE_NAMES, ROW_HAS, BadParameters, did_you_mean
 from gantutor.records import parameter_hash, write_json
 from gantutor.reproduce import cluster
+from gantutor.reproduce.ready import ready
 from gantutor.reproduce.run import LIMITS, Outcome, check, find_notebook, kept, writable
 from gantutor.reproduce.targets import Target, absent, at_hand
+from gantutor.weights import find_weights
 
 WORDS = {"ok": "done", "bad_input": "bad input", "kernel_died": "kernel died"}
 STEADY = ("profile", "seed", "seeds", "out")  # parameters that do not tell runs of one plan apart
-IN_A_ROW = ("nets", "objective", "terms", "qua_eps", "augment", "n_dis", "beta1", "beta2", "ema", "decay")  # what its recipe says
 FID_FROM = 10_000  # images on both sides: with fewer a Frechet distance is not called fid
 FROM_FILE = ("inception", "fidelity")  # features whose net comes from a file
 
@@ -83,8 +84,6 @@ class Plan:
             raise BadParameters(f"--weights {weights}: no planned run reads them: add --features inception")
         asked = {(job.parameters["features"], job.parameters["weights"]) for job in readers if here and job.kept()[0] is None}
         if asked:
-            from gantutor.metrics.inception import find_weights
-
             for features, path in asked:
                 find_weights(features, path or weights)
         few = sorted({n for job in readers if 0 < (n := job.parameters.get("n_fake", 0)) < FID_FROM})
@@ -116,16 +115,16 @@ def load_plan(out: Path) -> dict[str, dict[str, Any]]:
 
 
 def make_plan(targets: Sequence[Target], out: str | Path, profile: str = "class", seed: int = 0, seeds: int | None = None, gpu: bool = True,
-              given: Mapping[str, str] | None = None) -> Plan:  # fmt: skip
-    """Check every run of every target before any starts; `gpu`: whether the runs will find one.
+              given: Mapping[str, str] | None = None, here: bool = True) -> Plan:  # fmt: skip
+    """Check every run of every target before any starts; `gpu`: whether the runs will find one, `here`: whether they run here.
 
     `given`: {name: value as typed}, further parameters for every run that leaves them open. BadParameters where profile, seeds or
     `out` cannot be, where no run takes a parameter, or where a value is wrong.
     """
     if profile not in PROFILE_NAMES:
         raise BadParameters(f"unknown profile {profile!r}: {did_you_mean(profile, PROFILE_NAMES)}")
-    if seed < 0 or (seeds is not None and seeds < 1):
-        raise BadParameters(f"seed={seed}, seeds={seeds}: expected seed at least 0 and seeds at least 1")
+    if not 0 <= seed <= MAX_SEED or not 1 <= (1 if seeds is None else seeds) <= MAX_SEEDS:
+        raise BadParameters(f"seed={seed}, seeds={seeds}: expected a seed from 0 to {MAX_SEED:,} and 1 to {MAX_SEEDS:,} seeds")
     given, plan = given or {}, Plan(Path(out).resolve(), profile, seed, seeds)
     _taken(given, targets)
     writable(plan.out)
@@ -145,6 +144,8 @@ def make_plan(targets: Sequence[Target], out: str | Path, profile: str = "class"
         if reason:
             plan.missing[target.name] = reason
             continue
+        for job in found if here else ():
+            ready({**job.parameters, "features": "small"})  # weights have a check of their own
         jobs.update({job.folder: job for job in found})
         plan.targets[target.name] = [job.folder.relative_to(plan.out).as_posix() for job in found]
     plan.jobs = list(jobs.values())
@@ -153,7 +154,7 @@ def make_plan(targets: Sequence[Target], out: str | Path, profile: str = "class"
 
 def _open(target: Target, changes: Mapping[str, Any]) -> list[str]:
     """The parameters that a run of a target leaves open."""
-    said = {*STEADY, *changes, *(IN_A_ROW if "row" in changes else ())}
+    said = {*STEADY, *changes, *(ROW_HAS if "row" in changes else ())}
     return [name for name in NOTEBOOKS[target.notebook].model_fields if name not in said] if target.notebook else []
 
 
@@ -165,7 +166,7 @@ def _taken(given: Mapping[str, str], targets: Sequence[Target]) -> None:
         if name in STEADY:
             raise BadParameters(f"-p {name}: say it with --{name}")
         if name not in known:
-            decided = any(name in (*changes, *(IN_A_ROW if "row" in changes else ())) for _, changes in runs)
+            decided = any(name in (*changes, *(ROW_HAS if "row" in changes else ())) for _, changes in runs)
             why = "the targets decide it; `gantutor run` takes it" if decided else did_you_mean(name, known)
             raise BadParameters(f"-p {name}: no planned run takes it: {why}")
 

@@ -74,7 +74,7 @@ class Section:
     @property
     def row(self) -> str:
         """Its name in `tables.ROWS`; "" of a lesson."""
-        return self.target.runs[-1].get("row", "")
+        return self.target.row
 
     @property
     def plain(self) -> str:

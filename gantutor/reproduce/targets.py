@@ -40,6 +40,11 @@ class Target:
     note: str = ""
     not_yet: str = ""
 
+    @property
+    def row(self) -> str:
+        """Its name in `tables.ROWS`; "" of a lesson."""
+        return self.runs[-1].get("row", "") if self.runs else ""
+
     def minutes(self, profile: str) -> float:
         """Of all its runs, 3 seeds each."""
         return sum(self.cost(changes, profile) for changes in self.runs)

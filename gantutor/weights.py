@@ -1,0 +1,52 @@
+"""Where the weights of the papers' feature net lie, and whether they are what they should be; loads no torch."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from gantutor.datasets import data_dirs
+
+INCEPTION = "inception-2015-12-05-features.pt"
+INCEPTION_SHA256 = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
+FIDELITY = "weights-inception-2015-12-05-6726825d.pth"
+# sha256 of the TorchScript, of torch-fidelity's file: one net, converted twice
+TF_INCEPTION = ("7ff4a85c3a63", "6726825d")
+
+
+class WeightsError(ValueError):
+    """Weights that are missing or are not what they should be; the message names the file and the remedy."""
+
+
+def find_weights(features: str, path: str | Path | None = None) -> Path:
+    """The file that the nets "inception" and "fidelity" are opened from, looked for and checked as they do; raises WeightsError."""
+    known = {"inception": (INCEPTION, INCEPTION_SHA256), "fidelity": (FIDELITY, TF_INCEPTION[1])}
+    file, expected = known[features]
+    return weights_file(file, path, expected)[0]
+
+
+def weights_file(file: str, path: str | Path | None, expected: str) -> tuple[Path, str]:
+    """A file of weights and its sha256, which begins as `expected`; `path` is that file or its folder.
+
+    Without a path it is looked for in $GANTUTOR_WEIGHTS, $GANTUTOR_DATA and ./data. Raises WeightsError.
+    """
+    named = os.environ.get("GANTUTOR_WEIGHTS")
+    roots = [Path(p).expanduser() for p in ([path] if path is not None else [named] if named else [])]
+    roots += data_dirs() if path is None else []
+    place = next((p for r in roots for p in (r, r / file) if p.is_file()), None)
+    if place is None:
+        where = ", ".join(map(str, roots))
+        raise WeightsError(f"{file} is not in {where}: pass its path, or set GANTUTOR_WEIGHTS to the file")
+    try:
+        digest = sha256(place)
+    except OSError as error:
+        raise WeightsError(f"{place} cannot be read ({error.strerror}): check its permissions") from None
+    if not digest.startswith(expected.lower()):
+        raise WeightsError(f"{place} is damaged or another net (sha256 {digest}, expected {expected}), so it is not opened: "
+                           "get it anew, or pass sha256= to admit it under another name")  # fmt: skip
+    return place, digest
+
+
+def sha256(path: Path) -> str:
+    """The checksum of a file in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
