@@ -157,10 +157,12 @@ def reproduce(
         if queue is not None:
             queue.close()
     print(grid.tally(outcomes))
-    print(f"report: {_built(report, plan.out)}")
+    built = _built(report, plan.out)
+    print(f"report: {built.page}")
     bad = [(label, o) for label, o in outcomes.items() if o.status not in ("ok", "diverged")]
     if bad:
         fail(f"{len(bad)} of {len(outcomes)} runs failed; the first: {bad[0][0]}: {bad[0][1].message}", 1)
+    _damage(built.damage)
     if target and plan.missing and not plan.targets:
         fail(next(iter(plan.missing.values())), 1)
 
@@ -192,10 +194,20 @@ def report(out: Out = Path("runs"),
             fail(error)
         except OSError as error:
             fail(f"{export} cannot be written ({error.strerror or error}): choose another place")
-    print(_built(pages, out))
+    built = _built(pages, out)
+    print(built.page)
+    _damage(built.damage)
 
 
-def _built(report, out: Path) -> Path:
+def _damage(found: list[str]) -> None:
+    """Name damaged files; the report holds the rest."""
+    for words in found[:20]:
+        print(f"gantutor: {words}", file=sys.stderr)
+    if found:
+        fail(f"the report is whole but for {len(found)} damaged file{'s' * (len(found) != 1)}", 1)
+
+
+def _built(report, out: Path):
     """Write the report; where that cannot be, the sentence says that nothing is lost."""
     try:
         return report.build(out)

@@ -99,17 +99,6 @@ def describe(part) -> object:
     raise TypeError(f"{part!r} cannot stand in a recipe: use numbers, strings, tuples and the frozen classes of gantutor")
 
 
-def spelled(description) -> str:
-    """What `describe` gives, as one would write it, with all its values: "Adam(lr=0.0002, betas=(0.5, 0.9))"."""
-    if isinstance(description, dict):
-        fields = {k: v for k, v in description.items() if k != "kind"}
-        words = ", ".join(f"{k}={spelled(v)}" for k, v in fields.items())
-        return f"{description.get('kind', '')}({words})"
-    if isinstance(description, list):
-        return f"({', '.join(map(spelled, description))})"
-    return repr(description) if isinstance(description, str) else str(description)
-
-
 def brief(part) -> str:
     """A part as one would write it, with only the values that are not the defaults: "AdaptiveMix(sigma=0.1)"."""
     if isinstance(part, tuple):

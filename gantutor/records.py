@@ -16,7 +16,9 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gantutor import _NAMES, __version__
 from gantutor.config import MINUTES
@@ -227,23 +229,109 @@ class Record:
         return f"{minutes}; profile {self.cfg.profile}{' with its own parameters' * (not self.cfg.plain)} promises {promised:g}"
 
 
+class _Row(BaseModel):
+    """A number in a record."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    variant: str
+    metric: str
+    seed: int | None
+    value: float | None
+    value_flag: Literal["nan", "inf", "-inf"] | None = None
+    se: float | None = None
+    se_flag: Literal["nan", "inf", "-inf"] | None = None
+    unit: str = ""
+    n: int | None = None
+
+    @model_validator(mode="after")
+    def _whole(self):
+        if self.value is None and self.value_flag is None:
+            raise ValueError("a number, or a flag that says why there is none")
+        return self
+
+
+class _Figure(BaseModel):
+    """A picture in a record; its file lies in the record's folder."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    file: Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")]
+    caption: str
+
+
+class _Hardware(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    cpu: str = "unknown"
+    cores: int | None = None
+    gpu: str | None = None
+
+
+class _Result(BaseModel):
+    """What a record must be for the report to be made from it; what is missing in an old one is filled in."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    notebook: str
+    parameters: dict[str, Any]
+    source_hash: str | None
+    code_hash: str | None = None
+    status: Literal[STATUSES]
+    step: int | None = None
+    message: str = ""
+    seeds: list[int] = []
+    rows: list[_Row]
+    data: dict[str, Any]
+    trained: dict[str, dict[str, Any]] = {}
+    versions: dict[str, str | None]
+    commit: str | None = None
+    hardware: _Hardware = _Hardware()
+    started: str = ""
+    wall_s: float = 0.0
+
+
 def read(folder: str | Path) -> dict[str, Any]:
-    """The record in a run's folder; ValueError, naming file and remedy, where it is missing, truncated or not one."""
+    """The record in a run's folder; ValueError, naming file and remedy, where it is missing, truncated or not one.
+
+    A figure's entry that is damaged costs that figure alone: it is left out, and `damage` in the answer says so.
+    """
     path = Path(folder) / "result.json"
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
         raise ValueError(f"no record in {folder}: run its notebook") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError(f"{path} is truncated or no JSON: delete it and run its notebook again") from None
-    if (
-        not isinstance(result, dict)
-        or not result.keys() >= NEEDED
-        or result["schema"] != SCHEMA
-        or result["status"] not in STATUSES
-    ):
+    if not isinstance(result, dict) or not result.keys() >= NEEDED or result["schema"] != SCHEMA:
         raise ValueError(f"{path} is no record of this version of gantutor: delete it and run its notebook again")
+    try:
+        filled = _Result.model_validate(result)
+    except ValidationError as error:
+        raise ValueError(f"{path} is damaged ({_fault(error)}): delete it and run its notebook again") from None
+    for name in _Result.model_fields:
+        if name not in result:
+            value = getattr(filled, name)
+            result[name] = value.model_dump() if isinstance(value, BaseModel) else value
+    result["hardware"] = filled.hardware.model_dump()
+    whole, damage = [], []
+    listed = result["figures"] if isinstance(result["figures"], list) else [result["figures"]]
+    for figure in listed:
+        try:
+            _Figure.model_validate(figure)
+            whole.append(figure)
+        except ValidationError as error:
+            damage.append(f"{path}: a figure is damaged ({_fault(error)}) and left out")
+    result["figures"], result["damage"] = whole, damage
     return result
+
+
+def _fault(error: ValidationError) -> str:
+    """The first thing that is wrong: where it stands, what stands there, and what should."""
+    first = error.errors()[0]
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    return f"{where.lstrip('.') or 'it'} is {str(first['input'])[:60]!r}: {first['msg'].lower()}"
 
 
 def hardware() -> dict[str, Any]:

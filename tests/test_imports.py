@@ -18,7 +18,7 @@ ROWS = [re.findall(r"`([\w/]+?)(?:\.py|/)`", line.split("|")[1]) for line in TAB
 LEVEL = {room: level for level, row in enumerate(ROWS) for room in row}
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
 CORE = {room for room, level in LEVEL.items() if level <= LEVEL["plot"]}
-OUTSIDE = {"pydantic": {"config"}, "yaml": {"config"}, "typer": {"cli"}, "ipywidgets": {"lab"}, "anywidget": {"lab"}, "papermill": {"reproduce"}}
+OUTSIDE = {"pydantic": {"config", "records", "reproduce"}, "yaml": {"config"}, "typer": {"cli"}, "ipywidgets": {"lab"}, "anywidget": {"lab"}, "papermill": {"reproduce"}}
 
 
 def room_of(path: Path) -> str:

@@ -18,7 +18,7 @@ from scipy import stats
 
 from gantutor.config import NOTEBOOKS
 from gantutor.records import Record
-from gantutor.reproduce import papers, records, report, sections
+from gantutor.reproduce import ledger, papers, records, report, sections
 from gantutor.reproduce.claims import STATUSES, Direction, Printed, Ratio, Spread, TableRow, Verdict, Within, kernel_distance, number, worst
 from gantutor.reproduce.grid import make_plan
 from gantutor.reproduce.targets import ALL, LESSONS, MINUTES, TARGETS, absent, choose, expected
@@ -367,7 +367,7 @@ def test_the_readme_has_lessons_by_claim_and_tables_by_count(made_up):
 
 
 def test_a_report_of_nothing_says_not_run_everywhere(tmp_path):
-    page = report.build(tmp_path).read_text()
+    page = report.build(tmp_path).page.read_text()
     assert {s.status for s in report.collect(tmp_path)} == {"not run", "not yet"}
     assert page.count('<div class="missing"') == len(LESSONS) + len(papers.tables())
 
@@ -376,13 +376,13 @@ def test_a_notebook_that_changed_since_is_said(copy, tmp_path, monkeypatch, page
     said = "the notebook has changed since this run"
     monkeypatch.chdir(tmp_path)
     course(tmp_path / "notebooks", "03_kdd", "# another cell")
-    assert said in report.build(copy).read_text() and said not in page
+    assert said in report.build(copy).page.read_text() and said not in page
 
 
 def test_code_that_changed_since_is_said_with_the_remedy(copy, monkeypatch, page):
-    stale = escape(sections.STALE)
-    monkeypatch.setattr(sections, "code_hash", lambda notebook: "another")
-    changed = report.build(copy).read_text()
+    stale = escape(ledger.STALE)
+    monkeypatch.setattr(ledger, "code_hash", lambda notebook: "another")
+    changed = report.build(copy).page.read_text()
     assert f"{stale} (hinge, kdd, kdd-da1, kdd-da3)" in changed and stale not in page
     assert re.search("This runs it again: <code>gantutor reproduce adaptivemix/fig3 [^<]* --fresh<", changed)
 
@@ -390,7 +390,10 @@ def test_code_that_changed_since_is_said_with_the_remedy(copy, monkeypatch, page
 def test_a_lost_picture_is_said_and_stops_nothing(copy, page):
     for i, path in enumerate(sorted(copy.glob("runs/*/*.png"))):
         path.unlink() if i % 2 else path.write_bytes(path.read_bytes()[:50])
-    assert "is lost: delete its run and run it again" in report.build(copy).read_text() and "is lost" not in page
+    built = report.build(copy)
+    said = "is lost or damaged: delete its run and run it again"
+    assert said in built.page.read_text() and "is lost" not in page
+    assert len(built.damage) == i + 1 and all(said in words for words in built.damage)
 
 
 @pytest.mark.parametrize("name", [p.stem for p in sorted((ROOT / "data/records").glob("*.csv"))])

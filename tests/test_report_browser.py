@@ -19,7 +19,7 @@ def address(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("GANTUTOR_DATA", raising=False)
-        return report.build(make_up(folder)).resolve().as_uri()
+        return report.build(make_up(folder)).page.resolve().as_uri()
 
 
 @pytest.fixture

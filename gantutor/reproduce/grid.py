@@ -5,15 +5,17 @@ anything at any time loses no finished run; the same command goes on.
 """
 
 import json
+import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gantutor.config import MAX_SEED, MAX_SEEDS, NOTEBOOKS, PROFILE_NAMES, ROW_HAS, BadParameters, did_you_mean
 from gantutor.records import parameter_hash, write_json
@@ -94,9 +96,15 @@ class Plan:
         """Merge into the folder's plan.json, where earlier commands left other targets."""
         common = {"profile": self.profile, "seed": self.seed, "seeds": self.seeds}
         with FileLock(self.out / ".plan.lock"):
-            known = load_plan(self.out)
+            known, damage = load_plan(self.out)
+            if damage:  # what cannot be read is kept aside, not written over
+                shutil.copy2(self.out / "plan.json", self.out / "plan.damaged.json")
             for name in self.targets | self.missing:
-                known[name] = {**common, "runs": self.targets.get(name, []), "missing": self.missing.get(name), "given": self.given.get(name, {})}
+                entry = {**common, "runs": self.targets.get(name, []), "given": self.given.get(name, {})}
+                missing = self.missing.get(name)
+                if missing and known.get(name, {}).get("runs"):  # what ran before stays in the report
+                    entry = known[name]
+                known[name] = {**entry, "missing": missing}
             write_json(self.out / "plan.json", known)
 
 
@@ -105,13 +113,39 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"{place} ({n} rows)" if n > 1 else next(x for x in names if x.split(":")[0] == place) for place, n in rows.items())
 
 
-def load_plan(out: Path) -> dict[str, dict[str, Any]]:
-    """{target: {profile, seed, seeds, runs, missing, given}} as planned so far; {} where nothing was, or the file is damaged."""
+class _Entry(BaseModel):
+    """What plan.json says of a target."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    profile: Literal[PROFILE_NAMES]
+    seed: int
+    seeds: int | None
+    runs: list[Annotated[str, Field(pattern=r"^runs/[\w.-]*\w$")]]  # below the plan's own folder
+    missing: str | None
+    given: dict[str, str] = {}
+
+
+def load_plan(out: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """{target: {profile, seed, seeds, runs, missing, given}} as planned so far, and what of plan.json is damaged."""
+    path = out / "plan.json"
     try:
-        plan = json.loads((out / "plan.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return plan if isinstance(plan, dict) else {}
+        plan = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}, []
+    except (OSError, ValueError, RecursionError):
+        return {}, [f"{path} cannot be read or is no JSON: the records are shown without it"]
+    if not isinstance(plan, dict):
+        return {}, [f"{path} is no plan: the records are shown without it"]
+    found, damage = {}, []
+    for name, entry in plan.items():
+        try:
+            found[name] = _Entry.model_validate(entry).model_dump()
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, (name, *first["loc"])))
+            damage.append(f"{path}: {where} is {str(first['input'])[:60]!r}, {first['msg'].lower()}; left out")
+    return found, damage
 
 
 def make_plan(targets: Sequence[Target], out: str | Path, profile: str = "class", seed: int = 0, seeds: int | None = None, gpu: bool = True,

@@ -4,17 +4,19 @@ import base64
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gantutor
+from gantutor.config import ROW_HAS
 from gantutor.records import frame_of
 from gantutor.reproduce.claims import Direction, Spread, Verdict, number, values
 from gantutor.reproduce.records import SAME
-from gantutor.reproduce.sections import BADGES, BASELINE, STALE, Line, Row, Section, Table, own_value, printed_difference, short
+from gantutor.reproduce.ledger import STALE
+from gantutor.reproduce.sections import BADGES, BASELINE, OTHERS, Line, Row, Section, Table, noted, own_value, printed_difference, short
 from gantutor.reproduce.style import BASE
 
 NARROW = 700  # pixels; the copies of a row's pictures are no wider
@@ -23,20 +25,30 @@ TIMES = {2: "twice"}
 FOLDER = re.compile(r" \(\w+-[0-9a-f]+\)$")  # that a problem names
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 HELD = ("row", "out", "path")  # parameters that every run has to itself
+ROW_OWN = ("size", "lr", "steps", "batch", "width", "n_fake")  # 0: a row's own value
+ROW_HAD = ("n_dis", "beta1", "beta2", "ema", "decay")  # taken and ignored by runs of rows in earlier versions
 
 
-def html(sections: list[Section], tables: list[Table], out: Path) -> str:
-    """The whole page."""
-    lessons = [s for s in sections if ":" not in s.target.name and not s.target.not_yet]
-    rows = [s.status for s in sections if ":" in s.target.name] + [x.status for t in tables for x in t.lines if x.section is None]
-    counts = Counter(s.status for s in lessons) + Counter(rows)
+def html(sections: list[Section], tables: list[Table], out: Path, damage: list[str] | None = None) -> str:
+    """The whole page; what cannot be drawn, for a reason that nobody thought of, costs its own place and is added to `damage`."""
+    damage = [] if damage is None else damage
+    lessons = [s for s in sections if not s.row and not s.target.not_yet]
+    counted = [s for s in lessons if s.target.paper != OTHERS]
+    rows = [s.status for s in sections if s.row] + [x.status for t in tables for x in t.lines if x.section is None]
+    counts = Counter(s.status for s in counted) + Counter(rows)
     tally = "".join(f"<li>{_badge(b)}<b>{counts[b]}</b><small>{BADGES[b][2]}</small></li>" for b in BADGES if counts[b])
     front, body = [], []
     for paper in dict.fromkeys(s.target.paper for s in lessons):
         mine, printed = [s for s in lessons if s.target.paper == paper], [t for t in tables if t.paper == paper]
         front.append(f'<tr class="group"><th colspan="6" scope="rowgroup">{escape(paper)}</th></tr>'
                      + "".join(map(_front_row, mine)) + "".join(map(_front_table, printed)))  # fmt: skip
-        body += [f"<h2>{escape(paper)}</h2>", *(_article(s, lessons, out) for s in mine), *(_table(t, out) for t in printed)]
+        body.append(f"<h2>{escape(paper)}</h2>")
+        for s in mine:
+            runs = [run for run, _ in s.results]
+            body.append(_safely(s.target.name, runs, damage, lambda s=s: _article(s, lessons, out)))
+        for t in printed:
+            runs = [run for s in t.sections for run, _ in s.results]
+            body.append(_safely(t.name, runs, damage, lambda t=t: _table(t, out)))
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -46,8 +58,9 @@ def html(sections: list[Section], tables: list[Table], out: Path) -> str:
 <p class="lede">What AdaptiveMix, KDD GAN and AdvLatGAN claim, and what came out here. Every number below comes from a run record;
 the paper's own numbers say so. Intervals are 95 % t intervals of the mean over seeds, variants are compared seed by seed.</p>
 <ul class="tally">{tally}</ul>
-<p class="note">Counted: {len(lessons)} figures and lessons, and {len(rows)} rows of the papers' {len(tables)} tables,
+<p class="note">Counted: {len(counted)} figures and lessons, and {len(rows)} rows of the papers' {len(tables)} tables,
 where each trained variant in a row is one. {_runs(sections)}</p>
+{_damaged(damage)}
 <p class="option"><label><input type="checkbox" id="whole"> print all: runs, curves, samples and every picture; else what is folded stays off the paper</label></p></header>
 <main><section><table class="front">
 <thead><tr><th>Status</th><th>Target</th><th>In the paper</th><th>Claims or rows</th><th>Seeds</th><th>Profile</th></tr></thead>
@@ -57,6 +70,22 @@ where each trained variant in a row is one. {_runs(sections)}</p>
 <code>report.csv</code>, all values and the full pictures in the runs' folders below <code>{escape(short(out))}</code>. The pictures here are copies in WebP; those of rows at most {NARROW} pixels wide.</footer>
 </body></html>
 """
+
+
+def _safely(name: str, runs: Sequence[str], damage: list[str], draw: Callable[[], str]) -> str:
+    try:
+        return draw()
+    except Exception as error:  # a record may hold what no check foresaw: the rest of the page matters more
+        listed = ", ".join(runs) or "none"
+        damage.append(f"{name} cannot be drawn ({type(error).__name__}: {error}); its runs: {listed}")
+        return f'<div class="missing"><p>{escape(damage[-1])}</p></div>'
+
+
+def _damaged(damage: Sequence[str]) -> str:
+    if not damage:
+        return ""
+    listed = "".join(f"<li>{escape(words)}</li>" for words in damage)
+    return f'<div class="missing"><p>Damaged, and left out below</p><ul>{listed}</ul></div>'
 
 
 def _badge(status: str) -> str:
@@ -123,8 +152,25 @@ def _article(s: Section, sections: list[Section], out: Path) -> str:
     if s.results:
         parts.append(f"<details><summary>All measures</summary>{_measures(s)}</details>")
         runs = [("", run, result, s) for run, result in s.results]
-        parts.append(f"<details><summary>Protocol and hardware</summary>{_protocol(runs)}</details>")
-    return "".join(parts) + "</article>"
+        parts.append(f"<details><summary>Recipe, protocol and hardware</summary>{_protocol(runs)}</details>")
+    return "".join(parts) + _more([s]) + "</article>"
+
+
+def _more(sections: Sequence[Section]) -> str:
+    """Further records of these sections in the folder: each with its values, and the parameters in which it differs."""
+    listed = []
+    for s in sections:
+        shown = s.results[-1][1]["parameters"] if s.results else {}
+        for run, result in s.others:
+            own = {k: v for k, v in result["parameters"].items() if k not in HELD and shown.get(k) != v}
+            seeds = _s(len(result["seeds"]), "seed")
+            words = f"{escape(s.target.name)}: <code>{escape(run)}</code>, {escape(result['started'])}, {seeds}, {result['status']}"
+            words += f"; {escape(_plain(own))}" * bool(own)
+            alone = Section(s.target, s.status, [], "", results=[(run, result)])
+            listed.append(f"<li>{words}<details><summary>Its measures</summary>{_measures(alone)}</details></li>")
+    if not listed:
+        return ""
+    return f"<details><summary>{_s(len(listed), 'more record')} in this folder, made otherwise</summary><ul>{''.join(listed)}</ul></details>"
 
 
 def _missing(problems: Sequence[str], command: str) -> str:
@@ -152,7 +198,7 @@ def _claim_row(claim, v: Verdict) -> str:
 def _home(run: str, figure: str, sections: list[Section]) -> Section:
     """Where a run's figure is shown: under the target that its name begins with, else under the first that shares the run."""
     sharing = [s for s in sections if run in dict(s.results)]
-    return next((s for s in sharing if figure.startswith(s.target.name.split("/")[1])), sharing[0])
+    return next((s for s in sharing if figure.startswith(s.target.name.split("/")[-1])), sharing[0])
 
 
 def _picture(path: Path, width: int | None = None) -> str | None:
@@ -162,7 +208,7 @@ def _picture(path: Path, width: int | None = None) -> str | None:
     try:
         with Image.open(path) as opened:
             picture = opened.convert("RGBA")
-    except OSError:
+    except Exception:  # a damaged picture makes Pillow raise anything
         return None
     flat = Image.new("RGB", picture.size, "white")
     flat.paste(picture, mask=picture)
@@ -173,10 +219,22 @@ def _picture(path: Path, width: int | None = None) -> str | None:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+def readable(path: Path) -> bool:
+    """Whether a picture is there and whole."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as opened:
+            opened.load()
+        return True
+    except Exception:  # whatever is wrong with it
+        return False
+
+
 def _shown(path: Path, caption: str, more: bool) -> str:
     data = _picture(path)
     if data is None:
-        return f'<p class="note">The picture {escape(path.name)} is lost: delete its run and run it again.</p>'
+        return f'<p class="note">The picture {escape(path.name)} is lost or damaged: delete its run and run it again.</p>'
     return f'<figure{" class=more" * more}><img alt="{escape(caption)}" src="{data}"><figcaption>{escape(caption)}</figcaption></figure>'
 
 
@@ -225,12 +283,58 @@ def _protocol(runs: list[tuple[str, str, dict[str, Any], Section]]) -> str:
 
 
 def _facts(r: dict[str, Any]) -> dict[str, str]:
-    """The conditions of a run, one text each: its parameters, what it noted of its data, machine, versions."""
-    parameters = {k: v for k, v in r["parameters"].items() if k not in HELD and v is not None}
-    noted = {k: _plain(v) for k, v in r["data"].items() if k != "row"}
+    """The conditions of a run, one text each: its parameters, what was trained, what it noted of its data, machine, versions."""
+    facts = {k: _plain(v) for k, v in r["data"].items() if k != "row"}
     versions = ", ".join(f"{k} {v}" for k, v in r["versions"].items() if v)
-    return {"Parameters": _plain(parameters), **noted, "Hardware": _machine(r["hardware"]),
+    return {"Parameters": _plain(_asked(r)), **_recipes(r), **facts, "Hardware": _machine(r["hardware"]),
             "Versions": f"{versions}; commit {(r['commit'] or 'unknown')[:12]}"}  # fmt: skip
+
+
+def _asked(r: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that held: not those that left the choice to a row, nor those that a row's recipe stood above."""
+    left = {k: v for k, v in r["parameters"].items() if k not in HELD and v is not None}
+    if r["parameters"].get("row") is None:
+        return left
+    over = () if r["trained"] else (*ROW_HAS, *ROW_HAD)
+    return {k: v for k, v in left.items() if k not in over and not (k in ROW_OWN and v == 0)}
+
+
+def _recipes(r: dict[str, Any]) -> dict[str, str]:
+    """What was trained, part by part: what all variants share once, then each variant's own parts."""
+    trained = {variant: _parts(entry) for variant, entry in r["trained"].items() if isinstance(entry, dict)}
+    if not trained:
+        row = r["parameters"].get("row") is not None
+        return {"Recipe": "not in this record, which an earlier version made"} if row else {}
+    first = next(iter(trained.values()))
+    shared = {k: v for k, v in first.items() if all(parts.get(k) == v for parts in trained.values())}
+    found = {f"Trained: {k}": v for k, v in shared.items()}
+    for variant, parts in trained.items():
+        own = {k: v for k, v in parts.items() if k not in shared}
+        if own:
+            found[f"Trained: {variant}"] = _plain(own)
+    return found
+
+
+def _parts(entry: dict[str, Any]) -> dict[str, str]:
+    """A `trained` entry of a record as words; parts that are off are left out."""
+    recipe = entry.get("recipe")
+    recipe = recipe if isinstance(recipe, dict) else {}
+    rest = {k: v for k, v in entry.items() if k != "recipe"}
+    parts = {k: _spelled(v) for k, v in {**rest, **recipe}.items() if k != "kind" and v not in (None, [], "")}
+    ema, steps = recipe.get("ema"), entry.get("steps")
+    if isinstance(ema, dict) and isinstance(steps, int) and ema.get("start", 0) >= steps:
+        parts["ema"] += f": a copy of G here, since the run ends after {steps} steps"
+    return parts
+
+
+def _spelled(value: Any) -> str:
+    """What `parts.describe` gave, as one would write it, with all its values: "Adam(lr=0.0002, betas=(0.5, 0.9))"."""
+    if isinstance(value, dict):
+        words = ", ".join(f"{k}={_spelled(v)}" for k, v in value.items() if k != "kind")
+        return f"{value.get('kind', '')}({words})"
+    if isinstance(value, list):
+        return f"({', '.join(map(_spelled, value))})"
+    return str(value)
 
 
 def _plain(value: Any) -> str:
@@ -238,7 +342,8 @@ def _plain(value: Any) -> str:
 
 
 def _machine(hardware: dict[str, Any]) -> str:
-    return f"{hardware['cpu']}, {_s(hardware['cores'], 'core')}, {hardware['gpu'] or 'no GPU'}"
+    cores = [] if hardware["cores"] is None else [_s(hardware["cores"], "core")]
+    return ", ".join([hardware["cpu"], *cores, hardware["gpu"] or "no GPU"])
 
 
 def _runs(sections: list[Section]) -> str:
@@ -264,8 +369,8 @@ def _table(t: Table, out: Path) -> str:
         runs = [(_name(s), *s.own, s) for s in ran]
         parts += [f'<details><summary>Samples and learning curves of {_s(len(ran), "run")}</summary><div class="cards">{pictures}</div></details>',
                   f"<details><summary>All measures</summary>{_matrix(ran)}</details>",
-                  f"<details><summary>Protocol and hardware</summary>{_protocol(runs)}</details>"]  # fmt: skip
-    return "".join(parts) + "</article>"
+                  f"<details><summary>Recipe, protocol and hardware</summary>{_protocol(runs)}</details>"]  # fmt: skip
+    return "".join(parts) + _more(t.sections) + "</article>"
 
 
 def _name(s: Section) -> str:
@@ -412,11 +517,16 @@ def _protocols(t: Table, ran: list[Section]) -> str:
 
 
 def _protocol_of(s: Section) -> str:
-    r, data = s.own[1], s.own[1]["data"]
-    p, made = data.get("protocol", {}), r["parameters"]
-    reals = f"{p['n_fake']:,} fakes, {p['n_real']:,} reals, split {p['split']}, features {p['features']}" if p else "no protocol noted"
-    steps = ", ".join(f"{k} {made[k]}" for k in ("steps", "batch", "width") if made.get(k))
-    name = data.get("data", {}).get("name", "unnamed data")
+    r = s.own[1]
+    p, asked = noted(r, "protocol"), r["parameters"]
+    numbers = [f"{p[n]:,} {what}" for n, what in (("n_fake", "fakes"), ("n_real", "reals")) if isinstance(p.get(n), int)]
+    named = [f"{what} {p[what]}" for what in ("split", "features") if what in p]
+    reals = ", ".join([*numbers, *named]) or "no protocol noted"
+    entry = r["trained"].get(s.row, {})
+    recipe = entry.get("recipe") if isinstance(entry.get("recipe"), dict) else {}
+    ran = {"steps": entry.get("steps"), "batch": recipe.get("batch")}
+    steps = ", ".join(f"{k} {v}" for k in ("steps", "batch", "width") if (v := ran.get(k) or asked.get(k)))
+    name = noted(r, "data").get("name", "unnamed data")
     return f"{s.metric} on {name}: {reals}; the last step is measured; profile {s.profile}" + (f" ({steps})" if steps else "")
 
 
@@ -446,7 +556,7 @@ def _card(s: Section, out: Path) -> str:
 def _small(path: Path, caption: str) -> str:
     data = _picture(path, NARROW)
     if data is None:
-        return f"<p>The picture {escape(path.name)} is lost: delete its run and run it again.</p>"
+        return f"<p>The picture {escape(path.name)} is lost or damaged: delete its run and run it again.</p>"
     return f'<img alt="{escape(caption)}" title="{escape(caption)}" src="{data}">'
 
 

@@ -10,12 +10,12 @@ from gantutor.reproduce import papers
 SAME = {"FID": "fid", "IS": "is", "density": "density", "coverage": "coverage"}
 
 
-def load(folder: str | Path):
+def load(folder: str | Path, damage: list[str] | None = None):
     """A pandas frame with one row for each run, variant, metric and seed.
 
     Columns: notebook, variant, metric, seed, value, se, unit, n; run, profile, status; where the variant is a row of a paper's
     table, paper_table and paper_fid, the FID printed of it, whatever was measured here; where the metric is the paper's too,
-    paper_value, paper_spread, paper_note. Records that cannot be read are warned about and left out.
+    paper_value, paper_spread, paper_note. Records that cannot be read are left out, and named in `damage` or by a warning.
     """
     import pandas as pd
 
@@ -24,7 +24,10 @@ def load(folder: str | Path):
         try:
             results.append(read(path.parent))
         except ValueError as error:
-            warnings.warn(str(error), stacklevel=2)
+            if damage is None:
+                warnings.warn(str(error), stacklevel=2)
+            else:
+                damage.append(str(error))
         else:
             runs.append(path.parent.relative_to(folder).as_posix())
     printed, tables = {}, {}
@@ -46,7 +49,7 @@ def export(folder: str | Path, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix not in (".csv", ".parquet"):
         raise ValueError(f"{path}: expected a name that ends in .csv or .parquet")
-    frame = load(folder)
+    frame = load(folder, damage=[])  # the report, which is made beside it, names them
     if path.suffix == ".csv":
         frame.to_csv(path, index=False)
         return path

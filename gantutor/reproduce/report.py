@@ -6,24 +6,44 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gantutor.records import read, write_json, write_text
 from gantutor.reproduce import page
-from gantutor.reproduce.sections import BADGES, Section, Table, collect, printed_fid, tables
+from gantutor.reproduce.ledger import Ledger, look
+from gantutor.reproduce.sections import BADGES, Section, Table, collect, noted, printed_fid, tables
 
 COLUMNS = ("target", "paper", "where", "status", "claim", "metric", "variant", "against", "ours", "mean", "low", "high", "seeds",
            "claim_status", "note", "profile", "runs", "data", "paper_fid")  # fmt: skip
 
 
-def build(out: str | Path) -> Path:
-    """Write report.html and report.csv into `out`; returns the page's path."""
-    out = Path(out)
-    sections = collect(out)
-    printed = tables(sections, out)
-    write_text(out / "report.csv", _csv(sections, printed))
-    write_text(out / "report.html", page.html(sections, printed, out))
-    return out / "report.html"
+class Built(NamedTuple):
+    """The page of a report, and a sentence for each damaged file that it had to leave out."""
+
+    page: Path
+    damage: list[str]
+
+
+def build(out: str | Path) -> Built:
+    """Write report.html and report.csv into `out`."""
+    ledger = look(out)
+    sections = collect(ledger)
+    printed = tables(sections, ledger.out)
+    html = page.html(sections, printed, ledger.out, ledger.damage)
+    write_text(ledger.out / "report.csv", _csv(sections, printed))
+    write_text(ledger.out / "report.html", html)
+    return Built(ledger.out / "report.html", lost_pictures(sections, ledger))
+
+
+def lost_pictures(sections: list[Section], ledger: Ledger) -> list[str]:
+    """The ledger's damage, and the pictures that records name and that are not there or cannot be opened."""
+    found = list(ledger.damage)
+    for run, result in {run: result for s in sections for run, result in s.results}.items():
+        for figure in result["figures"]:
+            path = ledger.out / run / figure["file"]
+            if not page.readable(path):
+                found.append(f"{path} is lost or damaged: delete its run and run it again")
+    return found
 
 
 def _csv(sections: list[Section], printed: list[Table]) -> str:
@@ -35,14 +55,14 @@ def _csv(sections: list[Section], printed: list[Table]) -> str:
         row = {"target": t.name, "paper": t.paper, "where": t.where, "status": s.status,
                "profile": s.profile if s.results else "",
                "runs": " ".join(run for run, _ in s.results), "note": "; ".join(s.problems)}  # fmt: skip
-        if ":" in t.name:
-            data = s.own[1]["data"].get("data", {}).get("name", "") if s.own else ""
+        if s.row:
+            data = noted(s.own[1], "data").get("name", "") if s.own else ""
             row |= {"variant": s.row, "data": data, "paper_fid": printed_fid(s.row).get("value", "")}
         if not t.claims:
             writer.writerow(row)
         for claim, v in zip(t.claims, s.verdicts, strict=True):
             spread = {} if v.spread is None else {"mean": v.spread.mean, "low": v.spread.low, "high": v.spread.high}
-            metric = s.metric if ":" in t.name else claim.metric
+            metric = s.metric if s.row else claim.metric
             writer.writerow({**row, **spread, "claim": claim.paper, "metric": metric, "variant": claim.variant,
                              "against": getattr(claim, "against", ""), "ours": v.ours, "seeds": v.seeds, "claim_status": v.status,
                              "note": "; ".join(filter(None, [v.note, *s.problems]))})  # fmt: skip
@@ -92,10 +112,14 @@ def _author(r: dict[str, str]) -> str:
 
 def conditions(out: Path) -> list[dict[str, Any]]:
     """Under which conditions each run below `out` was made: parameters, seeds, data, versions, hardware, time."""
-    kept = ("notebook", "parameters", "source_hash", "seeds", "status", "data", "versions", "hardware", "commit", "started", "wall_s")
+    kept = ("notebook", "parameters", "source_hash", "seeds", "status", "data", "trained", "versions", "hardware", "commit", "started", "wall_s")
     runs = []
     for path in sorted(out.rglob("result.json")):
-        result = read(path.parent)
+        try:
+            result = read(path.parent)
+        except ValueError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            continue
         runs.append({k: result[k] for k in kept} | {"parameters": {k: v for k, v in result["parameters"].items() if k not in ("out", "path")}})
     return runs
 

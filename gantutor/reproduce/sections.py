@@ -1,24 +1,21 @@
 """What the records in a folder say: of every target, and of every row of the papers' tables."""
 
-import json
 import math
 import os
 import re
 import shlex
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from gantutor.records import code_hash, frame_of, read, source_hash
+from gantutor.records import frame_of
 from gantutor.reproduce import papers
 from gantutor.reproduce.claims import Spread, TableRow, Verdict, kernel_distance, values, worst
-from gantutor.reproduce.grid import load_plan
+from gantutor.reproduce.ledger import STALE, Ledger, answers, look
 from gantutor.reproduce.records import SAME
-from gantutor.reproduce.run import find_notebook
 from gantutor.reproduce.targets import ALL, CONTROLS, LESSONS, Target, baseline
 
 # status -> (mark, css class, what it means); told apart by word and mark, the colours are a help
@@ -32,15 +29,19 @@ BADGES = {
     "not run": ("–", "idle", "no record; what lacks is said"),
     "not yet": ("…", "idle", "the package cannot run it; why is said"),
 }
-STALE = "the package's code has changed since this run: --fresh runs it again"
 BASELINE = "its baseline: "  # whose problem it is
+OTHERS = "Other records in this folder"
 NO_RECIPE = "the package has no recipe of it"
 ROWS_DATA = {"imagenet": "imagenet64"}  # as the package calls it
 
 
 @dataclass(eq=False)
 class Section:
-    """A target with what its runs left behind. `results`: (folder, record) pairs; `starts`: how often each folder's run was begun."""
+    """A target with what its runs left behind.
+
+    `results`: (folder, record) pairs; `starts`: how often each folder's run was begun; `others`: further records of it in the
+    folder, made under other parameters.
+    """
 
     target: Target
     status: str
@@ -50,10 +51,11 @@ class Section:
     results: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     starts: dict[str, int] = field(default_factory=dict)
+    others: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     @property
     def anchor(self) -> str:
-        return re.sub("[/:]", "-", self.target.name)
+        return re.sub(r"[^\w.]", "-", self.target.name)
 
     @property
     def seeds(self) -> int:
@@ -89,6 +91,8 @@ class Section:
     @property
     def metric(self) -> str:
         """What it is judged by: FID where that was measured, else a kernel distance."""
+        if not self.results:
+            return "kd_small"
         return "fid" if values(self.frame, "fid", self.row) else self.scale
 
     @property
@@ -111,52 +115,30 @@ class Section:
         return Spread.of(finite) if finite and len(finite) == len(mine) else None
 
 
-def collect(out: str | Path) -> list[Section]:
-    """All targets, judged by the records in `out`."""
-    out = Path(out)
-    plan, once = load_plan(out), cache(lambda run: _record(out / run))
-    return [_section(target, plan.get(target.name) or _shared(target, plan), out, once) for target in ALL]
+def collect(out: str | Path | Ledger) -> list[Section]:
+    """All targets, judged by the records in a folder; then, each a section of its own, records that no target asks for."""
+    ledger = out if isinstance(out, Ledger) else look(out)
+    sections = [_section(target, ledger) for target in ALL]
+    used = {run for s in sections for run, _ in s.results}
+    homes: dict[str, Section] = {}
+    for s in sections:
+        for run in ledger.answering(s.target, s.target.runs[-1]) if s.target.notebook else ():
+            if run not in used:
+                homes.setdefault(run, s)
+    for run, s in homes.items():
+        s.others.append((run, ledger.runs[run].result))
+    left = [run for run, kept in ledger.runs.items() if kept.result and run not in used and run not in homes]
+    return sections + [_foreign(run, ledger) for run in left]
 
 
-def _record(folder: Path) -> tuple[dict[str, Any] | None, list[str], int]:
-    """A run's record, what is wrong with it, and how often the run was started."""
-    try:
-        starts = sum(json.loads(line)["what"] == "start" for line in (folder / "attempts.jsonl").read_text(encoding="utf-8").splitlines())
-    except (OSError, ValueError, KeyError, TypeError):  # none was kept, or the disk was full
-        starts = 0
-    try:
-        result = read(folder)
-    except ValueError:
-        return None, [_why(folder)], starts
-    problems = []
-    if result["status"] == "diverged":
-        problems.append(f"the run diverged at step {result['step']}")
-    source, code = _now(result["notebook"])
-    if result["source_hash"] is not None and result["source_hash"] != source:
-        problems.append("the notebook has changed since this run")
-    elif code is not None and result.get("code_hash") != code:
-        problems.append(STALE)
-    return result, problems, starts
-
-
-def _why(folder: Path) -> str:
-    """Why a planned run has no record: its own status, if it wrote one."""
-    try:
-        status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return f"not started yet ({folder.name})"
-    if status.get("status") == "running":
-        return f"under way, or killed ({folder.name})"
-    return f"{status.get('status')}: {status.get('message', '')} ({folder.name})"
-
-
-def _now(notebook: str) -> tuple[str | None, str | None]:
-    """Hashes of a notebook and of the code that it reaches; None where it is not at hand: then nothing is said of it."""
-    try:
-        path = find_notebook(notebook)
-        return source_hash(path), code_hash(path)
-    except (OSError, ValueError, KeyError):
-        return None, None
+def _foreign(run: str, ledger: Ledger) -> Section:
+    """A record that answers no target: of parameters of somebody's own, or of a notebook of theirs."""
+    result = ledger.runs[run].result
+    title = f"Notebook {result['notebook']} with parameters of its own"
+    target = Target(run, OTHERS, "not in a paper", title, result["notebook"])
+    kept = ledger.runs[run]
+    profile = str(result["parameters"].get("profile", ""))
+    return Section(target, "measured", [], "", profile, [(run, result)], kept.problems, {run: kept.starts})
 
 
 def _shared(target: Target, plan: dict[str, Any]) -> dict[str, Any] | None:
@@ -168,28 +150,70 @@ def _shared(target: Target, plan: dict[str, Any]) -> dict[str, Any] | None:
     return same or next(({**entry, "runs": [entry["runs"][t.runs.index(changes)] for changes in target.runs]} for t, entry in more), None)
 
 
-def _section(target: Target, entry: dict[str, Any] | None, out: Path, record: Callable) -> Section:
-    asked = "not asked for yet" + (f" (needs {target.needs})" if target.needs else "")
-    entry = entry or {"runs": [], "missing": asked, "profile": "class", "seed": 0, "seeds": 3}
-    command = _command([target.name], entry, out)
+def _section(target: Target, ledger: Ledger) -> Section:
     if target.not_yet:
         return Section(target, "not yet", [Verdict("not yet")] * len(target.claims), "", problems=[target.not_yet])
-    results, problems, starts = [], [entry["missing"]] if entry["missing"] else [], {}
-    for run, changes in zip(entry["runs"], target.runs, strict=False):
-        result, trouble, starts[run] = record(run)
+    asked = "not asked for yet" + (f" (needs {target.needs})" if target.needs else "")
+    entry = ledger.plan.get(target.name) or _shared(target, ledger.plan)
+    runs = _runs_of(target, entry, ledger)
+    problems = [entry["missing"]] if entry and entry["missing"] else []
+    if not entry and not any(runs):
+        problems.append(asked)
+    results, starts = [], {}
+    for run, changes in zip(runs, target.runs, strict=True):
         whose = "" if changes is target.runs[-1] or "row" not in changes else BASELINE
-        problems += [whose + words for words in trouble]
-        if result:
+        if run is None:
+            if any(runs):
+                problems.append(f"{whose}no record of it under these parameters")
+            continue
+        problems += [whose + words for words in ledger.problems(run)]
+        if kept := ledger.runs.get(run):
+            starts[run] = kept.starts
+        if result := ledger.record(run):
             results.append((run, result))
+    entry = entry or _entry_of(results)
     verdicts = _judge(target, [result for _, result in results])
-    whole = len(results) == len(entry["runs"]) > 0
-    status = worst(verdicts) if verdicts else "not run" if not whole else "measured" if ":" in target.name else "shown"
+    whole = len(results) == len(target.runs)
+    status = worst(verdicts) if verdicts else "not run" if not whole else "measured" if target.row else "shown"
     if not results:
         status = "not run"
-    return Section(target, status, verdicts, command, entry["profile"], results, list(dict.fromkeys(problems)), starts)
+    command = _command([target.name], entry, ledger.out)
+    profile = str(results[-1][1]["parameters"].get("profile", "")) if results else entry["profile"]
+    return Section(target, status, verdicts, command, profile, results, list(dict.fromkeys(problems)), starts)
+
+
+def _runs_of(target: Target, entry: dict[str, Any] | None, ledger: Ledger) -> list[str | None]:
+    """The run behind each of a target's runs: the planned one; where that has no record, one that the folder holds of it."""
+    planned = entry["runs"] if entry and len(entry["runs"]) == len(target.runs) else [None] * len(target.runs)
+    for run, changes in zip(planned, target.runs, strict=True):
+        result = ledger.record(run) if run else None
+        if result and not answers(result, target, {k: v for k, v in changes.items() if k == "row"}):
+            planned = [None] * len(target.runs)  # a plan that was edited, or is of another package
+    if all(run and ledger.record(run) for run in planned):
+        return planned
+    own = planned[-1] if planned[-1] and ledger.record(planned[-1]) else next(iter(ledger.answering(target, target.runs[-1])), None)
+    if own is None or any(run and ledger.record(run) for run in planned[:-1]) and own != planned[-1]:
+        return planned  # half of a plan is not completed by what was made otherwise
+    found = []
+    for run, changes in zip(planned[:-1], target.runs[:-1], strict=True):
+        if run and ledger.record(run):
+            found.append(run)
+        elif "row" in changes:
+            found.append(ledger.beside(own, target, changes) or run)
+        else:
+            found.append(next(iter(ledger.answering(target, changes)), run))
+    return [*found, own]
+
+
+def _entry_of(results: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """What a plan would say of records that none holds."""
+    p = results[-1][1]["parameters"] if results else {}
+    return {"missing": None, "profile": p.get("profile", "class"), "seed": p.get("seed", 0), "seeds": p.get("seeds", 3)}
 
 
 def _judge(target: Target, results: list[dict]) -> list[Verdict]:
+    if not results:  # most targets of most folders: nothing is asked of an empty frame
+        return [Verdict("not run", note=f"no values of {claim.metric} for {claim.variant}") for claim in target.claims]
     diverged = next((r for r in results[::-1] if r["status"] == "diverged"), None)
     if diverged:
         of = diverged["parameters"].get("row")
@@ -201,11 +225,17 @@ def _judge(target: Target, results: list[dict]) -> list[Verdict]:
     return [claim.judge(frame, other) if isinstance(claim, TableRow) else claim.judge(frame) for claim in target.claims]
 
 
+def noted(result: dict[str, Any], key: str) -> dict[str, Any]:
+    """What a record notes under a key, where that is a dictionary; a notebook may note anything."""
+    value = result["data"].get(key)
+    return value if isinstance(value, dict) else {}
+
+
 def unlike(cell: dict[str, str], result: dict[str, Any]) -> str:
     """Why a run's value may not stand beside a printed cell: other data, features, split or numbers of images; "" where it may."""
     if not cell:
         return ""
-    name, p = result["data"].get("data", {}).get("name", "unnamed data"), result["data"].get("protocol", {})
+    name, p = noted(result, "data").get("name", "unnamed data"), noted(result, "protocol")
     wanted = ROWS_DATA.get(cell["dataset"], cell["dataset"])
     if name != wanted:
         return f"on {name}, not on {wanted}"
@@ -216,6 +246,7 @@ def unlike(cell: dict[str, str], result: dict[str, Any]) -> str:
     balls = cell["metric"] in ("density", "coverage")
     for count, what in (("n_fake", "fakes"), ("n_real", "reals")):
         mine = p.get("n_manifold" if balls else count, 0)
+        mine = mine if isinstance(mine, int) else 0
         if cell[count] and int(cell[count]) != mine:
             return f"{mine:,} {what}, the paper's {int(cell[count]):,}"
     return ""
@@ -307,7 +338,7 @@ class Table:
 
 def tables(sections: list[Section], out: str | Path) -> list[Table]:
     """Every table of the papers, in their order, beside the sections of its rows."""
-    by_row = {s.row: s for s in sections if ":" in s.target.name}
+    by_row = {s.row: s for s in sections if s.row}
     by_name = {s.target.name: s for s in sections}
     lessons = [s for s in sections if s.target in LESSONS]
     return [_table(t, by_row, by_name.get(f"{t['paper']}/{t['table']}"), lessons, Path(out)) for t in papers.tables()]

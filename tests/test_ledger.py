@@ -1,0 +1,254 @@
+"""The report finds records wherever they came from, a plan only grows, and damaged files cost themselves alone."""
+
+import json
+import shutil
+
+import pytest
+from matplotlib.figure import Figure
+
+from gantutor.config import NOTEBOOKS, FullRun
+from gantutor.parts import describe
+from gantutor.records import Record, read
+from gantutor.reproduce import report, sections
+from gantutor.reproduce.grid import load_plan, make_plan
+from gantutor.reproduce.ledger import look
+from gantutor.reproduce.targets import choose
+from gantutor.tables import ROWS
+from test_cli import gantutor
+from tiny import course
+
+BARE, QUA = (f"advlatgan/table4/cifar10/dcgan/{name}" for name in ("bare", "qua"))
+
+
+def recorded(folder, stem, values=(0.5, 0.6, 0.7), status="ok", **parameters):
+    """A record as `gantutor run` leaves one, of made-up numbers."""
+    cfg = NOTEBOOKS[stem](out=str(folder), **parameters)
+    record = Record(cfg, stem)
+    fig = Figure(figsize=(2, 1))
+    record.figure("samples", fig, "Made up.")
+    if row := parameters.get("row"):
+        record.note("data", {"name": "cifar10-jpeg", "images": 50000, "digest": "abc123"})
+        record.note("protocol", {"features": "small", "split": "train", "n_real": 50000, "n_fake": 500})
+        recipe = ROWS[row].recipe
+        record.trained(row, recipe, 30, device="cpu", sampler=ROWS[row].sampler)
+    record.add("kd_small", values[: cfg.seeds], variant=row or "mine")
+    record.save(status=status)
+    return folder
+
+
+def found(out):
+    return {s.target.name: s for s in sections.collect(out)}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with the course's notebooks, and no data."""
+    for stem in ("02_adaptivemix", "03_kdd", "10_full_run"):
+        course(tmp_path / "notebooks", stem)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GANTUTOR_DATA", raising=False)
+    return tmp_path
+
+
+# -- records are found -----------------------------------------------------------------------------------------------------
+def test_a_row_that_was_run_alone_is_in_the_report(here):
+    recorded(here / "out/mine", "10_full_run", row=QUA, profile="class")
+    qua = found(here / "out")["advlatgan/table4:cifar10/dcgan/qua"]
+    assert qua.status == "not run" or qua.own[0] == "mine"
+    assert [run for run, _ in qua.results] == ["mine"] and "no record of it under these parameters" in " ".join(qua.problems)
+    recorded(here / "out/plain", "10_full_run", (1.5, 1.6, 1.7), row=BARE, profile="class")
+    qua = found(here / "out")["advlatgan/table4:cifar10/dcgan/qua"]
+    assert (qua.status, [run for run, _ in qua.results]) == ("direction only", ["plain", "mine"])
+
+
+def test_a_row_is_held_against_a_baseline_of_the_same_parameters_alone(here):
+    recorded(here / "out/mine", "10_full_run", row=QUA, profile="class", width=8)
+    recorded(here / "out/plain", "10_full_run", row=BARE, profile="class", width=4)
+    qua = found(here / "out")["advlatgan/table4:cifar10/dcgan/qua"]
+    assert [run for run, _ in qua.results] == ["mine"]
+
+
+def test_a_record_that_no_target_asks_for_stands_in_a_place_of_its_own(here):
+    recorded(here / "out/mine", "10_full_run", profile="class", objective="kdd")
+    page = report.build(here / "out").page.read_text()
+    assert "Other records in this folder" in page and "<code>mine</code>" in page and "objective = kdd" in page
+
+
+def test_of_two_records_of_a_row_the_newer_is_judged_and_the_other_shown(here):
+    for i, name in enumerate(("old", "new")):
+        folder = recorded(here / "out" / name, "10_full_run", row=BARE, profile="class", width=4 + i)
+        record = json.loads((folder / "result.json").read_text())
+        (folder / "result.json").write_text(json.dumps(record | {"started": f"2026-01-0{i + 1}T00:00:00+00:00"}))
+    bare = found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"]
+    assert [run for run, _ in bare.results] == ["new"] and [run for run, _ in bare.others] == ["old"]
+    page = report.build(here / "out").page.read_text()
+    assert "1 more record in this folder, made otherwise" in page and "width = 4" in page
+
+
+def test_a_plan_that_finds_its_data_no_more_keeps_what_ran(here):
+    """The same command in a shell without GANTUTOR_DATA used to turn finished rows into rows that did not run."""
+    (here / "data/cifar10-jpeg").mkdir(parents=True)
+    targets = choose(["advlatgan/table4:cifar10/dcgan/bare", "kddgan/fig1"])
+    plan = make_plan(targets, here / "out", "class", 0, 3)
+    plan.save()
+    for job in plan.jobs:
+        parameters = {k: v for k, v in job.parameters.items() if k != "out"}
+        recorded(job.folder, job.notebook.stem, **parameters)
+    before = found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"]
+    shutil.rmtree(here / "data")
+    again = make_plan(targets, here / "out", "class", 0, 3)
+    assert again.missing
+    again.save()
+    after = found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"]
+    assert after.status == before.status == "measured" and after.results == before.results
+    assert any("needs cifar10" in words for words in after.problems)
+    (here / "out/plan.json").unlink()  # nor is the plan needed
+    assert found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"].status == "measured"
+
+
+# -- what ran is said ------------------------------------------------------------------------------------------------------
+def test_a_record_says_what_ran_and_not_what_a_row_stood_above(here):
+    row = "kddgan/table1/kdd-tau1"
+    recorded(here / "out/mine", "10_full_run", row=row, profile="class")
+    result = read(here / "out/mine")
+    asked = result["parameters"]
+    assert not {k: asked[k] for k in ("nets", "objective", "terms", "n_dis", "beta1", "ema") if asked[k] is not None}
+    assert result["trained"][row]["recipe"] == describe(ROWS[row].recipe) and result["trained"][row]["steps"] == 30
+    page = report.build(here / "out").page.read_text()
+    for words in ("Trained: objective", "KDD(tau=1.0, kernel=vmf", "Ema(decay=0.9999, start=1000): a copy of G here", "Trained: n_dis"):
+        assert words in page, words
+    assert "nets = dcgan" not in page and "non-saturating" not in page.split("Other records")[0].split("<h2>")[0]
+
+
+def test_an_old_record_does_not_show_what_its_row_ignored(here):
+    """Records of 0.1.0's first days hold the notebook's defaults beside a row that had its own."""
+    folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
+    record = json.loads((folder / "result.json").read_text())
+    record["parameters"] |= {"nets": "dcgan", "objective": "non-saturating", "n_dis": 1, "beta1": 0.5, "ema": 0.0}
+    del record["trained"]
+    (folder / "result.json").write_text(json.dumps(record))
+    page = report.build(here / "out").page.read_text()
+    assert "nets = dcgan" not in page and "n_dis = 1" not in page and "not in this record, which an earlier version made" in page
+
+
+def test_a_variant_is_trained_in_one_way_within_a_record():
+    record = Record(FullRun(), "10_full_run")
+    recipe = ROWS[BARE].recipe
+    record.trained("a", recipe, 3).trained("a", recipe, 3)
+    with pytest.raises(ValueError, match="'a' was trained in two ways"):
+        record.trained("a", recipe, 4)
+
+
+# -- what is damaged -------------------------------------------------------------------------------------------------------
+def spoiled(change):
+    def spoil(folder):
+        record = json.loads((folder / "result.json").read_text())
+        change(record)
+        (folder / "result.json").write_text(json.dumps(record))
+
+    return spoil
+
+
+def put(name, value):
+    return spoiled(lambda record: record.__setitem__(name, value))
+
+
+def in_row(**values):
+    return spoiled(lambda record: record["rows"][0].update(values))
+
+
+WHOLLY = {
+    "rows null": put("rows", None),
+    "rows a text": put("rows", "many"),
+    "a text where a number belongs": in_row(value="0.5"),
+    "no number and no reason": in_row(value=None),
+    "a seed that is a text": in_row(seed="0"),
+    "a variant that is a number": in_row(variant=3),
+    "a row that is a list": put("rows", [[1, 2]]),
+    "parameters null": put("parameters", None),
+    "data a text": put("data", "digits"),
+    "seeds a text": put("seeds", "0 1 2"),
+    "versions null": put("versions", None),
+    "hardware a text": put("hardware", "a laptop"),
+    "a wall time that is a text": put("wall_s", "long"),
+    "a status that nobody knows": put("status", "fine"),
+    "another schema": put("schema", 99),
+    "a list": lambda folder: (folder / "result.json").write_text("[]"),
+    "cut in half": lambda folder: (folder / "result.json").write_bytes((folder / "result.json").read_bytes()[:200]),
+    "bytes": lambda folder: (folder / "result.json").write_bytes(bytes(range(256))),
+    "empty": lambda folder: (folder / "result.json").write_bytes(b""),
+    "brackets without end": lambda folder: (folder / "result.json").write_text("[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("how", WHOLLY)
+def test_a_damaged_record_is_named_and_the_rest_is_shown(here, how):
+    recorded(here / "out/whole", "10_full_run", row=BARE, profile="class")
+    WHOLLY[how](recorded(here / "out/broken", "10_full_run", row=QUA, profile="class"))
+    built = report.build(here / "out")
+    assert any("broken/result.json" in words for words in built.damage)
+    page = built.page.read_text()
+    assert "broken/result.json" in page and "<code>whole</code>" in page
+    assert found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"].status == "measured"
+
+
+@pytest.mark.parametrize("figure", [{"name": "samples"}, {"name": "samples", "file": "../../secret.png", "caption": ""}, "samples.png", None,
+                                    {"name": "samples", "file": "/etc/passwd", "caption": ""}, {"name": 3, "file": "a.png", "caption": ""}])
+def test_a_damaged_figure_costs_itself_alone(here, figure):
+    folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
+    spoiled(lambda record: record["figures"].append(figure))(folder)
+    built = report.build(here / "out")
+    assert len(built.damage) == 1 and "a figure is damaged" in built.damage[0]
+    assert found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"].status == "measured"
+
+
+@pytest.mark.parametrize("data", [{"data": "digits"}, {"data": {"name": 3}}, {"protocol": "fid"}, {"protocol": {"n_fake": "many", "split": None}}])
+def test_a_record_may_note_anything(here, data):
+    """A user's own notebook does."""
+    folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
+    spoiled(lambda record: record["data"].update(data))(folder)
+    built = report.build(here / "out")
+    assert built.damage == [] and "<code>mine</code>" in built.page.read_text()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", '{"kddgan/fig1": {}}', '{"kddgan/fig1": {"runs": null}}', '{"kddgan/fig1": 3}',
+                                  '{"kddgan/fig1": {"profile": "class", "seed": 0, "seeds": 3, "runs": ["../x"], "missing": null}}', "\x00"])
+def test_a_damaged_plan_is_named_and_the_records_are_shown(here, text):
+    recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
+    (here / "out/plan.json").write_text(text)
+    code, out, err = gantutor("report", "--out", "out", cwd=here)
+    assert code == 1 and "plan.json" in err and out.strip().endswith("report.html")
+    assert "<code>mine</code>" in (here / "out/report.html").read_text()
+    plan = make_plan(choose(["kddgan/fig1"]), here / "out", "class", 0, 3)
+    plan.save()  # what could not be read is kept aside
+    assert (here / "out/plan.damaged.json").read_text() == text and load_plan(here / "out")[1] == []
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"ok"', '{"status": 3}', '{"message": "x"}'])
+def test_a_damaged_status_is_named(here, text):
+    (here / "data/cifar10-jpeg").mkdir(parents=True)
+    plan = make_plan(choose(["kddgan/fig1"]), here / "out", "class", 0, 3)
+    plan.save()
+    (job,) = plan.jobs
+    job.folder.mkdir(parents=True)
+    (job.folder / "status.json").write_text(text)
+    (job.folder / "attempts.jsonl").write_text('{"what": "start"}\nhalf a li\n[]\n3\n')
+    assert "status.json is damaged" in report.build(here / "out").page.read_text()
+
+
+def test_what_no_check_foresaw_costs_its_own_place(here, monkeypatch):
+    recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
+    recorded(here / "out/flow", "03_kdd", profile="class")
+    monkeypatch.setattr(report.page, "_measures", lambda s: 1 / 0)
+    built = report.build(here / "out")
+    assert any("kddgan/fig1 cannot be drawn (ZeroDivisionError: division by zero); its runs: flow" in words for words in built.damage)
+    assert "advlatgan/table4" in built.page.read_text()
+
+
+def test_a_damaged_record_is_the_exit_code_of_report_and_export(here):
+    recorded(here / "out/whole", "10_full_run", row=BARE, profile="class")
+    WHOLLY["rows null"](recorded(here / "out/broken", "10_full_run", row=QUA, profile="class"))
+    code, out, err = gantutor("report", "--out", "out", "--export", "all.csv", cwd=here)
+    assert code == 1 and "broken/result.json is damaged (rows is 'None'" in err and err.count("broken/result.json") == 1 and "Warning" not in err
+    assert BARE in (here / "all.csv").read_text()
+    assert look(here / "out").record("whole")
