@@ -200,8 +200,12 @@ def _taken(given: Mapping[str, str], targets: Sequence[Target]) -> None:
         if name in STEADY:
             raise BadParameters(f"-p {name}: say it with --{name}")
         if name not in known:
-            decided = any(name in (*changes, *(ROW_HAS if "row" in changes else ())) for _, changes in runs)
-            why = "the targets decide it; `gantutor run` takes it" if decided else did_you_mean(name, known)
+            if any(name in changes for _, changes in runs):
+                why = "the targets decide it; `gantutor run` takes it"
+            elif name in ROW_HAS and any("row" in changes for _, changes in runs):
+                why = "a row has its own"
+            else:
+                why = did_you_mean(name, known)
             raise BadParameters(f"-p {name}: no planned run takes it: {why}")
 
 
