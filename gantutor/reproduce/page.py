@@ -60,7 +60,7 @@ the paper's own numbers say so. Intervals are 95 % t intervals of the mean over 
 <ul class="tally">{tally}</ul>
 <p class="note">Counted: {len(counted)} figures and lessons, and {len(rows)} rows of the papers' {len(tables)} tables,
 where each trained variant in a row is one. {_runs(sections)}</p>
-{_damaged(damage)}
+{_damaged(damage, out)}
 <p class="option"><label><input type="checkbox" id="whole"> print all: runs, curves, samples and every picture; else what is folded stays off the paper</label></p></header>
 <main><section><table class="front">
 <thead><tr><th>Status</th><th>Target</th><th>In the paper</th><th>Claims or rows</th><th>Seeds</th><th>Profile</th></tr></thead>
@@ -81,10 +81,11 @@ def _safely(name: str, runs: Sequence[str], damage: list[str], draw: Callable[[]
         return f'<div class="missing"><p>{escape(damage[-1])}</p></div>'
 
 
-def _damaged(damage: Sequence[str]) -> str:
+def _damaged(damage: Sequence[str], out: Path) -> str:
     if not damage:
         return ""
-    listed = "".join(f"<li>{escape(words)}</li>" for words in damage)
+    inside = [words.replace(f"{out}/", "") for words in damage]  # the page travels, the folder's place does not
+    listed = "".join(f"<li>{escape(words)}</li>" for words in inside)
     return f'<div class="missing"><p>Damaged, and left out below</p><ul>{listed}</ul></div>'
 
 
@@ -292,10 +293,10 @@ def _facts(r: dict[str, Any]) -> dict[str, str]:
 
 def _asked(r: dict[str, Any]) -> dict[str, Any]:
     """The parameters that held: not those that left the choice to a row, nor those that a row's recipe stood above."""
-    left = {k: v for k, v in r["parameters"].items() if k not in HELD and v is not None}
-    if r["parameters"].get("row") is None:
+    left = {k: v for k, v in r["parameters"].items() if k not in HELD and v not in (None, "")}
+    if r["notebook"] != "10_full_run":
         return left
-    over = () if r["trained"] else (*ROW_HAS, *ROW_HAD)
+    over = (*ROW_HAS, *ROW_HAD) if r["parameters"].get("row") is not None and not r["trained"] else ()
     return {k: v for k, v in left.items() if k not in over and not (k in ROW_OWN and v == 0)}
 
 
