@@ -43,6 +43,10 @@ class SmallCnn(nn.Module):
         """Class logits (B, classes)."""
         return self.out(self.features(x))
 
+    def label(self, metric: str) -> str:
+        """The name of a notebook's own measure on these features: as it is for "small", else it ends in the net's name."""
+        return metric if self.name == "small" else f"{metric}_{self.name}"
+
     @property
     def digest(self) -> str:
         """Short sha256 of the weights, for records: distances in other features are other distances."""
