@@ -61,7 +61,8 @@ def small_cnn(images: ImageSet, seed: int = 0, steps: int = 400, batch: int = 12
 
     It learns the labels and is named "small". Where all images are of one class there is nothing to learn from labels: then
     it learns which of four rotations was applied (RotNet: Gidaris, Singh & Komodakis 2018, arXiv 1803.07728), all else
-    equal, and is named "rotations". All random numbers come from `seed`. Raises ValueError for images of one class that
+    equal, and is named "rotations". Turns teach shapes more than texture: these features see noise, repetition and missing
+    kinds of image, and blur only weakly. All random numbers come from `seed`. Raises ValueError for images of one class that
     are not square, since a quarter turn would give their orientation away.
     """
     name = feature_name(images)
