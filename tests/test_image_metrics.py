@@ -66,7 +66,8 @@ def test_a_flipped_bit_in_the_cache_is_noticed(digits):
     (kept,) = cache_dir().iterdir()
     whole, rng = kept.read_bytes(), Rng(0)
     anywhere, ends = rng.randint(len(whole), 20).tolist(), rng.randint(2000, 10).tolist()
-    for place in [*anywhere, *ends, *(len(whole) - 1 - at for at in ends)]:  # the ends hold the zip's own pages
+    pages = [*ends, *(len(whole) - 1 - at for at in ends)]  # where the zip keeps its own
+    for place in [*anywhere, *pages]:
         damaged = bytearray(whole)
         damaged[place] ^= 1 << place % 8
         kept.write_bytes(damaged)
@@ -76,7 +77,8 @@ def test_a_flipped_bit_in_the_cache_is_noticed(digits):
 def test_a_cache_of_another_net_is_trained_anew(digits):
     good = small_cnn(digits, steps=1, batch=4)
     (kept,) = cache_dir().iterdir()
-    for other in ({"digest": good.digest}, {"digest": "?", "weights": good.state_dict()}, good.state_dict(), [1]):
+    weights = good.state_dict()
+    for other in ({"digest": good.digest}, {"digest": "?", "weights": weights}, weights, [1]):
         torch.save(other, kept)
         assert small_cnn(digits, steps=1, batch=4).digest == good.digest
     stranger = small_cnn(digits, seed=1, steps=1, batch=4)
@@ -84,7 +86,7 @@ def test_a_cache_of_another_net_is_trained_anew(digits):
     assert small_cnn(digits, steps=1, batch=4).digest == good.digest
 
 
-# -- sets of one class -----------------------------------------------------------------------------------------------
+# -- sets of one class ------------------------------------------------------------------------
 def of_one_class(images, name="one class"):
     return ImageSet(name, images, torch.zeros(len(images), dtype=torch.int64), ("all",))
 
@@ -98,8 +100,8 @@ def views():
         whole = torch.tensor(picture).permute(2, 0, 1)[None].float()
         small_one = interpolate(whole, scale_factor=0.25, mode="area")[0]
         height, width = (side - 24 for side in small_one.shape[1:])
-        places = zip(rng.randint(height, 750).tolist(), rng.randint(width, 750).tolist(), strict=True)
-        found += [small_one[:, y : y + 24, x : x + 24] for y, x in places]
+        ys, xs = rng.randint(height, 750).tolist(), rng.randint(width, 750).tolist()
+        found += [small_one[:, y : y + 24, x : x + 24] for y, x in zip(ys, xs, strict=True)]
     return torch.stack(found).round().to(torch.uint8)
 
 
@@ -156,7 +158,8 @@ def test_a_quarter_turn_is_one():
 
 def test_turns_need_squares():
     wide = of_one_class(torch.zeros(4, 3, 8, 12, dtype=torch.uint8), "wide")
-    with pytest.raises(ValueError, match="wide has a single class and images of 8 x 12: .* pass square images"):
+    said = "wide has a single class and images of 8 x 12: .* pass square images"
+    with pytest.raises(ValueError, match=said):
         small_cnn(wide)
 
 
@@ -165,9 +168,10 @@ def test_the_extractor_of_one_class_says_rotations_in_every_name(shape):
     data = of_one_class(Rng(0).randint(256, 60, *shape).to(torch.uint8))
     extractor = small(data, steps=1, batch=4)
     v = extractor(data)
-    found = measure(v[:30], v[30:], extractor.name, ("fid", "kid", "coverage", "is"), logits=extractor.logits(data)[30:])
-    assert set(found) == {"fd_rotations", "kd_rotations", "kd_rotations_std", "coverage_rotations", "is_rotations",
-                          "is_rotations_std"}  # fmt: skip
+    which, logits = ("fid", "kid", "coverage", "is"), extractor.logits(data)[30:]
+    found = measure(v[:30], v[30:], extractor.name, which, logits=logits)
+    kinds = {name.removesuffix("_std").removesuffix("_rotations") for name in found}
+    assert kinds == {"fd", "kd", "coverage", "is"} and all("_rotations" in name for name in found)
     assert (extractor.digest, v.shape) == (small_cnn(data, steps=1, batch=4).digest, (60, 128))
 
 
@@ -178,13 +182,18 @@ def test_rotations_see_repetition_static_and_noise_and_leave_reals_alone(kind, s
     net = small_cnn(data, seed, steps=80, batch=64)
     order, x = Rng(100 + seed).randperm(len(data)), data.floats()
     reals, rng = x[order[500:1000]], Rng(1)
-    made = {"reals": reals, "repeated": x[order[500:550].repeat(10)], "noisy": sins.noise(reals, 0.3, rng),
-            "static": 2 * rng.rand(*reals.shape) - 1}  # fmt: skip
+    made = {
+        "reals": reals,
+        "repeated": x[order[500:550].repeat(10)],
+        "noisy": sins.noise(reals, 0.3, rng),
+        "static": 2 * rng.rand(*reals.shape) - 1,
+    }
     held = features(net, x[order[:500]])
     said = {sin: judge(held, features(net, v), name=net.name) for sin, v in made.items()}
     errors = {sin: v["kd_rotations"] / v["kd_rotations_se"] for sin, v in said.items()}
     coverage = {sin: v["coverage_rotations"] for sin, v in said.items()}
-    # over these six and longer trainings: reals -1 to 2 and 0.95 to 0.98, repeated 0.34 to 0.44, static 14 to 90 and 0.01
+    # measured, also after longer trainings: reals -1 to 2 errors and 0.95 to 0.98, repeated 0.34 to
+    # 0.44, noisy 0.23 to 0.66, static 14 to 90 errors and 0 to 0.01
     assert abs(errors["reals"]) < 4 and coverage["reals"] > 0.92
     assert coverage["repeated"] < 0.55 and coverage["noisy"] < 0.85
     assert errors["static"] > 9 and coverage["static"] < 0.05
@@ -197,7 +206,8 @@ def test_turns_teach_something_even_of_zeros_and_eights(digits):
     data = of_one_class(only(0), "zeros")  # by eye, a zero on its head is a zero
     net = small_cnn(data, steps=80, batch=64)
     zeros, eights = (features(net, images / 127.5 - 1) for images in (only(0), only(8)))
-    (near, error), (far, error_far) = kernel_distance(zeros[::2], zeros[1::2]), kernel_distance(zeros[::2], eights)
+    near, error = kernel_distance(zeros[::2], zeros[1::2])
+    far, error_far = kernel_distance(zeros[::2], eights)
     assert abs(near) < 4 * error and far > 4 * error_far
 
 
@@ -210,7 +220,7 @@ def test_a_record_names_the_stand_in():
 
 def test_a_record_of_one_class_names_its_own_stand_in():
     said = judge(cloud(60), cloud(60, seed=1), name="rotations")
-    assert set(said) == {"kd_rotations", "kd_rotations_se", "density_rotations", "coverage_rotations"}
+    assert " ".join(said) == "kd_rotations kd_rotations_se density_rotations coverage_rotations"
     assert list(said.values()) == list(judge(cloud(60), cloud(60, seed=1)).values())
     assert room.SmallCnn(1, 4, "rotations").label("certainty") == "certainty_rotations"
     assert room.SmallCnn(1, 4).label("certainty") == "certainty"

@@ -15,14 +15,15 @@ from gantutor.metrics.features import name as called
 from gantutor.nets import initialise
 from gantutor.rng import Rng
 
-VERSION = 2  # raise it when the net, its training or its file changes: cached weights are of one version
+VERSION = 2  # raise it when the net, its training or its file changes
 TURNS = (0, 1, 2, 3)  # the quarter turns that are told apart where there are no labels
 
 
 class SmallCnn(nn.Module):
-    """Classifier of small images (B, channels, H, W) in [-1, 1]; its K=128 features are what the measures compare.
+    """Classifier of small images (B, channels, H, W) in [-1, 1].
 
-    `name` says what it was taught, and ends the names of all measures on its features.
+    Its K=128 features are what the measures compare. `name` says what taught it ("small": labels),
+    and ends the names of all measures on them.
     """
 
     def __init__(self, channels: int, classes: int, name: str = "small"):
@@ -44,7 +45,7 @@ class SmallCnn(nn.Module):
         return self.out(self.features(x))
 
     def label(self, metric: str) -> str:
-        """The name of a notebook's own measure on these features: as it is for "small", else it ends in the net's name."""
+        """A notebook's own name of a measure: it names the features where they are not "small"."""
         return metric if self.name == "small" else f"{metric}_{self.name}"
 
     @property
@@ -59,20 +60,24 @@ class SmallCnn(nn.Module):
 def small_cnn(images: ImageSet, seed: int = 0, steps: int = 400, batch: int = 128) -> SmallCnn:
     """A SmallCnn trained on `images`, in eval mode; from the cache where it was trained before.
 
-    It learns the labels and is named "small". Where all images are of one class there is nothing to learn from labels: then
-    it learns which of four rotations was applied (RotNet: Gidaris, Singh & Komodakis 2018, arXiv 1803.07728), all else
-    equal, and is named "rotations". Turns teach shapes more than texture: these features see noise, repetition and missing
-    kinds of image, and blur only weakly. All random numbers come from `seed`. Raises ValueError for images of one class that
-    are not square, since a quarter turn would give their orientation away.
+    It learns the labels and is named "small". Where all images are of one class, labels say
+    nothing: then it learns by which quarter turn an image was rotated (RotNet: Gidaris, Singh & Komodakis
+    2018, arXiv 1803.07728), all else equal, and is named "rotations". Turns teach shapes more than
+    texture: these features see noise, repetition and missing kinds of image, and blur only weakly.
+    All random numbers come from `seed`. Raises ValueError for images of one class that are not
+    square.
     """
     name = feature_name(images)
     if name == "rotations" and images.shape[1] != images.shape[2]:
         height, width = images.shape[1:]
-        raise ValueError(f"{images.name} has a single class and images of {height} x {width}: without labels the features "
-                         "are learnt from quarter turns, so pass square images")  # fmt: skip
+        raise ValueError(
+            f"{images.name} has a single class and images of {height} x {width}: without labels "
+            "the features are learnt from quarter turns, so pass square images"
+        )
     rng = Rng(seed)
+    answers = len(images.classes) if name == "small" else len(TURNS)
     with torch.device("meta"):
-        net = SmallCnn(images.shape[0], len(images.classes) if name == "small" else len(TURNS), name)
+        net = SmallCnn(images.shape[0], answers, name)
     net = initialise(net, rng)
     place = cache_dir() / f"{name}_cnn-{images.digest}-{seed}-{steps}-{batch}-v{VERSION}.pt"
     if _loaded(net, place):
@@ -98,7 +103,7 @@ def small_cnn(images: ImageSet, seed: int = 0, steps: int = 400, batch: int = 12
 
 
 def feature_name(images: ImageSet) -> str:
-    """What the features of `small_cnn(images)` are called: "small" if labels teach them, "rotations" if all are of one class."""
+    """The name of `small_cnn(images)`: "small", or "rotations" if all images are of one class."""
     return "small" if int(images.labels.min()) < int(images.labels.max()) else "rotations"
 
 
@@ -111,8 +116,10 @@ def turned(x: Tensor, quarters: Tensor) -> Tensor:
 
 
 def _loaded(net: SmallCnn, place: Path) -> bool:
-    """Fill `net` with the weights that are kept at `place`; False, and `net` as it was, unless they are to the last bit those
-    that were put there."""
+    """Whether `net` could be filled from the file at `place`; if not, it is as it was.
+
+    The file holds its digest: other weights than those that were put there are not taken.
+    """
     before = {key: w.clone() for key, w in net.state_dict().items()}
     with suppress(Exception):  # not there, cut short or not ours: all the same, it is trained anew
         kept = torch.load(place, weights_only=True)
@@ -138,12 +145,27 @@ def features(net: SmallCnn, images: Tensor | ImageSet, chunk: int = 500) -> Tens
 def judge(real: Tensor, fake: Tensor, k: int = 5, name: str = "small") -> dict[str, float]:
     """What a record holds of fakes: kernel distance with its standard error, density and coverage.
 
-    `real` and `fake` are `features`; `name`, that of their net, ends each measure's own: kd_small or kd_rotations, and so on.
+    `real` and `fake` are `features`; `name`, that of their net, ends each key: "kd_small".
     """
     distance, error = kernel_distance(real, fake)
     density, coverage = density_coverage(real, fake, k)
-    label = {m: called(m, name, min(len(real), len(fake))) for m in ("kid", "density", "coverage")}
-    return {label["kid"]: distance, f"{label['kid']}_se": error, label["density"]: density, label["coverage"]: coverage}
+    n = min(len(real), len(fake))
+    label = called("kid", name, n)
+    return {
+        label: distance,
+        f"{label}_se": error,
+        called("density", name, n): density,
+        called("coverage", name, n): coverage,
+    }
 
 
-__all__ = ["SmallCnn", "density_coverage", "feature_name", "features", "judge", "kernel_distance", "small_cnn", "turned"]
+__all__ = [
+    "SmallCnn",
+    "density_coverage",
+    "feature_name",
+    "features",
+    "judge",
+    "kernel_distance",
+    "small_cnn",
+    "turned",
+]

@@ -175,7 +175,7 @@ def efficientnet_lite0(size: int = 224, device: str | torch.device = "cpu", chun
 def small(images: ImageSet, device: str | torch.device = "cpu", chunk: int = 500, **training) -> Extractor:
     """A small classifier of our own, trained on `images`: 128 features and its logits.
 
-    It is named "small" where labels taught it, "rotations" where all images are of one class (see `small_cnn`).
+    It is named "small", or "rotations" where all images are of one class (see `small_cnn`).
     """
     cnn, channels = small_cnn(images, **training).to(device), images.shape[0]
 
