@@ -170,3 +170,41 @@ def test_nbval_would_notice_another_text(tmp_path):
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(6 * 7)", id="a", metadata={"tags": ["nbval-check-output"]})])
     assert nbval(with_expectations(nb, {"a": "42\n"}), tmp_path).returncode == 0
     assert nbval(with_expectations(nb, {"a": "43\n"}), tmp_path).returncode == 1
+
+
+# -- sets of one class ------------------------------------------------------------------------
+JUDGED = ("05_images", "06_measuring", "07_adaptivemix_images", "08_kdd_images", "09_advlat_images")
+
+
+@pytest.mark.parametrize("stem", JUDGED)
+def test_no_code_types_the_name_of_the_features(stem):
+    code = "\n".join(c.source for c in cells(stem, "code"))
+    assert not re.findall(r"""["'\[. ]\w+_small\b""", code), "a set of one class has other features"
+
+
+def test_the_features_are_ready_before_the_training():
+    for stem in JUDGED:
+        code = "\n".join(c.source for c in cells(stem, "code") if "import" not in c.source)
+        first = min(code.find(word) for word in ("small_cnn(", "inception.small(") if word in code)
+        training = [at for word in ("in train(", "trained(thin") if (at := code.find(word)) >= 0]
+        assert all(first < at for at in training), stem
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", JUDGED)
+def test_a_set_of_one_class_runs_under_names_of_its_own(stem, tmp_path):
+    from PIL import Image
+
+    from gantutor.images import open_images
+
+    folder = tmp_path / "pictures" / "digits"
+    folder.mkdir(parents=True)
+    for i, picture in enumerate(open_images("digits", size=32, limit=300).bytes()[:, 0].numpy()):
+        Image.fromarray(picture).convert("RGB").save(folder / f"{i}.png")
+    parameters = {"profile": "smoke", "dataset": "folder", "path": str(folder.parent)}
+    parameters |= {"reference": "train"} if stem == "06_measuring" else {}
+    outcome = run_one(stem, parameters, tmp_path / "run", limit=300, say=lambda line: None)
+    assert outcome.status == "ok", outcome.message
+    found = {row["metric"] for row in read(tmp_path / "run")["rows"]}
+    assert "kd_rotations" in found and not any(name.endswith("_small") for name in found)
+    assert not found & {"coverage", "density", "recognised", "certainty", "kd_mean", "kd_sd", "kd_min"}

@@ -2,6 +2,7 @@
 
 import hashlib
 from contextlib import suppress
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -10,17 +11,24 @@ from torch.nn.functional import cross_entropy, relu
 from gantutor.files import replacing
 from gantutor.images import ImageSet, cache_dir
 from gantutor.metrics.features import density_coverage, kernel_distance
+from gantutor.metrics.features import name as called
 from gantutor.nets import initialise
 from gantutor.rng import Rng
 
-VERSION = 1  # raise it when the net or its training changes: cached weights are of one version
+VERSION = 2  # raise it when the net, its training or its file changes
+TURNS = (0, 1, 2, 3)  # the quarter turns that are told apart where there are no labels
 
 
 class SmallCnn(nn.Module):
-    """Classifier of small images (B, channels, H, W) in [-1, 1]; its K=128 features are what the measures compare."""
+    """Classifier of small images (B, channels, H, W) in [-1, 1].
 
-    def __init__(self, channels: int, classes: int):
+    Its K=128 features are what the measures compare. `name` says what taught it ("small": labels),
+    and ends the names of all measures on them.
+    """
+
+    def __init__(self, channels: int, classes: int, name: str = "small"):
         super().__init__()
+        self.name = name
         pairs = [(channels, 32), (32, 64), (64, 128)]
         self.convs = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairs)
         self.norms = nn.ModuleList(nn.BatchNorm2d(b) for _, b in pairs)
@@ -36,6 +44,10 @@ class SmallCnn(nn.Module):
         """Class logits (B, classes)."""
         return self.out(self.features(x))
 
+    def label(self, metric: str) -> str:
+        """A notebook's own name of a measure: it names the features where they are not "small"."""
+        return metric if self.name == "small" else f"{metric}_{self.name}"
+
     @property
     def digest(self) -> str:
         """Short sha256 of the weights, for records: distances in other features are other distances."""
@@ -46,34 +58,76 @@ class SmallCnn(nn.Module):
 
 
 def small_cnn(images: ImageSet, seed: int = 0, steps: int = 400, batch: int = 128) -> SmallCnn:
-    """The SmallCnn trained on the labels of `images`, in eval mode; from the cache where it was trained before.
+    """A SmallCnn trained on `images`, in eval mode; from the cache where it was trained before.
 
-    All random numbers come from `seed`. Raises ValueError for images of one class, from which nothing is learnt.
+    It learns the labels and is named "small". Where all images are of one class, labels say
+    nothing: then it learns by which quarter turn an image was rotated (RotNet: Gidaris, Singh &
+    Komodakis 2018, arXiv 1803.07728), all else equal, and is named "rotations". Turns teach shapes
+    more than texture: these features see noise, repetition and missing kinds of image, and blur
+    only weakly. All random numbers come from `seed`. Raises ValueError for images of one class that
+    are not square.
     """
-    if len(images.classes) < 2:
-        raise ValueError(f"{images.name} has the one class {images.classes[0]!r}: train the features on a set with labels")
+    name = feature_name(images)
+    if name == "rotations" and images.shape[1] != images.shape[2]:
+        height, width = images.shape[1:]
+        raise ValueError(
+            f"{images.name} has a single class and images of {height} x {width}: without labels "
+            "the features are learnt from quarter turns, so pass square images"
+        )
     rng = Rng(seed)
+    answers = len(images.classes) if name == "small" else len(TURNS)
     with torch.device("meta"):
-        net = SmallCnn(images.shape[0], len(images.classes))
+        net = SmallCnn(images.shape[0], answers, name)
     net = initialise(net, rng)
-    place = cache_dir() / f"small_cnn-{images.digest}-{seed}-{steps}-{batch}-v{VERSION}.pt"
-    try:
-        net.load_state_dict(torch.load(place, weights_only=True))
+    place = cache_dir() / f"{name}_cnn-{images.digest}-{seed}-{steps}-{batch}-v{VERSION}.pt"
+    if _loaded(net, place):
         return net.eval()
-    except Exception:  # not there, cut short or not ours: all the same, train it
-        pass
     opt = torch.optim.Adam(net.parameters(), lr=2e-3, fused=True)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(opt, steps)
     for _ in range(steps):
         index = rng.randint(len(images), batch)
-        loss = cross_entropy(net(images.floats(index)), images.labels[index])
+        x = images.floats(index)
+        if name == "small":
+            y = images.labels[index]
+        else:
+            y = rng.randint(len(TURNS), batch)
+            x = turned(x, y)
+        loss = cross_entropy(net(x), y)
         opt.zero_grad()
         loss.backward()
         opt.step()
         decay.step()
     with suppress(OSError, RuntimeError), replacing(place) as partial:  # a cache that cannot be written costs time only
-        torch.save(net.state_dict(), partial)
+        torch.save({"digest": net.digest, "weights": net.state_dict()}, partial)
     return net.eval()
+
+
+def feature_name(images: ImageSet) -> str:
+    """The name of `small_cnn(images)`: "small", or "rotations" if all images are of one class."""
+    return "small" if int(images.labels.min()) < int(images.labels.max()) else "rotations"
+
+
+def turned(x: Tensor, quarters: Tensor) -> Tensor:
+    """Square images (B, C, S, S), each by its own number of quarter turns (B,)."""
+    x = x.clone()
+    for k in TURNS[1:]:
+        x[quarters == k] = x[quarters == k].rot90(k, (2, 3))
+    return x
+
+
+def _loaded(net: SmallCnn, place: Path) -> bool:
+    """Whether `net` could be filled from the file at `place`; if not, it is as it was.
+
+    The file holds its digest: other weights than those that were put there are not taken.
+    """
+    before = {key: w.clone() for key, w in net.state_dict().items()}
+    with suppress(Exception):  # not there, cut short or not ours: all the same, it is trained anew
+        kept = torch.load(place, weights_only=True)
+        net.load_state_dict(kept["weights"])
+        if net.digest == kept["digest"]:
+            return True
+    net.load_state_dict(before)  # a damaged file may have filled it in part
+    return False
 
 
 @torch.no_grad()
@@ -88,11 +142,30 @@ def features(net: SmallCnn, images: Tensor | ImageSet, chunk: int = 500) -> Tens
         net.train(training)
 
 
-def judge(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, float]:
-    """What a record holds of fakes: kd_small with its standard error, density and coverage; both arguments are `features`."""
+def judge(real: Tensor, fake: Tensor, k: int = 5, name: str = "small") -> dict[str, float]:
+    """What a record holds of fakes: kernel distance with its standard error, density and coverage.
+
+    `real` and `fake` are `features`; `name`, that of their net, ends each key: "kd_small".
+    """
     distance, error = kernel_distance(real, fake)
     density, coverage = density_coverage(real, fake, k)
-    return {"kd_small": distance, "kd_small_se": error, "density_small": density, "coverage_small": coverage}
+    n = min(len(real), len(fake))
+    label = called("kid", name, n)
+    return {
+        label: distance,
+        f"{label}_se": error,
+        called("density", name, n): density,
+        called("coverage", name, n): coverage,
+    }
 
 
-__all__ = ["SmallCnn", "density_coverage", "features", "judge", "kernel_distance", "small_cnn"]
+__all__ = [
+    "SmallCnn",
+    "density_coverage",
+    "feature_name",
+    "features",
+    "judge",
+    "kernel_distance",
+    "small_cnn",
+    "turned",
+]

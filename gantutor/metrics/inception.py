@@ -165,14 +165,17 @@ def efficientnet_lite0(size: int = 224, device: str | torch.device = "cpu", chun
 
 
 def small(images: ImageSet, device: str | torch.device = "cpu", chunk: int = 500, **training) -> Extractor:
-    """A small classifier of our own, trained on the labels of `images` (see `small_cnn`): 128 features and its logits."""
+    """A small classifier of our own, trained on `images`: 128 features and its logits.
+
+    It is named "small", or "rotations" where all images are of one class (see `small_cnn`).
+    """
     cnn, channels = small_cnn(images, **training).to(device), images.shape[0]
 
     def net(x):
         v = cnn.features(x[:, :channels] / 127.5 - 1)
         return v, cnn.out(v)
 
-    return Extractor("small", cnn.digest, 128, "none", net, device, chunk)
+    return Extractor(cnn.name, cnn.digest, 128, "none", net, device, chunk)
 
 
 def _called(name: str, digest: str) -> str:
