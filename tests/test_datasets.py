@@ -216,6 +216,9 @@ def test_lsuns_database_is_read_where_lmdb_is_there(data, monkeypatch):
         def cursor(self):
             return iter(pictures)
 
+        def get(self, key):
+            return dict(pictures)[key]
+
     fake = type(sys)("lmdb")
     fake.open, fake.Error = lambda path, **kwargs: Base(), RuntimeError
     monkeypatch.setitem(sys.modules, "lmdb", fake)
