@@ -310,9 +310,11 @@ def _picture(data: bytes, formats: tuple[str, ...]) -> tuple[np.ndarray, list[st
                 chunks.verify()
         if image.format not in ("JPEG", "MPO", "PSD") and getattr(image, "is_animated", False):
             changes.append("by its first frame")
+        raw = _raw_mode(image)
+        image.load()  # now it has the mode that it keeps
         if image.has_transparency_data and not image.mode.startswith(("I", "F")):
             changes += _transparency(image)
-        array = _bytes(image, data, formats)
+        array = _bytes(image, raw, data, formats)
     if array.ndim == 2:
         array = np.repeat(array[:, :, None], 3, 2)
     return array.transpose(2, 0, 1), changes
@@ -326,11 +328,10 @@ def _transparency(image) -> list[str]:
     return ["without its transparency"] if alpha.getextrema()[0] < 255 else []
 
 
-def _bytes(image, data: bytes, formats: tuple[str, ...]) -> np.ndarray:
-    """An opened picture as uint8 (H, W, 3) or (H, W), turned upright; deeper values are scaled and rounded."""
+def _bytes(image, raw: str, data: bytes, formats: tuple[str, ...]) -> np.ndarray:
+    """A loaded picture as uint8 (H, W, 3) or (H, W), turned upright; deeper values are scaled and rounded."""
     from PIL import Image
 
-    raw = _raw_mode(image)
     if image.mode.startswith("I;16"):
         white = 4095 if raw == "I;12" else 65535
         return _scaled(np.asarray(_upright(image)), white)
@@ -365,7 +366,7 @@ def _bytes(image, data: bytes, formats: tuple[str, ...]) -> np.ndarray:
 
 
 def _raw_mode(image) -> str:
-    """How the pixels lie in the file, by Pillow's name; "" where it does not say."""
+    """How the pixels lie in the file of an opened picture, by Pillow's name; "" where it does not say."""
     found = set()
     for tile in image.tile:
         args = tile.args if isinstance(tile.args, tuple) else (tile.args,)
@@ -396,7 +397,6 @@ def _upright(image):
     """Turned as the camera was held."""
     from PIL import ImageOps
 
-    image.load()
     try:
         turn = image.getexif().get(0x0112)
     except Exception:  # notes that cannot be read are no damage to the picture
