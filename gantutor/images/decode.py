@@ -215,13 +215,16 @@ def _places(names: list[str], noted: dict[str, dict[str, str]],
         folders[name] = path[:-1] if path[-1:] == ["images"] else path
     above = _shared(list(folders.values()))
     beside: dict[tuple[str, ...], set[str]] = {}
+    holders = set()  # folders that hold folders
     for path in folders.values():
         for depth in range(len(path)):
             beside.setdefault(tuple(path[:depth]), set()).add(path[depth].lower())
+            holders.add(tuple(path[:depth]))
     placed, bare = {}, []  # bare: directly in the folder of a split
     classes_in_splits = False
     for name, path in folders.items():
-        ends_in_split = bool(path) and beside[tuple(path[:-1])] <= set(SPLIT_OF)
+        ends_in_split = bool(path) and path[-1].lower() in SPLIT_OF
+        ends_in_split = ends_in_split and (tuple(path) in holders or beside[tuple(path[:-1])] <= set(SPLIT_OF))
         split = next((SPLIT_OF[f.lower()] for f in path[:-1] if f.lower() in SPLIT_OF), None)
         if (notes := noted.get("/".join(path))) is not None:
             split = SPLIT_OF.get(path[-1].lower(), split) if path else split
@@ -759,9 +762,22 @@ def _resolved(name: str, entries: dict) -> str | None:
     return None
 
 
+def _all_entries(archive: zipfile.ZipFile) -> None:
+    """Raises BadZipFile where a zip's directory has fewer entries than its end says: zipfile compares their bytes alone."""
+    archive.fp.seek(0, os.SEEK_END)
+    end = archive.fp.tell() - 22 - len(archive.comment)
+    archive.fp.seek(max(0, end))
+    record = archive.fp.read(22)
+    if len(record) == 22 and record.startswith(b"PK\5\6"):
+        (count,) = struct.unpack_from("<H", record, 10)
+        if count not in (0xFFFF, len(archive.infolist()) & 0xFFFF):  # the first: the number stands elsewhere
+            raise zipfile.BadZipFile(f"{len(archive.infolist())} entries where {count} are said to be")
+
+
 @contextmanager
 def _in_zip(path: Path, account: Account) -> Iterator[list[Member]]:
     with zipfile.ZipFile(path) as archive:
+        _all_entries(archive)
 
         def opened(info: zipfile.ZipInfo) -> BinaryIO:
             try:
