@@ -171,7 +171,7 @@ def locate(name: str, split: str = "train", path: str | Path | None = None) -> P
 
 
 def _there(path: Path) -> bool:
-    """Whether something lies there; an empty folder does not stand for a set, whose archive may lie beside it."""
+    """Whether something lies there; an empty folder hides no archive beside it."""
     if not os.path.exists(path):
         return False
     try:
@@ -202,7 +202,8 @@ def _compare(path: Path, sums: tuple[str, ...]) -> None:
     try:
         found = digest(path, algorithm)
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}): copy or download it anew") from error
+        why = error.strerror or error
+        raise DataError(f"{path} cannot be read ({why}): copy or download it anew") from error
     if found not in sums:
         raise DataError(f"{path} is not the published file ({algorithm} {found}, expected {' or '.join(sums)}), "
                         "so it is not used: delete it and get it anew")  # fmt: skip
@@ -223,7 +224,8 @@ def _pinned(path: Path) -> tuple[str, ...]:
     except (OSError, ValueError):
         words = []
     if not words or re.fullmatch("[0-9a-f]{64}", words[0]) is None:
-        raise DataError(f"{sidecar} holds no sha256, so {path.name} cannot be checked: delete {sidecar.name} to trust that file")
+        raise DataError(f"{sidecar} holds no sha256, so {path.name} cannot be checked: "
+                        f"delete {sidecar.name} to trust that file")
     return (words[0],)
 
 
@@ -296,7 +298,8 @@ def _download(file: File, target: Path, source: Source, say: Callable[[str], Non
             os.replace(part, wrong)
             continue
         if not file.sums:
-            if not _packed_whole(part, target):  # nothing else tells that two halves are of one file
+            # nothing else tells that two halves are of one file
+            if not _packed_whole(part, target):
                 wrong = target.with_name(target.name + ".wrong")
                 problems.append(f"{url}: what came is no whole zip, kept aside as {wrong}")
                 os.replace(part, wrong)
@@ -304,7 +307,8 @@ def _download(file: File, target: Path, source: Source, say: Callable[[str], Non
             with replacing(target.with_name(target.name + ".sha256")) as sidecar:
                 sidecar.write_text(f"{digest(part)}  {target.name}\n")
         os.replace(part, target)
-        target.with_name(target.name + ".wrong").unlink(missing_ok=True)  # of an earlier try, not needed any more
+        # what an earlier try kept aside is not needed any more
+        target.with_name(target.name + ".wrong").unlink(missing_ok=True)
         say(f"done: {target}")
         return
     kept = f"; {part.stat().st_size} bytes are kept in {part}, the same command goes on from there" if part.exists() else ""
@@ -319,7 +323,7 @@ def _packed_whole(part: Path, target: Path) -> bool:
     try:
         with zipfile.ZipFile(part) as archive:
             return archive.testzip() is None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError):
         return False
 
 

@@ -1,7 +1,7 @@
-"""Decodes damaged pictures of every format, 200 each; run by test_images.py in a process of its own, which a decoder may end.
+"""Decodes damaged pictures of every format, 200 each, in a process that a decoder may end.
 
-Prints how many were decoded and how many refused, a line a format; exits with 1 where one raised anything but a DataError
-that names it.
+Run by test_images.py. Prints how many were decoded and how many refused, a line a format; exits
+with 1 where one raised anything but a DataError that names it.
 """
 
 import io
@@ -29,21 +29,26 @@ def originals() -> dict[str, bytes]:
     colour = Image.fromarray(rgb)
     deep = Image.fromarray((gradient * 1000).astype(np.uint16))
     # the formats that Pillow writes
+    palette, bit, alpha = colour.convert("P"), colour.convert("1"), colour.convert("RGBA")
+    frames = {"save_all": True, "append_images": [colour.rotate(90)]}
     ways = {
-        "rgb.jpg": (colour, {}), "progressive.jpg": (colour, {"progressive": True}), "cmyk.jpg": (colour.convert("CMYK"), {}),
-        "rgb.png": (colour, {}), "palette.png": (colour.convert("P"), {}), "alpha.png": (colour.convert("RGBA"), {}),
-        "deep.png": (deep, {}), "bit.png": (colour.convert("1"), {}),
+        "rgb.jpg": (colour, {}), "progressive.jpg": (colour, {"progressive": True}),
+        "cmyk.jpg": (colour.convert("CMYK"), {}),
+        "rgb.png": (colour, {}), "palette.png": (palette, {}), "alpha.png": (alpha, {}),
+        "deep.png": (deep, {}), "bit.png": (bit, {}), "two.apng": (colour, frames),
         "lossy.webp": (colour, {}), "exact.webp": (colour, {"lossless": True}),
-        "rgb.bmp": (colour, {}), "palette.bmp": (colour.convert("P"), {}),
-        "one.gif": (colour, {}), "two.gif": (colour, {"save_all": True, "append_images": [colour.rotate(90)]}),
+        "rgb.bmp": (colour, {}), "palette.bmp": (palette, {}),
+        "one.gif": (colour, {}), "two.gif": (colour, frames),
         "raw.tiff": (colour, {}), "lzw.tiff": (colour, {"compression": "tiff_lzw"}),
-        "jpeg.tif": (colour, {"compression": "jpeg"}), "deep.tif": (deep, {"compression": "tiff_adobe_deflate"}),
-        "rgb.ppm": (colour, {}), "deep.pgm": (deep, {}), "bit.pbm": (colour.convert("1"), {}),
-        "rgb.tga": (colour, {"compression": "tga_rle"}), "rgb.pcx": (colour, {}), "rgb.sgi": (colour, {}),
-        "rgb.jp2": (colour, {}), "rgb.avif": (colour, {}), "rgb.ico": (colour, {}), "rgb.icns": (colour, {}),
-        "rgb.im": (colour, {}), "bit.xbm": (colour.convert("1"), {}), "rgb.dds": (colour, {}), "rgb.dib": (colour, {}),
-        "bit.msp": (colour.convert("1"), {}), "rgb.qoi": (colour, {}), "two.apng": (colour, {"save_all": True, "append_images": [deep.convert("RGB")]}),
-    }  # fmt: skip
+        "jpeg.tif": (colour, {"compression": "jpeg"}),
+        "deep.tif": (deep, {"compression": "tiff_adobe_deflate"}),
+        "rgb.ppm": (colour, {}), "deep.pgm": (deep, {}), "bit.pbm": (bit, {}),
+        "rgb.tga": (colour, {"compression": "tga_rle"}), "rgb.pcx": (colour, {}),
+        "rgb.sgi": (colour, {}), "rgb.jp2": (colour, {}), "rgb.avif": (colour, {}),
+        "rgb.ico": (colour, {}), "rgb.icns": (colour, {}), "rgb.im": (colour, {}),
+        "bit.xbm": (bit, {}), "rgb.dds": (colour, {}), "rgb.dib": (colour, {}),
+        "bit.msp": (bit, {}), "rgb.qoi": (colour, {}),
+    }
     made, formats = {}, decode.readable()
     for name, (picture, how) in ways.items():
         out = io.BytesIO()
@@ -64,19 +69,21 @@ def chunks(data: bytes) -> list[list]:
     found, at = [], 8
     while at < len(data):
         (length,) = struct.unpack_from(">I", data, at)
-        found.append([length, data[at + 4 : at + 8], data[at + 8 : at + 8 + length], data[at + 8 + length : at + 12 + length]])
+        end = at + 8 + length
+        found.append([length, data[at + 4 : at + 8], data[at + 8 : end], data[end : end + 4]])
         at += 12 + length
     return found
 
 
 def damaged_png(data: bytes) -> bytes:
-    """A PNG with one chunk of a wrong length, of a wrong checksum, missing, doubled, or cut and with a right checksum."""
+    """A PNG with one chunk of a wrong length or checksum, missing, doubled, or wrong inside."""
     parts = chunks(data)
     chosen = rng.randrange(len(parts))
     length, kind, content, _ = parts[chosen]
     how = rng.randrange(6)
     if how == 0:
-        parts[chosen][0] = rng.choice([0, 1, length + 1, length - 1 & 0xFFFFFFFF, 2**31 - 1, 2**32 - 1])
+        lengths = [0, 1, length + 1, max(length - 1, 0), 2**31 - 1, 2**32 - 1]
+        parts[chosen][0] = rng.choice(lengths)
     elif how == 1:
         parts[chosen][3] = rng.randbytes(4)
     elif how == 2:
@@ -124,7 +131,8 @@ def main() -> int:
                     decoded += 1
                 except DataError as error:
                     refused += 1
-                    if not str(error).startswith(f"image {name} in set is no readable picture") or "\n" in str(error):
+                    named = str(error).startswith(f"image {name} in set is no readable picture")
+                    if not named or "\n" in str(error):
                         print(f"{name} {number}: {error}")
                         wrong += 1
                 except BaseException as error:

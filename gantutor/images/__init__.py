@@ -23,8 +23,10 @@ from gantutor.images.select import gaussian_scores, instance_selection
 from gantutor.images.serve import Epochs, serve
 from gantutor.rng import Rng
 
-__all__ = ["DataError", "Epochs", "ImageSet", "cache_dir", "gaussian_scores", "in_range", "instance_selection",
-           "open_images", "serve", "verify"]  # fmt: skip
+__all__ = [
+    "DataError", "Epochs", "ImageSet", "cache_dir", "gaussian_scores", "in_range",
+    "instance_selection", "open_images", "serve", "verify",
+]
 
 CACHE_VERSION = 3  # part of every cache key: raise it when decoding changes
 FITS = ("crop", "squash")
@@ -35,9 +37,10 @@ HALF_A_GREY = 1 / 255  # where black to white is 2
 class ImageSet:
     """Images and their classes.
 
-    `images` uint8 (N, C, H, W), a tensor or a read-only memory-mapped array; `labels` int64 (N,), indices into `classes`;
-    `digest`, a short sha256 of images, labels and class names, stands for the set in records. `note`: how many files of
-    a folder or archive were read, and what was left out.
+    `images` uint8 (N, C, H, W), a tensor or a read-only memory-mapped array; `labels` int64 (N,),
+    indices into `classes`; `digest`, a short sha256 of images, labels and class names, stands for
+    the set in records. `note`: how many files of a folder or archive were read, and what was left
+    out.
     """
 
     name: str
@@ -132,24 +135,27 @@ class ImageSet:
 
 def open_images(name: str = "digits", path: str | Path | None = None, size: int = 32, split: str = "train",
                 limit: int | None = None, fit: str = "crop", fresh: bool = False,
-                say: Callable[[str], None] = print) -> ImageSet:  # fmt: skip
+                say: Callable[[str], None] = print) -> ImageSet:
     """The image set of that name, `size` x `size` pixels.
 
-    "digits": scikit-learn's bundled 8x8 digits, enlarged, one channel, needs no file; every sixth image is "test".
-    "folder": a folder of pictures, or a .tar, .tar.gz, .tar.bz2, .tar.xz or .zip of one. The others are listed by
-    `gantutor data list`, which also says how to get them: "cifar10", "cifar100", "stl10" (split "unlabeled" too), "mnist",
-    "fashion-mnist" (one channel), "celeba", "lsun-church" (one class), "tiny-imagenet", "imagenet64", "cifar10-jpeg".
+    "digits": scikit-learn's bundled 8x8 digits, enlarged, one channel, needs no file; every sixth
+    image is "test". "folder": a folder of pictures, or a .tar, .tar.gz, .tar.bz2, .tar.xz or .zip
+    of one. The others are listed by `gantutor data list`, which also says how to get them:
+    "cifar10", "cifar100", "stl10" (split "unlabeled" too), "mnist", "fashion-mnist" (one channel),
+    "celeba", "lsun-church" (one class), "tiny-imagenet", "imagenet64", "cifar10-jpeg".
 
-    A picture's class is the folder that it lies in, however deep; a folder `images` at the end, folders of splits and
-    folders around everything do not count. Splits are folders called train, val (valid, validation) or test, above the
-    class folders or below them. Where no picture has a class folder, all are of one class, called as the whole; where some
-    have, the others are left out. Where there are splits, what lies outside them is left out.
+    A picture's class is the folder that it lies in, however deep; a folder `images` at the end,
+    folders of splits and folders around everything do not count. Splits are folders called train,
+    val (valid, validation) or test, above the class folders or below them. Where no picture has a
+    class folder, all are of one class, called as the whole; where some have, the others are left
+    out. Where there are splits, what lies outside them is left out.
 
-    Every format that Pillow reads is read, by suffix: RGB, turned as EXIF says, 16 bits scaled to 8, of an animation the
-    first frame, transparency dropped (a colour is what the file says, also where it does not show). Links are followed,
-    each real folder once; of two files of one name in an archive the last counts. A damaged picture is an error. `say` gets
-    one line when a set is decoded, and again whenever something of it was left out: files, pictures, classes, what was left
-    out and why; it is the set's `note`.
+    Every format that Pillow reads is read, by suffix: RGB, turned as EXIF says, 16 bits scaled to
+    8, of an animation the first frame, transparency dropped (a colour is what the file says, also
+    where it does not show). Links are followed, each real folder once; of two files of one name in
+    an archive the last counts. A damaged picture is an error. `say` gets one line when a set is
+    decoded, and again whenever something of it was left out: files, pictures, classes, what was
+    left out and why; it is the set's `note`.
 
     `path`: where the data lie; None, or a name that is not found as it stands, is looked for in the folder that the
     environment variable GANTUTOR_DATA names, then in ./data. `fit`: pictures that are not square are cropped to the middle
@@ -175,25 +181,28 @@ def open_images(name: str = "digits", path: str | Path | None = None, size: int 
     if size < 4 or (limit is not None and limit < 1) or fit not in FITS:
         raise DataError(f"size={size}, limit={limit}, fit={fit!r}: expected size >= 4, limit >= 1 or None, fit in {', '.join(FITS)}")
     images = OPENERS[name](name, path, size, split, fit, fresh, say)
-    return images if limit is None or limit >= len(images) else replace(images.subset(limit), note=images.note)
+    if limit is None or limit >= len(images):
+        return images
+    return replace(images.subset(limit), note=images.note)
 
 
 def in_range(images: Tensor) -> Tensor:
-    """The same images, float in [-1, 1] or uint8; raises ValueError for other numbers, which would turn white or black.
+    """The same images, floats in [-1, 1] or uint8; raises ValueError for other numbers.
 
-    Half a grey level (1/255) beyond is let through, as rounding to bytes takes it back; a generator that goes further
-    is to be clamped by its user. Values from 0 to 1 cannot be told from bright pictures: mind them yourself.
+    Half a grey level (1/255) beyond is let through, as rounding to bytes takes it back; a
+    generator that goes further is to be clamped by its user. Values from 0 to 1 cannot be told
+    from bright pictures: mind them yourself.
     """
     if images.dtype == torch.uint8 or images.numel() == 0:
         return images
     if not images.is_floating_point():
-        raise ValueError(f"images of {images.dtype}: expected floats in [-1, 1] or torch.uint8 from 0 to 255")
+        raise ValueError(f"images of {images.dtype}: expected floats in [-1, 1] or torch.uint8")
     low, high = (float(v) for v in images.detach().aminmax())
     if not (isfinite(low) and isfinite(high)):
         raise ValueError("the images hold NaN or infinity: has the generator diverged?")
     if low < -1 - HALF_A_GREY or high > 1 + HALF_A_GREY:
         raise ValueError(f"the images hold values from {low:.4g} to {high:.4g}: expected -1 to 1; "
-                         "scale them (bytes: x / 127.5 - 1) or clamp them")  # fmt: skip
+                         "scale them (bytes: x / 127.5 - 1) or clamp them")
     return images
 
 
@@ -248,14 +257,16 @@ def _digits(name: str, path, size: int, split: str, fit: str, fresh: bool, say: 
 def _folder(name: str, path, size: int, split: str, fit: str, fresh: bool, say: Say) -> ImageSet:
     if path is None:
         raise DataError("path=None: 'folder' needs the path of a class folder or of an archive of one")
-    source = next((p for p in (Path(path), *(d / path for d in data_dirs())) if os.path.exists(p)), None)
+    places = (Path(path), *(d / path for d in data_dirs()))
+    source = next((p for p in places if os.path.exists(p)), None)
     if source is None:
         raise DataError(f"{path} is not here: check the path, or set GANTUTOR_DATA to the folder that holds it")
     source = source.resolve()
     return _cached(decode.label(source), source, decode.tree, size, split, fit, fresh, say)
 
 
-def _published(read: Callable, name: str, path, size: int, split: str, fit: str, fresh: bool, say: Say) -> ImageSet:
+def _published(read: Callable, name: str, path, size: int, split: str, fit: str, fresh: bool,
+               say: Say) -> ImageSet:
     return _cached(name, locate(name, split, path), read, size, split, fit, fresh, say)
 
 
@@ -275,7 +286,7 @@ class _NoRoom(Exception):
 
 
 def _cached(name: str, source: Path, read: Callable, size: int, split: str, fit: str, fresh: bool,
-            say: Say) -> ImageSet:  # fmt: skip
+            say: Say) -> ImageSet:
     """Decoded images out of the cache, memory-mapped; decoded now where they are not there yet."""
     if not source.is_dir() and not source.name.lower().endswith(decode.ARCHIVES):
         raise DataError(f"{source} is neither a folder nor one of {', '.join(decode.ARCHIVES)}: pass one of these")
@@ -310,10 +321,12 @@ def _cached(name: str, source: Path, read: Callable, size: int, split: str, fit:
     if (kept := _load(place, name)[0]) is None:
         # a cache that cannot be written costs time, not the run
         try:
-            decoded = read(source, split, size, fit, lambda n, c: np.empty((n, c, size, size), np.uint8))
+            new = lambda n, c: np.empty((n, c, size, size), np.uint8)  # noqa: E731
+            decoded = read(source, split, size, fit, new)
         except MemoryError as error:
-            raise DataError(f"{source}: its images at size={size} find room neither in {cache_dir()} nor in memory; "
-                            "set GANTUTOR_CACHE to a larger disk, or ask for a smaller size") from error  # fmt: skip
+            raise DataError(f"{source}: its images at size={size} find room neither in "
+                            f"{cache_dir()} nor in memory; set GANTUTOR_CACHE to a larger disk, "
+                            "or ask for a smaller size") from error
         kept = ImageSet(name, decoded.images, decoded.labels, decoded.classes, note=decoded.note)
     if kept.note:
         say(kept.note)
@@ -332,9 +345,10 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> np.memmap:
 
 
 def _load(place: Path, name: str) -> tuple[ImageSet | None, bool]:
-    """What lies there, if its bytes are still those that were written, and whether something had been left out.
+    """What lies there, if its bytes are those once written, and whether something was left out.
 
-    All is read for its digest: half a second to two seconds a GB, by the processor's instructions for sha256.
+    All is read for its digest: half a second to two seconds a GB, by the processor's instructions
+    for sha256.
     """
     try:
         about = json.loads((place / "about.json").read_text())
@@ -342,8 +356,11 @@ def _load(place: Path, name: str) -> tuple[ImageSet | None, bool]:
         if about["key"] != place.name or labels.dtype != np.int64:
             return None, False
         classes, note = tuple(about["classes"]), str(about["note"])
-        found = ImageSet(name, images, torch.from_numpy(labels), classes, note=note)  # with a digest of its own
-        return (found, bool(about["partial"])) if found.digest == about["digest"] else (None, False)
+        # no digest is passed on: it computes its own
+        found = ImageSet(name, images, torch.from_numpy(labels), classes, note=note)
+        if found.digest != about["digest"]:
+            return None, False
+        return found, bool(about["partial"])
     except Exception:  # not there, cut short or not ours: whatever is wrong, it is not used
         return None, False
 
@@ -352,12 +369,14 @@ def _key(source: Path, *how) -> str:
     """Changes with the place, the sizes and the times of the files, and with how they are read."""
     try:
         if source.is_dir():
-            content = [(name, s.st_size, s.st_mtime_ns) for name, s in decode.files(source, decode.Account())]
+            found = decode.files(source, decode.Account())
+            content = [(name, state.st_size, state.st_mtime_ns) for name, state in found]
         else:
             state = source.stat()
             content = [(state.st_size, state.st_mtime_ns)]
     except OSError as error:
-        raise DataError(f"{source} cannot be read ({decode.shown(str(error))}): is it yours, and all there?") from error
+        why = decode.shown(str(error))
+        raise DataError(f"{source} cannot be read ({why}): is it yours, and all there?") from error
     how = (*how, sorted(decode.readable()))  # another Pillow may read more of the files
     return hashlib.sha256(repr((CACHE_VERSION, str(source), how, content)).encode()).hexdigest()[:20]
 

@@ -1,7 +1,8 @@
 """Readers of image files as they are published: class folders, archives, and the binary layouts of the classic sets.
 
-Each reader is `read(source, split, size, fit, new) -> Decoded`. It asks `new(n, channels)` once for the
-uint8 array (n, channels, size, size) that it fills, so a set larger than the memory can be decoded into a file.
+Each reader is `read(source, split, size, fit, new) -> Decoded`. It asks `new(n, channels)` once
+for the uint8 array (n, channels, size, size) that it fills, so a set larger than the memory can be
+decoded into a file.
 """
 
 import gzip
@@ -39,7 +40,7 @@ SPLITS = ("train", "val", "test")
 SPLIT_OF = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
     "test": "test", "testing": "test",
-}  # fmt: skip
+}
 LAYOUT = "expected <class>/*.jpg, <split>/<class>/*.jpg or pictures in one folder"
 BLOCK = 512  # images at a time
 LARGEST = 2**30  # bytes of a picture's file; more is a bomb or no picture
@@ -105,7 +106,8 @@ def _count(n: int, thing: str) -> str:
 
 def shown(name: str) -> str:
     """A file's name as it can be printed on one line, whatever bytes it is made of."""
-    return name.encode("utf-8", "backslashreplace").decode().replace("\n", "\\n").replace("\r", "\\r")
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return text.replace("\n", "\\n").replace("\r", "\\r")
 
 
 def readable() -> dict[str, str]:
@@ -131,13 +133,14 @@ def tree(source: Path, split: str, size: int, fit: str, new: New, one_class: str
             if suffix in formats:
                 if length > LARGEST:
                     raise DataError(f"image {shown(name)} in {source} has {length / 1e9:.1f} GB, "
-                                    "too much for a picture: delete it")  # fmt: skip
+                                    "too much for a picture: delete it")
                 names.append(name)
             else:
                 account.leave(suffix or "without a suffix", name)
                 if name.split("/")[-1] == "val_annotations.txt":
-                    lines = _read(opened).decode("utf-8", "replace").splitlines()
-                    noted[name.rpartition("/")[0]] = dict(line.split("\t")[:2] for line in lines if "\t" in line)
+                    text = _read(opened).decode("utf-8", "replace")
+                    rows = [line.split("\t") for line in text.splitlines() if "\t" in line]
+                    noted[name.rpartition("/")[0]] = {row[0]: row[1] for row in rows}
         if not names:
             empty = source.is_dir() and not any(source.iterdir())
             raise DataError(f"{source} {'is empty' if empty else 'holds no images'}: {LAYOUT}")
@@ -157,7 +160,8 @@ def tree(source: Path, split: str, size: int, fit: str, new: New, one_class: str
         threads = os.cpu_count() or 1
         with _strict_pillow(), ThreadPoolExecutor(threads) as pool:
             wanted = ((name, _read(opened)) for name, _, opened in members if name in row)
-            while block := list(islice(wanted, 64 * threads)):  # reading is sequential, decoding is not
+            # reading is sequential, decoding is not
+            while block := list(islice(wanted, 64 * threads)):
                 parts = [block[i : i + 64] for i in range(0, len(block), 64)]
                 for changes in pool.map(write, parts):
                     for how, name in changes:
@@ -177,13 +181,14 @@ def label(source: Path) -> str:
 
 def _chosen(source: Path, split: str, names: list[str], noted: dict[str, dict[str, str]],
             one_class: str, account: Account) -> list[tuple[str, str]]:
-    """(class, name) of the images of a split, sorted; the account is told why the others are not among them."""
+    """(class, name) of the images of a split, sorted; the account is told of the others."""
     if one_class:
         return sorted((one_class, name) for name in names)
     placed = _places(names, noted, label(source))
     splits = {s for s, _ in placed.values() if s is not None}
     if not splits and split != "train":
-        raise DataError(f"{source} has no split folders, so no {split!r}: pass split='train' for all of it, or add {split}/")
+        raise DataError(f"{source} has no split folders, so no {split!r}: "
+                        f"pass split='train' for all of it, or add {split}/")
     if splits and split not in splits:
         raise DataError(f"{source} has no split {split!r}: it has {', '.join(sorted(splits))}")
     found = []
@@ -198,16 +203,18 @@ def _chosen(source: Path, split: str, names: list[str], noted: dict[str, dict[st
         else:
             found.append((its_class, name))
     if not found:
-        raise DataError(f"{source} has no class folders in its split {split!r}, where others have them: {LAYOUT}")
+        raise DataError(f"{source} has no class folders in its split {split!r}, "
+                        f"where others have them: {LAYOUT}")
     return sorted(found)
 
 
 def _places(names: list[str], noted: dict[str, dict[str, str]],
             whole: str) -> dict[str, tuple[str | None, str]]:
-    """Split (or None) and class of each image; the class is "" where others lie in class folders and it does not.
+    """Split (or None) and class of each image; "" for one without a class where others have one.
 
-    An image's folder is its class; folders that hold all images, `images` at the end, and splits do not count. A folder
-    called as a split is one where it holds folders, or where all folders beside it are called so, too.
+    An image's folder is its class; folders that hold all images, `images` at the end, and splits
+    do not count. A folder called as a split is one where it holds folders, or where all folders
+    beside it are called so, too.
     """
     folders = {}
     for name in names:
@@ -224,7 +231,8 @@ def _places(names: list[str], noted: dict[str, dict[str, str]],
     classes_in_splits = False
     for name, path in folders.items():
         ends_in_split = bool(path) and path[-1].lower() in SPLIT_OF
-        ends_in_split = ends_in_split and (tuple(path) in holders or beside[tuple(path[:-1])] <= set(SPLIT_OF))
+        if ends_in_split and tuple(path) not in holders:
+            ends_in_split = beside[tuple(path[:-1])] <= set(SPLIT_OF)
         split = next((SPLIT_OF[f.lower()] for f in path[:-1] if f.lower() in SPLIT_OF), None)
         if (notes := noted.get("/".join(path))) is not None:
             split = SPLIT_OF.get(path[-1].lower(), split) if path else split
@@ -257,13 +265,13 @@ def _shared(paths: list[list[str]]) -> list[str]:
     return shared
 
 
-# -- one picture ---------------------------------------------------------------------------------------------------------
+# -- one picture ------------------------------------------------------------------------------
 _pillow = threading.Lock()
 
 
 @contextmanager
 def _strict_pillow() -> Iterator[None]:
-    """Pillow's switches as they are needed here, whatever the program has set, and none of its warnings."""
+    """Pillow's switches as needed here, whatever the program has set; none of its warnings."""
     from PIL import Image, ImageFile
 
     with _pillow:  # switches and filters are the whole process's
@@ -281,25 +289,31 @@ def _strict_pillow() -> Iterator[None]:
 
 def _pixels(data: bytes, size: int, fit: str, name: str, source: Path,
             formats: dict[str, str]) -> tuple[np.ndarray, list[str]]:
-    """Decode, turn upright, crop the middle square or squash, resize: uint8 (3, size, size), and what was not taken."""
+    """Decode, turn upright, crop the middle square or squash, resize.
+
+    Gives uint8 (3, size, size) and what was not taken. Raises DataError with the picture's name.
+    """
     try:
         known = [kind for kind in KNOWN_BY_CONTENT if kind in formats.values()]
         kind = formats[posixpath.splitext(name)[1].lower()]
         image, changes = _picture(data, tuple(dict.fromkeys([*known, kind])))
     except Exception as error:  # a decoder may raise anything for wrong bytes
-        unknown = type(error).__name__ == "UnidentifiedImageError"  # its text has an address in memory
+        # the text of this one has an address in memory
+        unknown = type(error).__name__ == "UnidentifiedImageError"
         why = "no known format" if unknown else shown(_line(error))
-        raise DataError(f"image {shown(name)} in {source} is no readable picture: replace or delete it ({why})") from error
+        raise DataError(f"image {shown(name)} in {source} is no readable picture: "
+                        f"replace or delete it ({why})") from error
     if fit == "crop":
         height, width = image.shape[1:]
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
         image = image[:, top : top + side, left : left + side]
-    return resized(torch.from_numpy(np.ascontiguousarray(image))[None], size)[0].numpy(), changes
+    pixels = torch.from_numpy(np.ascontiguousarray(image))[None]
+    return resized(pixels, size)[0].numpy(), changes
 
 
 def _picture(data: bytes, formats: tuple[str, ...]) -> tuple[np.ndarray, list[str]]:
-    """uint8 (3, H, W) as a viewer shows it, first frame, without transparency; and which of the two were there."""
+    """uint8 (3, H, W) as a viewer shows it; and of frames and transparency, which were dropped."""
     from PIL import Image
 
     # libjpeg fills what is missing with grey: a whole file has its end mark after the last scan
@@ -308,7 +322,7 @@ def _picture(data: bytes, formats: tuple[str, ...]) -> tuple[np.ndarray, list[st
     changes = []
     with Image.open(io.BytesIO(data), formats=formats) as image:
         if image.format == "PNG":
-            # decoding stops at the last row and looks at no checksum: the chunks are gone through once before
+            # decoding looks at no checksum and stops at the last row
             with Image.open(io.BytesIO(data), formats=("PNG",)) as chunks:
                 chunks.verify()
         if image.format not in ("JPEG", "MPO", "PSD") and getattr(image, "is_animated", False):
@@ -332,7 +346,7 @@ def _transparency(image) -> list[str]:
 
 
 def _bytes(image, raw: str, data: bytes, formats: tuple[str, ...]) -> np.ndarray:
-    """A loaded picture as uint8 (H, W, 3) or (H, W), turned upright; deeper values are scaled and rounded."""
+    """A loaded picture, upright, as uint8 (H, W, 3) or (H, W); deeper values are scaled."""
     from PIL import Image
 
     if image.mode.startswith("I;16"):
@@ -341,7 +355,7 @@ def _bytes(image, raw: str, data: bytes, formats: tuple[str, ...]) -> np.ndarray
     if image.mode == "I":
         values = np.asarray(_upright(image))
         low, high = int(values.min()), int(values.max())
-        # Pillow itself brings PNG and PPM to 16 bits; elsewhere these are 32 bits without a known white
+        # PNG and PPM come as 16 bits; elsewhere these are 32 bits without a known white
         known = image.format in ("PNG", "PPM") or high == 0 or high > 255
         if low < 0 or high > 65535 or not known:
             raise ValueError(f"32-bit values from {low} to {high}: save it with 8 or 16 bits")
@@ -357,7 +371,7 @@ def _bytes(image, raw: str, data: bytes, formats: tuple[str, ...]) -> np.ndarray
     high = np.asarray(_upright(image if image.mode == "RGB" else image.convert("RGB")))
     if low_raw is None:
         return high
-    # of 16-bit colours Pillow keeps the high bytes: the low ones are had by naming the other byte order
+    # of 16-bit colours Pillow keeps the high bytes; the other byte order gives the low ones
     with Image.open(io.BytesIO(data), formats=formats) as again:
         again.tile = [t._replace(args=_replaced(t.args, low_raw)) for t in again.tile]
         again.load()
@@ -369,7 +383,7 @@ def _bytes(image, raw: str, data: bytes, formats: tuple[str, ...]) -> np.ndarray
 
 
 def _raw_mode(image) -> str:
-    """How the pixels lie in the file of an opened picture, by Pillow's name; "" where it does not say."""
+    """How the pixels lie in an opened file, by Pillow's name; "" where it does not say."""
     found = set()
     for tile in image.tile:
         args = tile.args if isinstance(tile.args, tuple) else (tile.args,)
@@ -378,7 +392,7 @@ def _raw_mode(image) -> str:
 
 
 def _low_bytes(raw: str) -> str | None:
-    """The raw mode that reads the low bytes of a picture of 16-bit colours; None for any other picture."""
+    """The raw mode that reads the low bytes of 16-bit colours; None for any other picture."""
     if raw == "LA;16B":
         return "RGBA"
     if not re.fullmatch(r"RGB[AX]?;16[BLN]", raw):
@@ -466,7 +480,8 @@ def stl10(source: Path, split: str, size: int, fit: str, new: New) -> Decoded:
     if images is None or (labels is None and split != "unlabeled"):
         raise DataError(f"{source} has no {split}_{'X' if images is None else 'y'}.bin: unpack the archive anew")
     if split == "unlabeled":
-        return Decoded(images, torch.zeros(len(images), dtype=torch.int64), ("unlabeled",))
+        labels = torch.zeros(len(images), dtype=torch.int64)
+        return Decoded(images, labels, ("unlabeled",))
     classes = classes or ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
     _fits(images, labels, classes, f"{split}_y.bin in {source}")
     return Decoded(images, labels, classes)
@@ -613,13 +628,14 @@ def _plain(source: Path, name: str, held: dict[str, bytes]) -> dict:
         raise DataError(f"{name} in {source} is no pickle of plain data ({_line(error)}), so it is not used: get it anew") from error
 
 
-# -- folders, tars and zips as files by name -----------------------------------------------------------------------------------
+# -- folders, tars and zips as files by name ---------------------------------------------------
 @contextmanager
 def _members(source: Path, account: Account | None = None) -> Iterator[list[Member]]:
-    """Relative name, length and opener of each file, in the order in which they are quickest to read.
+    """Relative name, length and opener of each file, in the order that is quickest to read.
 
-    Nothing is unpacked to disk. Of files of one name in an archive the last counts; links are followed inside an archive,
-    in a folder wherever they lead. Hidden files are left out, and the account is told of all that is.
+    Nothing is unpacked to disk. Of files of one name in an archive the last counts; links are
+    followed inside an archive, in a folder wherever they lead. Hidden files are left out, and the
+    account is told of all that is.
     """
     account = Account() if account is None else account
     if source.is_dir():
@@ -656,16 +672,16 @@ UNLISTED = (REPLACED, BROKEN, KNOWN_FOLDER, SPECIAL)  # files that are no member
 def _broken(source: Path, name: str, target: str, account: Account) -> None:
     """A link that leads nowhere: what seems to be a picture is missed, other things are not."""
     if posixpath.splitext(name)[1].lower() in readable() and not _hidden(name):
-        raise DataError(f"image {shown(name)} in {source} is a link to {shown(target)}, which is not there: "
-                        "restore that or delete the link")  # fmt: skip
+        raise DataError(f"image {shown(name)} in {source} is a link to {shown(target)}, "
+                        "which is not there: restore that or delete the link")
     account.leave(BROKEN, name)
 
 
 def files(root: Path, account: Account) -> Iterator[tuple[str, os.stat_result]]:
     """Relative name and state of each file below a folder.
 
-    Links to folders are followed, but each real folder is read once. Raises OSError for what cannot be listed, DataError
-    for a picture that is a link to nowhere.
+    Links to folders are followed, but each real folder is read once. Raises OSError for what
+    cannot be listed, DataError for a picture that is a link to nowhere.
     """
 
     def stop(error: OSError) -> None:
@@ -713,7 +729,8 @@ def files(root: Path, account: Account) -> Iterator[tuple[str, os.stat_result]]:
 
 @contextmanager
 def _in_folder(root: Path, account: Account) -> Iterator[list[Member]]:
-    yield [(name, state.st_size, partial(open, root / name, "rb")) for name, state in files(root, account)]
+    found = files(root, account)
+    yield [(name, state.st_size, partial(open, root / name, "rb")) for name, state in found]
 
 
 class _Link(NamedTuple):
@@ -723,14 +740,15 @@ class _Link(NamedTuple):
 
 
 def _cleaned(source: Path, name: str) -> str:
-    """A member's name in its simplest form; raises DataError for one that leads out of the archive."""
+    """A member's name in its simplest form; raises DataError for one that leads out."""
     if name.startswith("/") or ".." in name.split("/"):
-        raise DataError(f"archive {source} holds the unsafe path {name!r}: do not use it, or pack it anew")
+        raise DataError(f"archive {source} holds the unsafe path {name!r}: "
+                        "do not use it, or pack it anew")
     return posixpath.normpath(name)
 
 
 def _followed(source: Path, entries: dict, account: Account) -> dict:
-    """The entries of an archive with each link to a file replaced by that file's; the other links are left out."""
+    """An archive's entries, each link to a file replaced by that file; other links left out."""
     folders = {name[: at.start()] for name in entries for at in re.finditer("/", name)}
     found = {}
     for name, entry in entries.items():
@@ -748,7 +766,7 @@ def _followed(source: Path, entries: dict, account: Account) -> dict:
 
 
 def _resolved(name: str, entries: dict) -> str | None:
-    """Where a link inside an archive leads, through other links; None for one that goes in a circle."""
+    """Where a link in an archive leads, through other links; None for one going in a circle."""
     for _ in range(40):
         parts = name.split("/")
         for depth in range(1, len(parts) + 1):
@@ -763,15 +781,19 @@ def _resolved(name: str, entries: dict) -> str | None:
 
 
 def _all_entries(archive: zipfile.ZipFile) -> None:
-    """Raises BadZipFile where a zip's directory has fewer entries than its end says: zipfile compares their bytes alone."""
+    """Raises BadZipFile for a directory with fewer entries than the zip's end says.
+
+    zipfile compares their bytes alone, and one damaged length swallows an entry.
+    """
     archive.fp.seek(0, os.SEEK_END)
     end = archive.fp.tell() - 22 - len(archive.comment)
     archive.fp.seek(max(0, end))
     record = archive.fp.read(22)
     if len(record) == 22 and record.startswith(b"PK\5\6"):
         (count,) = struct.unpack_from("<H", record, 10)
-        if count not in (0xFFFF, len(archive.infolist()) & 0xFFFF):  # the first: the number stands elsewhere
-            raise zipfile.BadZipFile(f"{len(archive.infolist())} entries where {count} are said to be")
+        found = len(archive.infolist())
+        if count not in (0xFFFF, found & 0xFFFF):  # the first: the number stands elsewhere
+            raise zipfile.BadZipFile(f"{found} entries where {count} are said to be")
 
 
 @contextmanager
@@ -783,12 +805,15 @@ def _in_zip(path: Path, account: Account) -> Iterator[list[Member]]:
             try:
                 return archive.open(info)
             except NotImplementedError as error:
-                how = zipfile.compressor_names.get(info.compress_type, f"method {info.compress_type}")
-                raise DataError(f"{shown(info.filename)} in {path} is packed by {how}, which Python cannot read: "
-                                "unpack it and pass the folder, or pack it anew") from error  # fmt: skip
+                number = info.compress_type
+                how = zipfile.compressor_names.get(number, f"method {number}")
+                raise DataError(f"{shown(info.filename)} in {path} is packed by {how}, which "
+                                "Python cannot read: unpack it and pass the folder, "
+                                "or pack it anew") from error
             except RuntimeError as error:
-                raise DataError(f"{shown(info.filename)} in {path} cannot be opened ({_line(error)}): "
-                                "unpack it and pass the folder") from error  # fmt: skip
+                why = shown(_line(error))
+                raise DataError(f"{shown(info.filename)} in {path} cannot be opened ({why}): "
+                                "unpack it and pass the folder") from error
 
         entries: dict[str, zipfile.ZipInfo | _Link] = {}
         for info in archive.infolist():
@@ -863,8 +888,11 @@ def _in_lmdb(path: Path) -> Iterator[list[Member]]:
             def opened(key: bytes) -> BinaryIO:
                 return io.BytesIO(look.get(key))
 
-            yield [(f"{bytes(key).decode('ascii', 'replace')}.webp", len(value), partial(opened, bytes(key)))
-                   for key, value in look.cursor()]  # fmt: skip
+            found = []
+            for key, value in look.cursor():
+                name = f"{bytes(key).decode('ascii', 'replace')}.webp"
+                found.append((name, len(value), partial(opened, bytes(key))))
+            yield found
     except lmdb.Error as error:
         raise OSError(f"LMDB: {_line(error)}") from error
 
@@ -876,9 +904,10 @@ def _reading(source: Path) -> Iterator[None]:
     except DataError:
         raise
     except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError,
-            NotImplementedError, ValueError, OverflowError, struct.error) as error:  # fmt: skip
+            NotImplementedError, ValueError, OverflowError, struct.error) as error:
         kind = "archive, truncated or damaged" if source.is_file() else "folder"
-        raise DataError(f"{source} cannot be read to its end ({kind}: {shown(_line(error))}): copy or download it anew") from error
+        raise DataError(f"{source} cannot be read to its end ({kind}: {shown(_line(error))}): "
+                        "copy or download it anew") from error
 
 
 def _line(error: Exception) -> str:

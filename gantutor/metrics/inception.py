@@ -78,9 +78,10 @@ class Extractor:
 
 
 def pictures(images: Tensor) -> Tensor:
-    """What PNG files of images (N, C, H, W) in [-1, 1] (or uint8) would hold: float32 values 0..255, (N, 3, H, W).
+    """What PNG files of images (N, C, H, W) in [-1, 1] (or uint8) would hold.
 
-    Raises ValueError for other numbers (see `gantutor.images.in_range`).
+    Float32 values 0..255, (N, 3, H, W). Raises ValueError for images of other numbers (see
+    `gantutor.images.in_range`), or of other channels than 1 or 3.
     """
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         raise ValueError(f"images {tuple(images.shape)}: expected (N, 1 or 3, H, W)")
@@ -200,7 +201,8 @@ def _called(name: str, digest: str) -> str:
 def _weights(file: str, path: str | Path | None, expected: str) -> tuple[Path, str]:
     """A file of weights and its sha256, which begins as expected."""
     named = os.environ.get("GANTUTOR_WEIGHTS")
-    roots = [Path(os.path.expanduser(p)) for p in ([path] if path is not None else [named] if named else [])]
+    given = [path] if path is not None else [named] if named else []
+    roots = [Path(os.path.expanduser(p)) for p in given]
     roots += data_dirs() if path is None else []
     place = next((p for r in roots for p in (r, r / file) if os.path.isfile(p)), None)
     if place is None:
@@ -239,8 +241,8 @@ class Reference(NamedTuple):
 def reference(extractor: Extractor, images: ImageSet, n: int | None = None, seed: int = 0, keep: int = 0) -> Reference:
     """Moments and features of reals: of all, or of the first n of a shuffle by `seed`; from the cache where they are known.
 
-    Kept in `cache_dir()` under the digests of data and weights; what is damaged there is computed anew. Features are kept
-    for the first min(keep, n) of the shuffle.
+    Kept in `cache_dir()` under the digests of data and weights; what is damaged there is computed
+    anew. Features are kept for the first min(keep, n) of the shuffle.
     """
     n = len(images) if n is None else n
     if not 2 <= n <= len(images) or keep < 0:
@@ -253,7 +255,8 @@ def reference(extractor: Extractor, images: ImageSet, n: int | None = None, seed
         arrays = whole_arrays(place)
         moments = Moments.load(place, extractor.device)
         features = torch.from_numpy(arrays["features"]).to(extractor.device)
-        if str(arrays["key"]) == key and moments.n == n and features.dtype == torch.float32 and features.shape == (keep, extractor.dim) == (keep, len(moments.mean)):
+        same = str(arrays["key"]) == key and moments.n == n and features.dtype == torch.float32
+        if same and features.shape == (keep, extractor.dim) == (keep, len(moments.mean)):
             return Reference(moments, features)
     except Exception:  # not there, cut short or not ours: all the same, compute it
         pass
