@@ -502,6 +502,12 @@ def test_sixteen_bits_become_the_nearest_eight(tmp_path):
     assert (images[0] == 255).all() and (images[1] == 128).all()  # resized after scaling
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (500, 1), (3, 2)])
+def test_pictures_of_one_row_or_column_are_enlarged_as_any_other(shape, tmp_path):
+    images, _ = opened(tmp_path, {"a/x.png": encoded(Image.new("RGB", shape, (9, 8, 7)), "PNG")})
+    assert images.shape == (1, 8, 8, 3) and (images == (9, 8, 7)).all()
+
+
 def test_numbers_without_a_white_are_refused(tmp_path):
     for number, (values, words) in enumerate((
         (np.full((4, 4), 200.0, np.float32), "float values from 200.0 to 200.0: expected 0 to 1"),
@@ -746,7 +752,7 @@ def test_zips_that_python_cannot_open_are_one_sentence(tmp_path):
     place = pack(tmp_path, TREE, "zip")
     whole = place.read_bytes()
     start = whole.index(b"PK\1\2")
-    for offset, value, words in ((8, 1, "cat/0.png in .* cannot be opened .*encrypted.*: unpack it and pass the folder"),
+    for offset, value, words in ((8, 1, "cat/0.png in .*set.zip is encrypted: unpack it with its password"),
                                  (10, 9, "cat/0.png in .* is packed by deflate64, which Python cannot read: unpack it"),
                                  (10, 20, "cat/0.png in .* is packed by"), (10, 99, "is packed by method 99")):  # fmt: skip
         changed = bytearray(whole)

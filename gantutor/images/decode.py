@@ -308,7 +308,7 @@ def _pixels(data: bytes, size: int, fit: str, name: str, source: Path,
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
         image = image[:, top : top + side, left : left + side]
-    pixels = torch.from_numpy(np.ascontiguousarray(image))[None]
+    pixels = torch.from_numpy(np.array(image, order="C"))[None]  # a copy: Pillow's is read-only
     return resized(pixels, size)[0].numpy(), changes
 
 
@@ -802,6 +802,9 @@ def _in_zip(path: Path, account: Account) -> Iterator[list[Member]]:
         _all_entries(archive)
 
         def opened(info: zipfile.ZipInfo) -> BinaryIO:
+            if info.flag_bits & 1:
+                raise DataError(f"{shown(info.filename)} in {path} is encrypted: "
+                                "unpack it with its password and pass the folder")
             try:
                 return archive.open(info)
             except NotImplementedError as error:
