@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+import re
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -148,7 +151,7 @@ SOURCES: dict[str, Source] = {s.name: s for s in _SOURCES}
 def data_dirs() -> list[Path]:
     """Folders that are searched for data: $GANTUTOR_DATA, then ./data; `fetch` writes into the first."""
     named = os.environ.get("GANTUTOR_DATA")
-    return [*([Path(named).expanduser()] if named else []), Path("data")]
+    return [*([Path(os.path.expanduser(named))] if named else []), Path("data")]
 
 
 def locate(name: str, split: str = "train", path: str | Path | None = None) -> Path:
@@ -157,14 +160,24 @@ def locate(name: str, split: str = "train", path: str | Path | None = None) -> P
     places = [p.format(split=split) for p in source.places]
     roots = data_dirs() if path is None else [Path(path), *(d / path for d in data_dirs())]
     for root in roots:
-        if found := next((root / p for p in places if (root / p).exists()), None):
+        if found := next((root / p for p in places if _there(root / p)), None):
             return found.resolve()
-        if path is not None and root.exists():
+        if path is not None and os.path.exists(root):
             return root.resolve()
     if path is not None:
         raise DataError(f"{path} is not here: check the path, or set GANTUTOR_DATA to the folder that holds it")
     raise DataError(f"{name} is not here ({' or '.join(places)} in {' or '.join(map(str, roots))}): {remedy(source)}; "
                     "'digits' needs no file")  # fmt: skip
+
+
+def _there(path: Path) -> bool:
+    """Whether something lies there; an empty folder hides no archive beside it."""
+    if not os.path.exists(path):
+        return False
+    try:
+        return not path.is_dir() or len(os.listdir(path)) > 0
+    except OSError:  # one that may not be read is there: opening it says what is wrong
+        return True
 
 
 def remedy(source: Source) -> str:
@@ -186,7 +199,12 @@ def checked(name: str, place: Path) -> list[Path]:
 
 def _compare(path: Path, sums: tuple[str, ...]) -> None:
     algorithm = "md5" if len(sums[0]) == 32 else "sha256"
-    if (found := digest(path, algorithm)) not in sums:
+    try:
+        found = digest(path, algorithm)
+    except OSError as error:
+        why = error.strerror or error
+        raise DataError(f"{path} cannot be read ({why}): copy or download it anew") from error
+    if found not in sums:
         raise DataError(f"{path} is not the published file ({algorithm} {found}, expected {' or '.join(sums)}), "
                         "so it is not used: delete it and get it anew")  # fmt: skip
 
@@ -199,7 +217,16 @@ def digest(path: Path, algorithm: str = "sha256") -> str:
 
 def _pinned(path: Path) -> tuple[str, ...]:
     sidecar = path.with_name(f"{path.name}.sha256")
-    return tuple(sidecar.read_text().split()[:1]) if sidecar.is_file() else ()
+    if not os.path.isfile(sidecar):
+        return ()
+    try:
+        words = sidecar.read_text().split()
+    except (OSError, ValueError):
+        words = []
+    if not words or re.fullmatch("[0-9a-f]{64}", words[0]) is None:
+        raise DataError(f"{sidecar} holds no sha256, so {path.name} cannot be checked: "
+                        f"delete {sidecar.name} to trust that file")
+    return (words[0],)
 
 
 # -- the download --------------------------------------------------------------------------------------------------------
@@ -271,14 +298,33 @@ def _download(file: File, target: Path, source: Source, say: Callable[[str], Non
             os.replace(part, wrong)
             continue
         if not file.sums:
+            # nothing else tells that two halves are of one file
+            if not _packed_whole(part, target):
+                wrong = target.with_name(target.name + ".wrong")
+                problems.append(f"{url}: what came is no whole zip, kept aside as {wrong}")
+                os.replace(part, wrong)
+                continue
             with replacing(target.with_name(target.name + ".sha256")) as sidecar:
                 sidecar.write_text(f"{digest(part)}  {target.name}\n")
         os.replace(part, target)
+        # what an earlier try kept aside is not needed any more
+        target.with_name(target.name + ".wrong").unlink(missing_ok=True)
         say(f"done: {target}")
         return
     kept = f"; {part.stat().st_size} bytes are kept in {part}, the same command goes on from there" if part.exists() else ""
     raise DataError(f"{target.name} could not be downloaded ({'; '.join(problems)}){kept}; by hand: {source.by_hand}, "
                     f"into {target.parent}")  # fmt: skip
+
+
+def _packed_whole(part: Path, target: Path) -> bool:
+    """Whether a zip's own checksums are right; other files have none."""
+    if target.suffix != ".zip":
+        return True
+    try:
+        with zipfile.ZipFile(part) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError):
+        return False
 
 
 class _Failed(Exception):

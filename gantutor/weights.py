@@ -30,9 +30,10 @@ def weights_file(file: str, path: str | Path | None, expected: str) -> tuple[Pat
     Without a path it is looked for in $GANTUTOR_WEIGHTS, $GANTUTOR_DATA and ./data. Raises WeightsError.
     """
     named = os.environ.get("GANTUTOR_WEIGHTS")
-    roots = [Path(p).expanduser() for p in ([path] if path is not None else [named] if named else [])]
+    given = [path] if path is not None else [named] if named else []
+    roots = [Path(os.path.expanduser(p)) for p in given]  # Path's own raises for ~nobody
     roots += data_dirs() if path is None else []
-    place = next((p for r in roots for p in (r, r / file) if p.is_file()), None)
+    place = next((p for r in roots for p in (r, r / file) if os.path.isfile(p)), None)
     if place is None:
         where = ", ".join(map(str, roots))
         raise WeightsError(f"{file} is not in {where}: pass its path, or set GANTUTOR_WEIGHTS to the file")

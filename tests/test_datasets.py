@@ -216,6 +216,9 @@ def test_lsuns_database_is_read_where_lmdb_is_there(data, monkeypatch):
         def cursor(self):
             return iter(pictures)
 
+        def get(self, key):
+            return dict(pictures)[key]
+
     fake = type(sys)("lmdb")
     fake.open, fake.Error = lambda path, **kwargs: Base(), RuntimeError
     monkeypatch.setitem(sys.modules, "lmdb", fake)
@@ -434,6 +437,82 @@ def test_a_wrong_checksum_is_kept_aside_and_the_next_mirror_is_asked(data, site)
     site.offer("/missing", "http://127.0.0.1:9/x", "/x")
     fetch("mnist", say=str)
     assert (data / "mnist/x.gz").read_bytes() == CONTENT
+
+
+def test_what_an_early_try_kept_aside_goes_when_the_file_is_right(data, site):
+    site.offer("/x", sums=("0" * 64,))
+    with pytest.raises(DataError, match="kept aside as .*x.gz.wrong"):
+        fetch("mnist", say=str)
+    (data / "mnist/notes.txt").write_text("the user's own")
+    site.offer("/x")
+    fetch("mnist", say=str)
+    assert sorted(p.name for p in (data / "mnist").iterdir()) == ["notes.txt", "x.gz"]
+
+
+def test_two_halves_of_different_zips_are_not_pinned_as_one(data, site, monkeypatch):
+    """Where no checksum is published, a download that goes on another day may go on with another file."""
+    first, second = (io.BytesIO() for _ in range(2))
+    for out, seed in ((first, 1), (second, 2)):
+        with zipfile.ZipFile(out, "w") as archive:
+            archive.writestr("a.bin", np.random.default_rng(seed).bytes(100_000))
+    monkeypatch.setitem(SOURCES, "mnist", replace(SOURCES["mnist"], files=(File("set.zip", (f"{site.root}/set.zip",)),)))
+    site.content = second.getvalue()
+    (data / "set.zip.part").write_bytes(first.getvalue()[:50_000])
+    with pytest.raises(DataError, match="what came is no whole zip, kept aside as .*set.zip.wrong"):
+        fetch("mnist", say=str)
+    assert not (data / "set.zip").exists() and not (data / "set.zip.sha256").exists()
+    fetch("mnist", say=str)
+    assert (data / "set.zip").read_bytes() == second.getvalue() and (data / "set.zip.sha256").exists()
+
+
+def test_a_pinned_checksum_that_is_none_is_named(data, site):
+    site.offer("/x", sums=())
+    fetch("mnist", say=str)
+    for content in (b"", b"\xff\xfe", b"hello", b"abc123  x.gz\n"):
+        (data / "mnist/x.gz.sha256").write_bytes(content)
+        with pytest.raises(DataError, match="x.gz.sha256 holds no sha256, so x.gz cannot be checked: delete x.gz.sha256"):
+            fetch("mnist", say=str)
+
+
+def test_an_empty_folder_does_not_hide_the_archive_beside_it(data):
+    _, files = stl10_files()
+    (data / "stl10_binary").mkdir()
+    with pytest.raises(DataError, match="stl10 is not here"):
+        open_images("stl10")
+    tar(data / "stl10_binary.tar.gz", files)
+    assert len(open_images("stl10")) == 3
+
+
+def test_places_that_make_no_sense_are_not_here(data, monkeypatch):
+    for named in ("~nobody-of-this-name/data", "x" * 5000, str(data / "loop")):
+        monkeypatch.setenv("GANTUTOR_DATA", named)
+        with pytest.raises(DataError, match="mnist is not here"):
+            open_images("mnist")
+        with pytest.raises(DataError, match="is not here: check the path"):
+            open_images("mnist", "x" * 5000)
+    (data / "loop").symlink_to("loop")
+    monkeypatch.setenv("GANTUTOR_DATA", str(data / "loop"))
+    with pytest.raises(DataError, match="mnist is not here"):
+        open_images("mnist")
+    monkeypatch.setenv("GANTUTOR_DATA", str(data))
+    for end in ("", ".tar"):
+        (data / f"circle{end}").symlink_to(f"circle{end}")
+        with pytest.raises(DataError, match="is not here"):
+            open_images("folder", data / f"circle{end}")
+
+
+def test_a_published_file_that_cannot_be_read_is_one_sentence(data, monkeypatch):
+    _, files = stl10_files()
+    tar(data / "stl10_binary.tar.gz", files)
+    source = replace(SOURCES["stl10"], files=(File("stl10_binary.tar.gz", (), ("0" * 32,)),))
+    monkeypatch.setitem(SOURCES, "stl10", source)
+
+    def refused(path, algorithm):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(datasets, "digest", refused)
+    with pytest.raises(DataError, match="stl10_binary.tar.gz cannot be read .Permission denied.: copy or download it anew"):
+        open_images("stl10")
 
 
 def test_a_stale_part_is_no_trap(data, site):

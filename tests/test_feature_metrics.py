@@ -56,6 +56,70 @@ def test_moments_are_saved_whole(tmp_path):
         Moments.load(tmp_path / "m.npz")
 
 
+def test_statistics_of_pytorch_fid_are_taken_with_their_number(tmp_path):
+    m, path = Moments.of(spread(50, 5)), tmp_path / "fid_stats.npz"
+    for save in (np.savez, np.savez_compressed):
+        save(path, mu=m.mean.numpy(), sigma=m.covariance.numpy())
+        with pytest.raises(ValueError, match=r"fid_stats.npz holds mu and sigma but not of how many images: pass n=, their number"):
+            Moments.load(path)
+        again = Moments.load(path, n=50)
+        assert again.n == 50 and frechet(m, again) == pytest.approx(0, abs=1e-12)
+    with pytest.raises(ValueError, match="n=1: expected"):
+        Moments.load(path, n=1)
+    m.save(path)
+    assert Moments.load(path, n=50).n == 50
+    with pytest.raises(ValueError, match=r"n=60: .*fid_stats.npz says that it is of 50 images; leave n= out"):
+        Moments.load(path, n=60)
+
+
+def test_moments_that_no_features_have_are_refused(tmp_path):
+    mu, sigma, path = np.zeros(3), np.eye(3), tmp_path / "m.npz"
+
+    def changed(array, place, value):
+        array = array.copy()
+        array[place] = value
+        return array
+
+    for words, content in (
+        ("not finite", {"mu": changed(mu, 0, np.nan), "sigma": sigma, "n": 9}),
+        ("not finite", {"mu": mu, "sigma": changed(sigma, (1, 1), np.inf), "n": 9}),
+        ("not symmetric", {"mu": mu, "sigma": changed(sigma, (0, 1), 0.5), "n": 9}),
+        ("negative variance", {"mu": mu, "sigma": -sigma, "n": 9}),
+        ("larger than its variances", {"mu": mu, "sigma": sigma + 2 * (1 - sigma), "n": 9}),
+        ("expected floats", {"mu": mu.astype(complex), "sigma": sigma, "n": 9}),
+        ("expected one whole number", {"mu": mu, "sigma": sigma, "n": 9.5}),
+        ("expected one whole number", {"mu": mu, "sigma": sigma, "n": np.array([9, 9])}),
+        ("n=0: expected", {"mu": mu, "sigma": sigma, "n": 0}),
+        ("but features", {"features": mu}),
+        ("is damaged", {"mu": np.array([None, 1]), "sigma": sigma, "n": 9}),
+    ):
+        np.savez(path, **content)
+        with pytest.raises(ValueError, match=words) as caught:
+            Moments.load(path)
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+    np.savez(path, mu=mu.astype(np.float32), sigma=(sigma + 1e-7 * np.tri(3)).astype(np.float32), n=np.array([9]))
+    loaded = Moments.load(path)  # single precision, and symmetric up to its rounding
+    assert loaded.n == 9 and torch.equal(loaded.covariance, loaded.covariance.T)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_no_flipped_bit_of_a_file_gives_other_moments(tmp_path, save):
+    m, path = Moments.of(spread(50, 5)), tmp_path / "m.npz"
+    save(path, mu=m.mean.numpy(), sigma=m.covariance.numpy(), n=50)
+    whole, survived = path.read_bytes(), 0
+    for place in range(0, len(whole), 2):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place // 2 % 8]) + whole[place + 1 :])
+        try:
+            again = Moments.load(path)
+        except ValueError as error:
+            assert str(path) in str(error) and "\n" not in str(error)
+            continue
+        survived += 1
+        assert again.n == 50 and torch.equal(again.mean, m.mean)
+        torch.testing.assert_close(again.covariance, m.covariance, rtol=1e-14, atol=0)
+    assert survived < len(whole) / 6  # fields of the zip that no number depends on
+
+
 def gaussian(mean, covariance, n=1000):
     mean, covariance = (torch.as_tensor(t, dtype=torch.float64) for t in (mean, covariance))
     return Moments(mean, covariance * (n - 1), n)
@@ -126,7 +190,17 @@ def test_features_that_cannot_be_compared_are_said():
         frechet(Moments.of(cloud(1)), Moments.of(cloud(9)))
     nan = gaussian([0, 0], torch.eye(2))
     nan.mean[0] = math.nan
-    assert math.isnan(frechet(nan, nan))  # never a perfect 0
+    for a, b in ((nan, nan), (nan, gaussian([0, 0], torch.eye(2)))):  # never a perfect 0
+        with pytest.raises(ValueError, match="hold NaN or infinity have no distance"):
+            frechet(a, b)
+    for bad in (math.nan, math.inf, -math.inf):
+        x = cloud(40)
+        x[7, 3] = bad
+        for measured in (lambda: kid(x, cloud(40), 2, 10), lambda: kernel_distance(cloud(40), x), lambda: prdc(x, cloud(40)),
+                         lambda: precision_recall(cloud(40), x), lambda: density_coverage(x, x),
+                         lambda: inception_score(x), lambda: measure(cloud(40), cloud(40), "small", ("is",), logits=x)):  # fmt: skip
+            with pytest.raises(ValueError, match="hold NaN or infinity: has the generator diverged"):
+                measured()
 
 
 # -- torch-fidelity and prdc on the same features --------------------------------------------------------------------

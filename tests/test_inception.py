@@ -34,7 +34,7 @@ def noise_set(n=40, channels=3, size=6):
 
 # -- pictures and their size -----------------------------------------------------------------------------------------
 def test_nets_see_what_a_saved_picture_holds():
-    x = torch.tensor([-1.0, -0.9999, 0.0, 1 / 255, 0.999, 1.0, 1.7, -3.0]).view(1, 1, 2, 4)
+    x = torch.tensor([-1.0, -0.9999, 0.0, 1 / 255, 0.999, 1.0, 1.003, -1.003]).view(1, 1, 2, 4)
     want = (np.float32([0, 0, 128, 128, 255, 255, 255, 0])).reshape(2, 4)  # 127.5 rounds to even
     seen = pictures(x)
     assert seen.shape == (1, 3, 2, 4) and all(np.array_equal(seen[0, c], want) for c in range(3))
@@ -43,6 +43,38 @@ def test_nets_see_what_a_saved_picture_holds():
     for bad in (torch.zeros(3, 4, 4), torch.zeros(1, 2, 4, 4)):
         with pytest.raises(ValueError, match=r"expected \(N, 1 or 3, H, W\)"):
             pictures(bad)
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (torch.full((2, 3, 4, 4), 200), "images of torch.int64: expected floats in .-1, 1. or torch.uint8"),
+        (torch.full((2, 3, 4, 4), 200, dtype=torch.int32), "images of torch.int32"),
+        (torch.ones(2, 3, 4, 4, dtype=torch.int8), "images of torch.int8"),
+        (torch.ones(2, 3, 4, 4, dtype=torch.bool), "images of torch.bool"),
+        (torch.linspace(0, 255, 96).view(2, 3, 4, 4), "values from 0 to 255: expected -1 to 1; scale them"),
+        (torch.linspace(-2.1, 2.6, 96).view(2, 3, 4, 4), "values from -2.1 to 2.6"),
+        (torch.full((2, 3, 4, 4), 1.01), "values from 1.01 to 1.01"),
+        (torch.full((2, 3, 4, 4), -1.01, dtype=torch.float16), "values from -1.01 to -1.01"),
+        (torch.full((2, 3, 4, 4), torch.nan), "NaN or infinity: has the generator diverged"),
+        (torch.full((2, 3, 4, 4), torch.inf), "NaN or infinity"),
+    ],
+)
+def test_images_that_would_turn_white_or_black_are_refused(images, words, toy):
+    for see in (pictures, toy):
+        with pytest.raises(ValueError, match=words) as caught:
+            see(images)
+        assert "\n" not in str(caught.value)
+    one = torch.zeros(40, 3, 4, 4)
+    one[33, 1, 2, 2] = torch.nan  # one value in a later chunk
+    with pytest.raises(ValueError, match="NaN"):
+        toy(one)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_floats_of_every_kind_are_taken_as_they_are(dtype):
+    x = torch.tensor([-1.0, 0.5, 1.0]).view(1, 3, 1, 1)
+    assert torch.equal(pictures(x.to(dtype)), pictures(x))
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (48, 48), (7, 31), (299, 299), (310, 600)])
@@ -253,6 +285,33 @@ def test_a_damaged_reference_is_made_anew(toy):
         found = reference(toy, data, keep=5)
         assert calls and torch.equal(found.features, want.features) and file.read_bytes()[:2] == b"PK"
     assert [p.name for p in cache_dir().iterdir()] == [file.name]  # no partial is left
+
+
+def test_no_flipped_bit_of_a_reference_gives_other_numbers(toy):
+    data = noise_set()
+    want, calls = reference(toy, data, n=20, keep=5), counted(toy)
+    (file,) = cache_dir().iterdir()
+    whole, survived, tried = file.read_bytes(), 0, 0
+    # all bits of some bytes, spread so that headers, names, numbers and the directory are all hit
+    for place in [*range(0, len(whole), 37), *range(len(whole) - 60, len(whole))]:
+        bit = 1 << place % 8
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        del calls[:]
+        found = reference(toy, data, n=20, keep=5)
+        survived, tried = survived + (not calls), tried + 1
+        assert torch.allclose(found.moments.mean, want.moments.mean, rtol=1e-12) and torch.equal(found.features, want.features)
+        torch.testing.assert_close(found.moments.covariance, want.moments.covariance, rtol=1e-12, atol=0)
+        assert found.moments.n == 20
+    assert survived < tried / 2  # times and the like, of which no number depends
+
+
+def test_a_reference_under_another_ones_name_is_not_taken(toy):
+    data = noise_set()
+    first, second = (reference(toy, data, n=20, keep=5, seed=s) for s in (0, 1))
+    names = {s: next(cache_dir().glob(f"*-{s}-v*.npz")) for s in (0, 1)}
+    names[0].write_bytes(names[1].read_bytes())
+    found = reference(toy, data, n=20, keep=5, seed=0)
+    assert torch.equal(found.features, first.features) and not torch.equal(found.features, second.features)
 
 
 def test_a_reference_needs_images_that_are_there(toy):

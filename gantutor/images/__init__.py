@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
+from math import isfinite
+from operator import index
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +23,24 @@ from gantutor.images.select import gaussian_scores, instance_selection
 from gantutor.images.serve import Epochs, serve
 from gantutor.rng import Rng
 
-__all__ = ["DataError", "Epochs", "ImageSet", "cache_dir", "gaussian_scores", "instance_selection", "open_images", "serve", "verify"]
+__all__ = [
+    "DataError", "Epochs", "ImageSet", "cache_dir", "gaussian_scores", "in_range",
+    "instance_selection", "open_images", "serve", "verify",
+]
 
-CACHE_VERSION = 2  # part of every cache key: raise it when decoding changes
+CACHE_VERSION = 3  # part of every cache key: raise it when decoding changes
 FITS = ("crop", "squash")
+HALF_A_GREY = 1 / 255  # where black to white is 2
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """Images and their classes.
 
-    `images` uint8 (N, C, H, W), a tensor or a read-only memory-mapped array; `labels` int64 (N,), indices into `classes`;
-    `digest`, a short sha256 of images, labels and class names, stands for the set in records.
+    `images` uint8 (N, C, H, W), a tensor or a read-only memory-mapped array; `labels` int64 (N,),
+    indices into `classes`; `digest`, a short sha256 of images, labels and class names, stands for
+    the set in records. `note`: how many files of a folder or archive were read, and what was left
+    out.
     """
 
     name: str
@@ -40,6 +48,7 @@ class ImageSet:
     labels: Tensor
     classes: tuple[str, ...]
     digest: str = ""
+    note: str = ""
 
     def __post_init__(self):
         if self.images.ndim != 4 or str(self.images.dtype).removeprefix("torch.") != "uint8" or len(self.images) == 0:
@@ -125,20 +134,34 @@ class ImageSet:
 
 
 def open_images(name: str = "digits", path: str | Path | None = None, size: int = 32, split: str = "train",
-                limit: int | None = None, fit: str = "crop", fresh: bool = False) -> ImageSet:
+                limit: int | None = None, fit: str = "crop", fresh: bool = False,
+                say: Callable[[str], None] = print) -> ImageSet:
     """The image set of that name, `size` x `size` pixels.
 
-    "digits": scikit-learn's bundled 8x8 digits, enlarged, one channel, needs no file; every sixth image is "test".
-    "folder": any tree <class>/*.jpg, <split>/<class>/*.jpg or <class>/images/*.jpg, or a .tar, .tar.gz, .tar.xz or .zip of
-    one: an image's folder is its class, colours are RGB. The others are listed by `gantutor data list`, which also says
-    how to get them: "cifar10", "cifar100", "stl10" (split "unlabeled" too), "mnist", "fashion-mnist" (one channel),
+    "digits": scikit-learn's bundled 8x8 digits, enlarged, one channel, needs no file; every sixth
+    image is "test". "folder": a folder of pictures, or a .tar, .tar.gz, .tar.bz2, .tar.xz or .zip
+    of one. The others are listed by `gantutor data list`, which also says how to get them:
+    "cifar10", "cifar100", "stl10" (split "unlabeled" too), "mnist", "fashion-mnist" (one channel),
     "celeba", "lsun-church" (one class), "tiny-imagenet", "imagenet64", "cifar10-jpeg".
+
+    A picture's class is the folder that it lies in, however deep; a folder `images` at the end,
+    folders of splits and folders around everything do not count. Splits are folders called train,
+    val (valid, validation) or test, above the class folders or below them. Where no picture has a
+    class folder, all are of one class, called as the whole; where some have, the others are left
+    out. Where there are splits, what lies outside them is left out.
+
+    Every format that Pillow reads is read, by suffix: RGB, turned as EXIF says, 16 bits scaled to
+    8, of an animation the first frame, transparency dropped (a colour is what the file says, also
+    where it does not show). Links are followed, each real folder once; of two files of one name in
+    an archive the last counts. A damaged picture is an error. `say` gets one line when a set is
+    decoded, and again whenever something of it was left out: files, pictures, classes, what was
+    left out and why; it is the set's `note`.
 
     `path`: where the data lie; None, or a name that is not found as it stands, is looked for in the folder that the
     environment variable GANTUTOR_DATA names, then in ./data. `fit`: pictures that are not square are cropped to the middle
     square ("crop"; KDD GAN's way), or squeezed ("squash"; AdvLatGAN's way with CelebA and LSUN). `limit`: at most so many
     images, balanced over the classes. Files with a published checksum are compared with it, then decoded once into
-    `cache_dir()`; `fresh` decodes anew. Raises DataError.
+    `cache_dir()`, whose bytes are verified each time; `fresh` decodes anew. Raises DataError.
     """
     if name not in OPENERS:
         close = get_close_matches(name, OPENERS, 1)
@@ -149,10 +172,38 @@ def open_images(name: str = "digits", path: str | Path | None = None, size: int 
     splits = SOURCES[name].splits if name in SOURCES else decode.SPLITS
     if split not in splits:
         raise DataError(f"split={split!r}: {name} has {', '.join(splits)}")
+    if path is not None and not str(path):
+        raise DataError("path='': pass the path of the data, or None to have them looked for")
+    try:
+        size, limit = index(size), None if limit is None else index(limit)
+    except TypeError:
+        raise DataError(f"size={size!r}, limit={limit!r}: expected whole numbers") from None
     if size < 4 or (limit is not None and limit < 1) or fit not in FITS:
         raise DataError(f"size={size}, limit={limit}, fit={fit!r}: expected size >= 4, limit >= 1 or None, fit in {', '.join(FITS)}")
-    images = OPENERS[name](name, path, size, split, fit, fresh)
-    return images if limit is None or limit >= len(images) else images.subset(limit)
+    images = OPENERS[name](name, path, size, split, fit, fresh, say)
+    if limit is None or limit >= len(images):
+        return images
+    return replace(images.subset(limit), note=images.note)
+
+
+def in_range(images: Tensor) -> Tensor:
+    """The same images, floats in [-1, 1] or uint8; raises ValueError for other numbers.
+
+    Half a grey level (1/255) beyond is let through, as rounding to bytes takes it back; a
+    generator that goes further is to be clamped by its user. Values from 0 to 1 cannot be told
+    from bright pictures: mind them yourself.
+    """
+    if images.dtype == torch.uint8 or images.numel() == 0:
+        return images
+    if not images.is_floating_point():
+        raise ValueError(f"images of {images.dtype}: expected floats in [-1, 1] or torch.uint8")
+    low, high = (float(v) for v in images.detach().aminmax())
+    if not (isfinite(low) and isfinite(high)):
+        raise ValueError("the images hold NaN or infinity: has the generator diverged?")
+    if low < -1 - HALF_A_GREY or high > 1 + HALF_A_GREY:
+        raise ValueError(f"the images hold values from {low:.4g} to {high:.4g}: expected -1 to 1; "
+                         "scale them (bytes: x / 127.5 - 1) or clamp them")
+    return images
 
 
 def verify(name: str, say: Callable[[str], None] = print) -> None:
@@ -174,7 +225,7 @@ def verify(name: str, say: Callable[[str], None] = print) -> None:
             right = checked(name, place)
             sums = f"{len(right)} file(s) have the published checksum" if right else "no checksum is known"
             say(f"{split}: {place}, {sums}")
-        images = open_images(name, None, source.pixels or 64, split, fresh=True)
+        images = open_images(name, None, source.pixels or 64, split, fresh=True, say=say)
         if len(images) != count:
             raise DataError(f"{name}'s split {split} holds {len(images)} images where {count} are published: get its files anew")
         shape = "x".join(map(str, images.shape))
@@ -186,11 +237,14 @@ def verify(name: str, say: Callable[[str], None] = print) -> None:
 
 def cache_dir() -> Path:
     """Where decoded images and small classifiers are kept: $GANTUTOR_CACHE, or ~/.cache/gantutor."""
-    return Path(os.environ.get("GANTUTOR_CACHE") or "~/.cache/gantutor").expanduser()
+    return Path(os.path.expanduser(os.environ.get("GANTUTOR_CACHE") or "~/.cache/gantutor"))
 
 
 # -- the openers ---------------------------------------------------------------------------------------------------------
-def _digits(name: str, path, size: int, split: str, fit: str, fresh: bool) -> ImageSet:
+Say = Callable[[str], None]
+
+
+def _digits(name: str, path, size: int, split: str, fit: str, fresh: bool, say: Say) -> ImageSet:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
@@ -200,20 +254,20 @@ def _digits(name: str, path, size: int, split: str, fit: str, fresh: bool) -> Im
     return ImageSet(name, decode.resized(images, size), torch.from_numpy(bunch.target).long()[chosen], tuple("0123456789"))
 
 
-def _folder(name: str, path, size: int, split: str, fit: str, fresh: bool) -> ImageSet:
+def _folder(name: str, path, size: int, split: str, fit: str, fresh: bool, say: Say) -> ImageSet:
     if path is None:
         raise DataError("path=None: 'folder' needs the path of a class folder or of an archive of one")
-    source = next((p for p in (Path(path), *(d / path for d in data_dirs())) if p.exists()), None)
+    places = (Path(path), *(d / path for d in data_dirs()))
+    source = next((p for p in places if os.path.exists(p)), None)
     if source is None:
         raise DataError(f"{path} is not here: check the path, or set GANTUTOR_DATA to the folder that holds it")
-    name = source.resolve().name
-    for suffix in decode.ARCHIVES:
-        name = name.removesuffix(suffix)
-    return _cached(name, source.resolve(), decode.tree, size, split, fit, fresh)
+    source = source.resolve()
+    return _cached(decode.label(source), source, decode.tree, size, split, fit, fresh, say)
 
 
-def _published(read: Callable, name: str, path, size: int, split: str, fit: str, fresh: bool) -> ImageSet:
-    return _cached(name, locate(name, split, path), read, size, split, fit, fresh)
+def _published(read: Callable, name: str, path, size: int, split: str, fit: str, fresh: bool,
+               say: Say) -> ImageSet:
+    return _cached(name, locate(name, split, path), read, size, split, fit, fresh, say)
 
 
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -231,33 +285,52 @@ class _NoRoom(Exception):
     """The cache cannot be written."""
 
 
-def _cached(name: str, source: Path, read: Callable, size: int, split: str, fit: str, fresh: bool) -> ImageSet:
+def _cached(name: str, source: Path, read: Callable, size: int, split: str, fit: str, fresh: bool,
+            say: Say) -> ImageSet:
     """Decoded images out of the cache, memory-mapped; decoded now where they are not there yet."""
     if not source.is_dir() and not source.name.lower().endswith(decode.ARCHIVES):
         raise DataError(f"{source} is neither a folder nor one of {', '.join(decode.ARCHIVES)}: pass one of these")
     place = cache_dir() / f"images-{_key(source, name in READERS and name, size, split, fit)}"
-    if not fresh and (kept := _load(place, name)) is not None:
-        return kept
+    if not fresh:
+        kept, partly = _load(place, name)
+        if kept is not None:
+            if partly:
+                say(kept.note)
+            return kept
+        if place.exists():
+            say(f"{place} is damaged: decoded anew")
     if name in SOURCES:
         checked(name, source)
+    decoded = None
     try:
         with replacing(place) as half:
             half.mkdir()
             new = lambda n, c: _mapped(half / "images.npy", (n, c, size, size))  # noqa: E731
-            images, labels, classes = read(source, split, size, fit, new)
-            images.flush()
-            np.save(half / "labels.npy", labels.numpy())
-            about = {"classes": classes, "digest": _digest(images, labels, classes)}
+            decoded = read(source, split, size, fit, new)
+            decoded.images.flush()
+            np.save(half / "labels.npy", decoded.labels.numpy())
+            digest = _digest(decoded.images, decoded.labels, decoded.classes)
+            about = {"key": place.name, "classes": decoded.classes, "digest": digest}
+            about |= {"note": decoded.note, "partial": decoded.partial}
             (half / "about.json").write_text(json.dumps(about))
-            if fresh or _load(place, name) is None:
+            if fresh or _load(place, name)[0] is None:
                 shutil.rmtree(place, ignore_errors=True)
             # replacing fails where another process was first, whose copy is as good
     except (OSError, _NoRoom):
         pass
-    if (kept := _load(place, name)) is not None:
-        return kept
-    # a cache that cannot be written costs time, not the run
-    return ImageSet(name, *read(source, split, size, fit, lambda n, c: np.empty((n, c, size, size), np.uint8)))
+    if (kept := _load(place, name)[0]) is None:
+        # a cache that cannot be written costs time, not the run
+        try:
+            new = lambda n, c: np.empty((n, c, size, size), np.uint8)  # noqa: E731
+            decoded = read(source, split, size, fit, new)
+        except MemoryError as error:
+            raise DataError(f"{source}: its images at size={size} find room neither in "
+                            f"{cache_dir()} nor in memory; set GANTUTOR_CACHE to a larger disk, "
+                            "or ask for a smaller size") from error
+        kept = ImageSet(name, decoded.images, decoded.labels, decoded.classes, note=decoded.note)
+    if kept.note:
+        say(kept.note)
+    return kept
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> np.memmap:
@@ -271,22 +344,40 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> np.memmap:
         raise _NoRoom from error
 
 
-def _load(place: Path, name: str) -> ImageSet | None:
+def _load(place: Path, name: str) -> tuple[ImageSet | None, bool]:
+    """What lies there, if its bytes are those once written, and whether something was left out.
+
+    All is read for its digest: half a second to two seconds a GB, by the processor's instructions
+    for sha256.
+    """
     try:
         about = json.loads((place / "about.json").read_text())
         images, labels = np.load(place / "images.npy", mmap_mode="r"), np.load(place / "labels.npy")
-        return ImageSet(name, images, torch.from_numpy(labels), tuple(about["classes"]), about["digest"])
-    except (OSError, ValueError, EOFError, KeyError):
-        return None
+        if about["key"] != place.name or labels.dtype != np.int64:
+            return None, False
+        classes, note = tuple(about["classes"]), str(about["note"])
+        # no digest is passed on: it computes its own
+        found = ImageSet(name, images, torch.from_numpy(labels), classes, note=note)
+        if found.digest != about["digest"]:
+            return None, False
+        return found, bool(about["partial"])
+    except Exception:  # not there, cut short or not ours: whatever is wrong, it is not used
+        return None, False
 
 
 def _key(source: Path, *how) -> str:
     """Changes with the place, the sizes and the times of the files, and with how they are read."""
-    if source.is_dir():
-        stats = [(name, (source / name).stat()) for name, _, _ in decode.files(source)]
-        content = [(name, s.st_size, s.st_mtime_ns) for name, s in stats]
-    else:
-        content = [(source.stat().st_size, source.stat().st_mtime_ns)]
+    try:
+        if source.is_dir():
+            found = decode.files(source, decode.Account())
+            content = [(name, state.st_size, state.st_mtime_ns) for name, state in found]
+        else:
+            state = source.stat()
+            content = [(state.st_size, state.st_mtime_ns)]
+    except OSError as error:
+        why = decode.shown(str(error))
+        raise DataError(f"{source} cannot be read ({why}): is it yours, and all there?") from error
+    how = (*how, sorted(decode.readable()))  # another Pillow may read more of the files
     return hashlib.sha256(repr((CACHE_VERSION, str(source), how, content)).encode()).hexdigest()[:20]
 
 

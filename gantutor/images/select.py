@@ -19,7 +19,7 @@ def gaussian_scores(features: Tensor, reg_covar: float = REG_COVAR) -> Tensor:
     covariance = x.T @ x / n
     covariance.diagonal().add_(reg_covar)
     root, failed = torch.linalg.cholesky_ex(covariance)
-    if failed:
+    if failed or not root.isfinite().all():
         raise ValueError(f"features {tuple(features.shape)}: their covariance is not positive definite; are they finite?")
     z = torch.linalg.solve_triangular(root, x.T, upper=False)
     return -0.5 * (d * math.log(2 * math.pi) + z.square().sum(0)) - root.diagonal().log().sum()

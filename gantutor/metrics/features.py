@@ -4,9 +4,10 @@ All are computed in float64 on the features' own device and repeat exactly. What
 other it may stand, is decided here too: `name` and `Protocol`.
 """
 
+import io
 import math
+import operator
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -62,26 +63,95 @@ class Moments:
             np.savez(partial, mu=self.mean.cpu().numpy(), sigma=self.covariance.cpu().numpy(), n=self.n)
 
     @classmethod
-    def load(cls, path: str | Path, device: str | torch.device = "cpu") -> "Moments":
-        """What `save` wrote; raises ValueError for a file that is damaged or something else."""
-        try:
-            with open(path, "rb") as raw, np.load(raw) as file:
-                mean, covariance, n = file["mu"], file["sigma"], int(file["n"])
-        except (ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(f"{path} holds no moments (npz of mu, sigma, n) or is damaged: write it anew") from error
+    def load(cls, path: str | Path, device: str | torch.device = "cpu",
+             n: int | None = None) -> "Moments":
+        """What `save` wrote, or pytorch-fid's mu and sigma, for which `n` says of how many images.
+
+        Raises ValueError for a file that is damaged or something else, for an n that is missing or
+        contradicts the file's, and for moments that no features have: not finite, sigma not
+        symmetric or with impossible entries.
+        """
+        arrays = whole_arrays(path)
+        if not {"mu", "sigma"} <= set(arrays):
+            held = ", ".join(arrays) or "nothing"
+            raise ValueError(f"{path} holds no moments (npz of mu, sigma, n) but {held}: "
+                             "write it anew")
+        mean, covariance = arrays["mu"], arrays["sigma"]
+        n = _counted(path, arrays.get("n"), n)
         if mean.ndim != 1 or covariance.shape != 2 * mean.shape or n < 2:
             raise ValueError(f"{path} holds mu {mean.shape}, sigma {covariance.shape}, n={n}: expected (K,), (K, K), n >= 2")
-        mean, covariance = (torch.from_numpy(a).to(device, torch.float64) for a in (mean, covariance))
+        if mean.dtype.kind != "f" or covariance.dtype.kind != "f":
+            kinds = f"mu {mean.dtype}, sigma {covariance.dtype}"
+            raise ValueError(f"{path} holds {kinds}: expected floats")
+        mean, covariance = (torch.from_numpy(a.astype(np.float64)) for a in (mean, covariance))
+        if fault := _impossible(mean, covariance):
+            raise ValueError(f"{path} holds no moments of features ({fault}): write it anew")
+        mean, covariance = mean.to(device), ((covariance + covariance.T) / 2).to(device)
         return cls(mean, covariance * (n - 1), n)
+
+
+def whole_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of an npz file by name, its checksums compared to the last byte.
+
+    Raises ValueError for a file that is damaged, OSError for one that cannot be opened.
+    """
+    raw = io.BytesIO(Path(path).read_bytes())
+    try:
+        # np.load alone stops where an array ends, before its checksum
+        with zipfile.ZipFile(raw) as archive:
+            names = archive.namelist()
+            if len(set(names)) < len(names) or archive.testzip() is not None:
+                raise zipfile.BadZipFile
+        raw.seek(0)
+        with np.load(raw) as file:
+            return {name: file[name] for name in file.files}
+    except Exception as error:  # the readers raise a dozen kinds for wrong bytes
+        raise ValueError(f"{path} holds no moments (npz of mu, sigma, n) or is damaged: "
+                         "write it anew") from error
+
+
+def _counted(path: str | Path, stored: np.ndarray | None, n: int | None) -> int:
+    """The number of images, as the file or the caller says."""
+    if stored is None:
+        if n is None:
+            raise ValueError(f"{path} holds mu and sigma but not of how many images: "
+                             "pass n=, their number")
+        return operator.index(n)
+    if stored.size != 1 or stored.dtype.kind not in "iuf" or not float(stored.item()).is_integer():
+        raise ValueError(f"{path} holds n={stored.tolist()}: expected one whole number")
+    count = int(stored.item())
+    if n is not None and n != count:
+        raise ValueError(f"n={n}: {path} says that it is of {count} images; leave n= out")
+    return count
+
+
+def _impossible(mean: Tensor, covariance: Tensor) -> str:
+    """Why no features have these moments, "" where some may; rounding as of float32 is let pass."""
+    if not (mean.isfinite().all() and covariance.isfinite().all()):
+        return "they are not finite"
+    spread = covariance.diagonal()
+    slack = 1e-5 * float(spread.abs().max()) if len(spread) else 0.0
+    if float((covariance - covariance.T).abs().max()) > slack:
+        return "sigma is not symmetric"
+    if float(spread.min()) < -slack:
+        return "sigma has a negative variance"
+    root = spread.clamp(min=0).sqrt()
+    if bool((covariance.abs() > torch.outer(root, root) + slack).any()):
+        return "sigma has a covariance larger than its variances allow"
+    return ""
 
 
 def frechet(a: Moments, b: Moments) -> float:
     """|m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), FID's form (Heusel et al. 2017), 0 for equal moments.
 
-    Its bias falls as 1/n: compare only numbers of the same n. Covariances may be singular.
+    Its bias falls as 1/n: compare only numbers of the same n. Covariances may be singular. Raises
+    ValueError for moments of other features, and for moments that are not finite.
     """
     if a.mean.shape != b.mean.shape:
         raise ValueError(f"moments of {len(a.mean)} and of {len(b.mean)} features: expected the same feature net")
+    if not all(t.isfinite().all() for m in (a, b) for t in (m.mean, m.scatter)):
+        raise ValueError("moments that hold NaN or infinity have no distance: "
+                         "has the generator diverged?")
     a, b = sorted((a, b), key=lambda m: m.n)  # first the one of lower rank, where there are fewer images than features
     gap, s, t = a.mean - b.mean, a.covariance, b.covariance
     return max(float(gap @ gap + s.trace() + t.trace() - 2 * _trace_root(s, t)), 0.0)
@@ -288,10 +358,14 @@ def _check(a: Tensor, b: Tensor) -> None:
 def inception_score(logits: Tensor, splits: int = 10) -> tuple[float, float]:
     """exp E KL(p(y|x) || p(y)) (Salimans et al. 2016) of logits (N, C): mean and std (ddof 0) over consecutive splits.
 
-    From 1, all alike, to C, sure and balanced. The images' order matters: sorted classes score low.
+    From 1, all alike, to C, sure and balanced. The images' order matters: sorted classes score
+    low. Raises ValueError for logits that are not finite.
     """
     if logits.ndim != 2 or not 1 <= splits <= len(logits):
         raise ValueError(f"logits {tuple(logits.shape)} in splits={splits}: expected (N, C) and splits from 1 to N")
+    if not logits.isfinite().all():
+        raise ValueError(f"logits {tuple(logits.shape)} hold NaN or infinity: "
+                         "has the generator diverged?")
     log_p, n, scores = logits.double().log_softmax(1), len(logits), []
     for i in range(splits):
         part = log_p[i * n // splits : (i + 1) * n // splits]
@@ -386,4 +460,4 @@ def measure(real: Tensor | Moments, fake: Tensor, features: str, which: tuple[st
 
 
 __all__ = ["Moments", "Protocol", "density_coverage", "frechet", "inception_score", "kernel_distance", "kid", "measure",
-           "name", "prdc", "precision_recall"]  # fmt: skip
+           "name", "prdc", "precision_recall", "whole_arrays"]  # fmt: skip

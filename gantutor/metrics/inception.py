@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gantutor.files import replacing
-from gantutor.images import ImageSet, cache_dir
-from gantutor.metrics.features import Moments, Protocol
+from gantutor.images import ImageSet, cache_dir, in_range
+from gantutor.metrics.features import Moments, Protocol, whole_arrays
 from gantutor.metrics.images import small_cnn
 from gantutor.weights import FIDELITY, INCEPTION, INCEPTION_SHA256, TF_INCEPTION, WeightsError, find_weights, weights_file
 from gantutor.weights import sha256 as sha256_of
@@ -70,9 +70,14 @@ class Extractor:
 
 
 def pictures(images: Tensor) -> Tensor:
-    """What PNG files of images (N, C, H, W) in [-1, 1] (or uint8) would hold: float32 values 0..255, (N, 3, H, W)."""
+    """What PNG files of images (N, C, H, W) in [-1, 1] (or uint8) would hold.
+
+    Float32 values 0..255, (N, 3, H, W). Raises ValueError for images of other numbers (see
+    `gantutor.images.in_range`), or of other channels than 1 or 3.
+    """
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         raise ValueError(f"images {tuple(images.shape)}: expected (N, 1 or 3, H, W)")
+    in_range(images)
     x = images.float() if images.dtype == torch.uint8 else ((images.float() + 1) * 127.5).round().clamp(0, 255)
     return x.expand(-1, 3, -1, -1)
 
@@ -204,7 +209,8 @@ class Reference(NamedTuple):
 def reference(extractor: Extractor, images: ImageSet, n: int | None = None, seed: int = 0, keep: int = 0) -> Reference:
     """Moments and features of reals: of all, or of the first n of a shuffle by `seed`; from the cache where they are known.
 
-    Kept in `cache_dir()` under the digests of data and weights. Features are kept for the first min(keep, n) of the shuffle.
+    Kept in `cache_dir()` under the digests of data and weights; what is damaged there is computed
+    anew. Features are kept for the first min(keep, n) of the shuffle.
     """
     n = len(images) if n is None else n
     if not 2 <= n <= len(images) or keep < 0:
@@ -214,10 +220,11 @@ def reference(extractor: Extractor, images: ImageSet, n: int | None = None, seed
     key = f"{images.digest}-{extractor.name}-{extractor.digest}-{resize}-{n}-{keep}-{seed}-v{VERSION}"
     place = cache_dir() / f"reference-{key}.npz"
     try:
+        arrays = whole_arrays(place)
         moments = Moments.load(place, extractor.device)
-        with open(place, "rb") as raw, np.load(raw) as file:
-            features = torch.from_numpy(file["features"]).to(extractor.device)
-        if moments.n == n and features.shape == (keep, extractor.dim) == (keep, len(moments.mean)):
+        features = torch.from_numpy(arrays["features"]).to(extractor.device)
+        same = str(arrays["key"]) == key and moments.n == n and features.dtype == torch.float32
+        if same and features.shape == (keep, extractor.dim) == (keep, len(moments.mean)):
             return Reference(moments, features)
     except Exception:  # not there, cut short or not ours: all the same, compute it
         pass
@@ -229,7 +236,8 @@ def reference(extractor: Extractor, images: ImageSet, n: int | None = None, seed
         kept.append(features[: max(0, keep - sum(map(len, kept)))])
     features = torch.cat(kept)
     with suppress(OSError), replacing(place) as partial:  # a cache that cannot be written costs time only
-        np.savez(partial, mu=moments.mean.cpu(), sigma=moments.covariance.cpu(), n=n, features=features.cpu())
+        mu, sigma = moments.mean.cpu(), moments.covariance.cpu()
+        np.savez(partial, mu=mu, sigma=sigma, n=n, features=features.cpu(), key=key)
     return Reference(moments, features)
 
 
