@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu, relu_, softmax
 
 from gantutor.nets import Discriminator, ImageNets, check_classes, check_labels
+from gantutor.plain import settle
 
 CHOICES = {
     "norm": ("spectral", "none"),
@@ -209,6 +210,7 @@ class Resnet(ImageNets):
     init: str = "residual"
 
     def __post_init__(self):
+        settle(self)
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(known)}")
