@@ -15,7 +15,7 @@ def whole(name: str, value: Any, least: int | None = None) -> int:
     floor = "" if least is None else f" of at least {least}"
     try:
         plain = value.item() if getattr(value, "ndim", None) == 0 else value
-        if isinstance(plain, bool):
+        if isinstance(plain, bool) or getattr(plain, "ndim", 0):
             raise TypeError
         plain = operator.index(plain)
     except TypeError:
