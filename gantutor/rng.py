@@ -130,6 +130,10 @@ def _device(name: str | torch.device) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         there = f"{torch.cuda.device_count()} CUDA device(s) here"
         raise ValueError(f"device={str(name)!r}: torch sees {there}, use device='cpu' or another number")
+    try:
+        torch.Generator(device)
+    except (AssertionError, NotImplementedError, RuntimeError):
+        raise ValueError(f"device={str(name)!r}: torch draws no random numbers there, use 'cpu' or 'cuda'") from None
     return device
 
 

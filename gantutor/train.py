@@ -509,10 +509,9 @@ class Run:
             if found := _optimiser_misfit(optimiser, mine[name], state[name], names, name):
                 return found
         counts = {"step": state["step"], "position": state["position"]}
-        if isinstance(state["diverged"], dict):
-            counts |= {"diverged": 0} | {f"diverged.{k}": v for k, v in state["diverged"].items()}
-        else:
+        if not isinstance(state["diverged"], dict):
             return "diverged"
+        counts |= {f"diverged.{seed}": step for seed, step in state["diverged"].items()}
         for name, value in counts.items():
             if type(value) is not int or value < 0:
                 return name
@@ -524,7 +523,7 @@ class Run:
     @cached_property
     def code(self) -> str:
         """Hash of the code that this run's numbers come from: what training reaches, its parts, its nets and its data."""
-        modules = {type(m) for net in (self.G, self.D) for m in net.modules()}
+        modules = {type(part) for net in (self.G, self.D) for part in net.modules()}
         return classes_hash("gantutor.train", kinds(self.recipe) | modules | {type(self.data)})
 
     def save(self, path: str | Path) -> None:
@@ -626,6 +625,7 @@ def train(recipe: Recipe, data, seed: int | list[int] = 0, steps: int = 1000, ev
     run = Run(recipe, data, seed, device, on_divergence, precision, graph)
     if checkpoint is not None:
         Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)  # now, not after the first thousand steps
+        run.code  # noqa: B018  now: the files may be edited while this training goes on
         if Path(checkpoint).exists():
             _resume(run, checkpoint, steps)
     if run.step >= steps:  # all done before: the caller still gets its trained run

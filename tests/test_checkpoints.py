@@ -342,6 +342,21 @@ def test_what_is_no_number_of_the_kind_is_quoted(how, said):
         next(train(SMALLER["baseline"], toy.ring(), **{"steps": 4} | how))
 
 
+def test_a_device_without_random_numbers_is_told():
+    with pytest.raises(ValueError, match="device='meta'|device='xpu'"):
+        Run(LITTLE, toy.ring(), 0, "xpu")
+
+
+def test_code_is_what_it_was_when_training_began(tmp_path, monkeypatch):
+    steps = train(LITTLE, toy.ring(), 0, 3, checkpoint=tmp_path / "run.pt", save_every=1)
+    code = next(steps).run.code
+    monkeypatch.setattr("gantutor.train.classes_hash", lambda *args: "edited since")
+    list(steps)
+    assert torch.load(tmp_path / "run.pt", weights_only=True)["code"] == code
+    with pytest.warns(UserWarning, match="other code"):
+        next(train(LITTLE, toy.ring(), 0, 3, checkpoint=tmp_path / "run.pt"))
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
 def test_a_device_that_is_not_there_is_told():
     with pytest.raises(ValueError, match="device='cuda': torch sees 0 CUDA device"):
