@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from gantutor.plain import settle
 from gantutor.rng import Rng
 
 
@@ -81,6 +82,10 @@ class DiffAugment:
     policy: tuple[str, ...] = ("brightness", "saturation", "contrast", "translation", "cutout")
 
     def __post_init__(self):
+        settle(self)
+        if isinstance(self.policy, str):
+            raise ValueError(f"policy={self.policy!r}: expected names in parentheses: ({self.policy!r},)")
+        object.__setattr__(self, "policy", tuple(self.policy))
         if not self.policy or not set(self.policy) <= set(DRAWS):
             raise ValueError(f"policy={self.policy!r}: expected some of {', '.join(DRAWS)}")
 
@@ -99,6 +104,7 @@ class Jitter:
     std: float = 0.05
 
     def __post_init__(self):
+        settle(self)
         if not self.std >= 0:
             raise ValueError(f"std={self.std}: expected a number of at least 0")
 
@@ -115,6 +121,7 @@ class InstanceNoise:
     steps: int = 10000
 
     def __post_init__(self):
+        settle(self)
         if not self.std >= 0 or self.steps < 1:
             raise ValueError(f"std={self.std}, steps={self.steps}: expected std of at least 0 and at least 1 step")
 
@@ -141,6 +148,7 @@ class Dequantise:
     scale: float = 1 / 128
 
     def __post_init__(self):
+        settle(self)
         if not self.scale >= 0:
             raise ValueError(f"scale={self.scale}: expected a number of at least 0")
 

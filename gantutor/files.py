@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,3 +31,19 @@ def replacing(path: str | Path) -> Iterator[Path]:
             with suppress(OSError):
                 partial.unlink()
         raise
+
+
+def set_aside(path: str | Path) -> Path:
+    """Rename a file or folder beside itself, "run.pt" to "run.aside.pt" or "run.aside-2.pt", ...; returns the new path.
+
+    Nothing is overwritten: the new name is taken first, by an empty file or folder that the old one then replaces.
+    """
+    path = Path(path)
+    for i in count(1):
+        aside = path.with_name(f"{path.stem}.aside{f'-{i}' if i > 1 else ''}{path.suffix}")
+        try:
+            aside.mkdir() if path.is_dir() else aside.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        os.replace(path, aside)
+        return aside

@@ -1,12 +1,19 @@
 """What a long run says while it goes: a line with speed and remaining time, a log of numbers and sample grids on disk."""
 
 import json
+import re
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from gantutor.files import replacing, set_aside
+from gantutor.plain import whole
 from gantutor.plot import images, plate, png
 from gantutor.train import Step
+
+
+GRID = re.compile(r"\d{7,}\.png")  # what `Journal.grid` calls its pictures
 
 
 def _span(seconds: float) -> str:
@@ -36,11 +43,23 @@ def progress(steps: Iterator[Step], total: int, every_s: float = 10.0, say: Call
         yield step
 
 
+def _row(line: str) -> dict | None:
+    """A journal's line: a step and numbers by name; None where it is anything else."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or type(row.get("step")) is not int or row["step"] < 0:
+        return None
+    return row if all(type(v) in (int, float) for v in row.values()) else None
+
+
 class Journal:
     """Numbers and sample grids of one run in a folder: `history.jsonl`, a line a moment, and `grids/<step>.png`.
 
-    A run that goes on from a checkpoint at `step` forgets what it had written after it, and writes it again. `folder` None
-    keeps everything in memory.
+    A run that goes on from a checkpoint at `step` forgets what it had written after it, lines and grids, and writes it
+    again. A line that is none of a journal's is left out with a warning, and the file that it stood in is set aside.
+    `folder` None keeps everything in memory.
     """
 
     def __init__(self, folder: str | Path | None, step: int = 0):
@@ -49,25 +68,39 @@ class Journal:
         if self.folder is None:
             return
         (self.folder / "grids").mkdir(parents=True, exist_ok=True)
+        step = whole("step", step, 0)
         self.rows = [row for row in self._kept() if row["step"] <= step]
-        self._file.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
+        with replacing(self._file) as partial:
+            partial.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
+        for path in (self.folder / "grids").iterdir():
+            if GRID.fullmatch(path.name) and int(path.stem) > step and path.is_file():
+                path.unlink()
 
     @property
     def _file(self) -> Path:
         return self.folder / "history.jsonl"
 
-    def _kept(self) -> Iterator[dict]:
-        """Whole lines; a kill may have cut the last one."""
-        for line in self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else ():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                return
-            yield row
+    def _kept(self) -> list[dict]:
+        """The lines that were written whole; a kill may have cut the last one, which is nothing to speak of."""
+        try:
+            *lines, cut = self._file.read_text(encoding="utf-8", errors="replace").split("\n")
+        except FileNotFoundError:
+            return []
+        except OSError:  # a folder of that name, say
+            lines, cut = [""], ""
+        rows = [_row(line) for line in lines]
+        last = _row(cut)  # whole but for its end
+        bad = [i for i, row in enumerate(rows, 1) if row is None]
+        if bad:
+            aside = set_aside(self._file)
+            numbers = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
+            warnings.warn(f"{self._file}: line {numbers} is no line of a journal, the others are used; the file as it was "
+                          f"is {aside.name}", stacklevel=3)  # fmt: skip
+        return [row for row in (*rows, last) if row is not None]
 
     def numbers(self, step: int, **values: float) -> None:
         """Write numbers of this moment, at once: a crash keeps them."""
-        row = {"step": step, **{k: float(v) for k, v in values.items()}}
+        row = {"step": whole("step", step, 0), **{k: float(v) for k, v in values.items()}}
         self.rows.append(row)
         if self.folder is not None:
             with self._file.open("a", encoding="utf-8") as file:
@@ -77,9 +110,11 @@ class Journal:
         """Keep images (n, C, H, W) in [-1, 1] as one picture."""
         if self.folder is None:
             return
+        step = whole("step", step, 0)
         figure, axes = plate(1, size=6, aspect=-(-len(batch) // columns) / columns)
         images(axes[0, 0], batch, columns=columns)
-        (self.folder / "grids" / f"{step:07d}.png").write_bytes(png(figure))
+        with replacing(self.folder / "grids" / f"{step:07d}.png") as partial:
+            partial.write_bytes(png(figure))
 
     def frame(self):
         """The numbers as a tidy pandas frame: step, metric, value."""

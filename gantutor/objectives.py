@@ -8,6 +8,7 @@ from torch.nn.functional import log_softmax, relu, softplus
 
 from gantutor.nets import Critique, full
 from gantutor.parts import Turn
+from gantutor.plain import number, settle
 
 
 class Objective:
@@ -63,6 +64,12 @@ class Sum(Objective):
 
     parts: tuple[tuple[float, Objective], ...]
 
+    def __post_init__(self):
+        parts = tuple((number("weight", w), o) for w, o in self.parts)
+        if not parts or not all(isinstance(o, Objective) for _, o in parts):
+            raise ValueError(f"parts={self.parts!r}: expected objectives with their weights, as in Hinge() + 0.5 * KDD()")
+        object.__setattr__(self, "parts", parts)
+
     def d(self, turn):
         return sum(w * o.d(turn) for w, o in self.parts)
 
@@ -97,6 +104,7 @@ class NonSaturating(Objective):
     target: float = 1.0
 
     def __post_init__(self):
+        settle(self)
         if not 0 < self.target <= 1:
             raise ValueError(f"target={self.target}: expected the reals' label, above 0 and at most 1 (0.9 smooths)")
 
@@ -126,6 +134,7 @@ class WGAN(Objective):
     clip: float | None = 0.01
 
     def __post_init__(self):
+        settle(self)
         if self.clip is not None and not self.clip > 0:
             raise ValueError(f"clip={self.clip}: expected a number above 0, or None")
 
@@ -189,6 +198,7 @@ class Realness(Objective):
     resample: bool = False
 
     def __post_init__(self):
+        settle(self)
         if self.outcomes < 2 or self.variant not in (1, 2, 3):
             raise ValueError(f"outcomes={self.outcomes}, variant={self.variant}: expected at least 2, and variant 1, 2 or 3")
 

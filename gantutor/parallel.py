@@ -1,5 +1,6 @@
 """Several processes, one model: started by `torchrun`, each sees its part of the batch and all take the same step."""
 
+import atexit
 import os
 
 import torch
@@ -53,9 +54,27 @@ def gather(v: Tensor) -> Tensor:
 
 
 def start() -> tuple[int, int]:
-    """Join the other processes where `torchrun` started this one (NCCL with a GPU each, else gloo); returns (rank, world)."""
+    """Join the other processes where `torchrun` started this one (NCCL with a GPU each, else gloo); returns (rank, world).
+
+    The group is left at the process's end by itself, or earlier by `stop`.
+    """
     if "RANK" in os.environ and not dist.is_initialized():
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        # a group that is never left has threads that outlive what they use: the process then ends in an abort now and then
+        atexit.register(stop)
     return place()
+
+
+def stop() -> None:
+    """Leave the other processes; nothing happens where there are none. After it this process is one alone."""
+    atexit.unregister(stop)
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def together() -> None:
+    """Wait until all processes are here."""
+    if place()[1] > 1:
+        dist.barrier()

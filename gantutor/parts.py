@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -94,9 +95,24 @@ def describe(part) -> object:
         return {"kind": type(part).__name__, **fields}
     if isinstance(part, list | tuple):
         return [describe(p) for p in part]
-    if part is None or isinstance(part, bool | int | float | str):
+    if part is None or isinstance(part, bool):
         return part
-    raise TypeError(f"{part!r} cannot stand in a recipe: use numbers, strings, tuples and the frozen classes of gantutor")
+    for plain in (int, float, str):
+        if isinstance(part, plain):  # NumPy's float64 is one too, and must not stay what it is
+            return plain(part)
+    if isinstance(part, np.generic):
+        return part.item()
+    raise TypeError(f"{part!r} cannot stand in a recipe: use numbers, strings, tuples and the frozen classes of gantutor, or "
+                    "make its class a frozen dataclass of such values")
+
+
+def kinds(part) -> set[type]:
+    """The classes that a recipe, or any part of one, is made of."""
+    if isinstance(part, list | tuple):
+        return set().union(*map(kinds, part))
+    if not dataclasses.is_dataclass(part) or isinstance(part, type):
+        return {type(part)}
+    return {type(part)}.union(*(kinds(getattr(part, f.name)) for f in dataclasses.fields(part)))
 
 
 def brief(part) -> str:

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy, relu
 
 from gantutor.nets import Critique, full
 from gantutor.parts import Term, Turn, brief
+from gantutor.plain import settle
 
 
 def slopes(turn: Turn, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -37,6 +38,11 @@ class GradientPenalty(Term):
     weight: float = 10.0
     target: float = 1.0
 
+    def __post_init__(self):
+        settle(self)
+        if not (self.weight >= 0 and self.target >= 0):
+            raise ValueError(f"{self}: expected weight >= 0 and target >= 0")
+
     def d(self, turn: Turn) -> Tensor:
         return self.weight * (slopes(turn, *between(turn)).norm(dim=-1) - self.target).square().mean(-1)
 
@@ -53,6 +59,7 @@ class DivPenalty(Term):
     at: str = "between"
 
     def __post_init__(self):
+        settle(self)
         if self.at not in ("between", "both") or not (self.k >= 0 and self.p >= 1):
             raise ValueError(f"{self}: expected at 'between' or 'both', k >= 0 and p >= 1")
 
@@ -67,6 +74,11 @@ class R1(Term):
     """D: + weight/2 * mean |grad_x D(x)|_2^2 at the reals (Mescheder et al. 2018)."""
 
     weight: float = 10.0
+
+    def __post_init__(self):
+        settle(self)
+        if not self.weight >= 0:
+            raise ValueError(f"{self}: expected weight >= 0")
 
     def d(self, turn: Turn) -> Tensor:
         return self.weight / 2 * slopes(turn, turn.x_real, turn.y_real).square().sum(-1).mean(-1)
@@ -85,6 +97,7 @@ class LeCam(Term):
     start: int = 1000
 
     def __post_init__(self):
+        settle(self)
         if not (self.weight >= 0 and 0 <= self.decay < 1 and self.start >= 0):
             raise ValueError(f"{self}: expected weight >= 0, 0 <= decay < 1 and start >= 0")
 
@@ -110,6 +123,11 @@ class AuxClassifier(Term):
 
     weight: float = 1.0
     fakes: bool = True
+
+    def __post_init__(self):
+        settle(self)
+        if not self.weight >= 0:
+            raise ValueError(f"{self}: expected weight >= 0")
 
     def d(self, turn: Turn) -> Tensor:
         loss = self._entropy(turn, turn.real, turn.y_real)

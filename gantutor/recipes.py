@@ -1,6 +1,7 @@
 """A recipe is a frozen record of the parts that a row of a paper's table is made of."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from gantutor.nets.mlp import Mlp, mlp
 from gantutor.objectives import LSGAN, WGAN, Hinge, Minimax, NonSaturating, Objective
 from gantutor.parts import LatentMap, Term, describe
 from gantutor.penalties import GradientPenalty
+from gantutor.plain import number, settle
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,13 @@ class Adam:
     lr: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 0.0
+
+    def __post_init__(self):
+        settle(self)
+        if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):
+            raise ValueError(f"betas={self.betas}: expected two numbers from 0 and below 1")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay={self.weight_decay}: expected a number of at least 0")
 
     def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
         betas = tuple(float(b) for b in self.betas)  # torch refuses (0, 0.9)
@@ -34,6 +43,9 @@ class RmsProp:
 
     lr: float = 5e-5
 
+    def __post_init__(self):
+        settle(self)
+
     def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
         return torch.optim.RMSprop(parameters, lr=_rate(self.lr, parameters, graph), capturable=graph)
 
@@ -43,6 +55,9 @@ class Sgd:
     """Plain gradient descent."""
 
     lr: float = 1e-2
+
+    def __post_init__(self):
+        settle(self)
 
     def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters, lr=_rate(self.lr, parameters, graph), fused=graph or None)
@@ -61,6 +76,7 @@ class Ema:
     start: int = 1000
 
     def __post_init__(self):
+        settle(self)
         if not (0 <= self.decay < 1 and self.start >= 0):
             raise ValueError(f"decay={self.decay}, start={self.start}: expected 0 <= decay < 1 and start >= 0")
 
@@ -101,13 +117,25 @@ class Recipe:
     diverges_at: float = 1e6
 
     def __post_init__(self):
+        settle(self)
         for name in ("g_opt", "d_opt"):
-            if not getattr(self, name).lr > 0:
+            rule = getattr(self, name)
+            if not (hasattr(rule, "lr") and hasattr(rule, "build")):
+                raise ValueError(f"{name}={rule!r}: expected an optimiser, for example Adam(2e-4)")
+            if not 0 < number("lr", rule.lr) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)}: expected a learning rate above 0")
         if self.batch < 2 or self.n_dis < 1 or (self.g_batch is not None and self.g_batch < 2):
             raise ValueError(f"batch={self.batch}, g_batch={self.g_batch}, n_dis={self.n_dis}: expected batches >= 2, n_dis >= 1")
         if min(self.accumulate, self.n_gen) < 1 or (self.decay is not None and self.decay < 1):
             raise ValueError(f"accumulate={self.accumulate}, n_gen={self.n_gen}, decay={self.decay}: expected at least 1 (decay: or None)")
+        if not self.diverges_at > 0:
+            raise ValueError(f"diverges_at={self.diverges_at}: expected a number above 0")
+        if not hasattr(self.nets, "build"):
+            raise ValueError(f"nets={self.nets!r}: expected one of the package's, for example Mlp()")
+        if self.joint is not None and not isinstance(self.joint, bool):
+            raise ValueError(f"joint={self.joint!r}: expected True, False or None")
+        if self.ema is not None and not isinstance(self.ema, Ema):
+            raise ValueError(f"ema={self.ema!r}: expected None or an average, for example Ema(0.999)")
         if self.fakes == "dg" and self.n_gen > 1:
             raise ValueError(f"fakes='dg' with n_gen={self.n_gen}: one batch of fakes serves one G step")
         allowed = {"fakes": ("fresh", "d", "dg"), "fake_labels": ("uniform", "real"), "order": ("replacement", "epochs")}
@@ -117,8 +145,15 @@ class Recipe:
         for name, kind, example in (("objective", Objective, "Hinge()"), ("latent", LatentMap | None, "IFGSM()")):
             if not isinstance(getattr(self, name), kind):
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected one of the package's, for example {example}")
-        object.__setattr__(self, "terms", tuple(self.terms))
-        object.__setattr__(self, "inputs", tuple(self.inputs))
+        for name in ("terms", "inputs"):
+            value = getattr(self, name)
+            try:
+                object.__setattr__(self, name, tuple(value))
+            except TypeError:
+                raise ValueError(f"{name}={value!r}: expected several parts in parentheses: ({value!r},)") from None
+        for name, parts in (("inputs", self.inputs), ("augment", (self.augment,))):
+            if not all(part is None or callable(part) and not isinstance(part, type) for part in parts):
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected augmentations, for example Flip()")
         if not all(isinstance(t, Term) for t in self.terms):
             raise ValueError(f"terms={self.terms!r}: expected Terms, for example (AdaptiveMix(),)")
 

@@ -1,7 +1,5 @@
 """The record that a notebook writes: what was run, where, and every number and figure that came out."""
 
-import ast
-import hashlib
 import json
 import math
 import os
@@ -13,26 +11,23 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gantutor import _NAMES, __version__
+from gantutor import __version__
 from gantutor.config import MINUTES
 from gantutor.files import replacing
+from gantutor.sources import PACKAGE, digest
+from gantutor.sources import module as _module  # noqa: F401
+from gantutor.sources import reached as _reached
 
 SCHEMA = 1
 STATUSES = ("ok", "diverged")
 COLUMNS = ["notebook", "variant", "metric", "seed", "value", "se", "unit", "n"]
 NEEDED = {"schema", "notebook", "parameters", "source_hash", "versions", "status", "rows", "figures", "data"}
-
-
-def digest(thing: Any) -> str:
-    """The first 12 hex digits of the SHA-256 of a JSON value."""
-    return hashlib.sha256(json.dumps(thing, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def parameter_hash(parameters: Mapping[str, Any]) -> str:
@@ -46,60 +41,11 @@ def source_hash(notebook: str | Path) -> str:
     return digest([[c["cell_type"], "".join(c["source"])] for c in cells])
 
 
-PACKAGE = Path(__file__).parent
-TABLES = {"gantutor.reproduce.papers": "data/papers/*.csv"}  # what a module computes from, beside its code
-NO_NUMBERS = "gantutor.checks"  # a room that judges answers and gives no number
-
-
 def code_hash(notebook: str | Path) -> str:
     """Of what can change a notebook's numbers beside its own cells: the modules of the package that its imports reach, to the
     last one, and the tables that these read. A notebook whose cells cannot be parsed is held to reach all."""
     cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
-    return _reached("\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code"))
-
-
-@cache
-def _reached(code: str) -> str:
-    try:
-        waiting = _imported(code)
-    except SyntaxError:
-        waiting = {"gantutor"}
-    if "gantutor" in waiting:  # then any of it may be used by its dotted name
-        waiting = {".".join(("gantutor", *p.relative_to(PACKAGE).with_suffix("").parts)) for p in PACKAGE.rglob("*.py")}
-    reached: dict[str, str] = {}
-    while waiting:
-        name = waiting.pop()
-        source = _module(name)
-        if source is not None and name not in reached:
-            reached[name], more = source
-            waiting |= more
-    return digest(sorted(reached.items()))
-
-
-@cache
-def _module(name: str) -> tuple[str, frozenset[str]] | None:
-    """A module's text with its tables, and the modules that it imports; None where there is none of that name, or it gives no number."""
-    place = PACKAGE.joinpath(*name.split(".")[1:])
-    path = next((p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()), None)
-    if path is None or place == PACKAGE or f"{name}.".startswith(f"{NO_NUMBERS}."):
-        return None
-    text = path.read_text(encoding="utf-8")
-    tables = [p.read_text(encoding="utf-8") for p in sorted(PACKAGE.parent.glob(TABLES[name]))] if name in TABLES else []
-    return "\n".join([text, *tables]), frozenset(_imported(text) - {"gantutor"})
-
-
-def _imported(code: str) -> set[str]:
-    """All modules of the package that a code imports, with the packages that they lie in; names of one, too, whether or not modules."""
-    found = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            found |= {a.name for a in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "gantutor":
-            found |= {f"gantutor.{_NAMES.get(a.name, a.name)}" for a in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found |= {f"{node.module}.{a.name}" for a in node.names}
-    mine = [name.split(".") for name in found if name.split(".")[0] == "gantutor"]
-    return {".".join(parts[:i]) for parts in mine for i in range(2, len(parts) + 1)} | ({"gantutor"} if ["gantutor"] in mine else set())
+    return _reached("\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code"), PACKAGE)
 
 
 def write_text(path: Path, text: str) -> None:

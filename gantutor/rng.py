@@ -5,12 +5,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from gantutor.plain import whole
+
+SEEDS = 2**32  # torch's generator on a CPU looks at 32 bits: seeds that differ by this draw the same numbers
+ASIDE = 1_000_003
+
 
 class Rng:
     """Draws numbers for one seed, or for several seeds at once along a new first axis.
 
     `Rng(0).randn(5, 2)` has shape (5, 2); `Rng([0, 1, 2]).randn(5, 2)` has shape (3, 5, 2), and its slice i is
-    exactly what `Rng(i)` draws. A `torch.Generator` may stand in for a seed.
+    exactly what `Rng(i)` draws. A `torch.Generator` may stand in for a seed. Raises ValueError for a seed that is no
+    whole number from 0 and below 2**32, and for a device that is not there.
     """
 
     def __init__(self, seeds: int | torch.Generator | Sequence[int], device: str | torch.device = "cpu"):
@@ -19,11 +25,11 @@ class Rng:
             self.seeds, self.generators, self.device = (seeds.initial_seed(),), [seeds], seeds.device
             self.stacked = False
             return
-        self.stacked = not isinstance(seeds, int)
-        self.seeds = tuple(int(s) for s in seeds) if self.stacked else (int(seeds),)
+        self.stacked = hasattr(seeds, "__iter__") and getattr(seeds, "ndim", 1) > 0
+        self.seeds = tuple(map(_seed, seeds)) if self.stacked else (_seed(seeds),)
         if not self.seeds:
             raise ValueError("seeds=[]: give at least one seed, for example seeds=[0]")
-        self.device = torch.device(device)
+        self.device = _device(device)
         self.generators = [torch.Generator(self.device).manual_seed(s) for s in self.seeds]
 
     @classmethod
@@ -33,7 +39,7 @@ class Rng:
 
     def aside(self) -> "Rng":
         """Other numbers for the same seeds, always the same ones: for looking at a run without disturbing it."""
-        seeds = [s + 1_000_003 for s in self.seeds]
+        seeds = [(s + ASIDE) % SEEDS for s in self.seeds]
         return Rng(seeds if self.stacked else seeds[0], self.device)
 
     def share(self, rank: int, world: int) -> "Rng":
@@ -88,13 +94,47 @@ class Rng:
         """Seeds and generator states, for exact resume."""
         return {"seeds": list(self.seeds) if self.stacked else self.seeds[0], "states": [g.get_state() for g in self.generators]}
 
-    def load_state_dict(self, state: dict) -> None:
-        """Continue exactly where `state_dict` was taken; raises ValueError for other seeds."""
+    def check_state(self, state: dict) -> None:
+        """Raises ValueError where `load_state_dict` would: for other seeds or another kind of device."""
         mine = list(self.seeds) if self.stacked else self.seeds[0]
+        if not isinstance(state, dict) or not {"seeds", "states"} <= state.keys():
+            raise ValueError("the random state lacks seeds or states: start over")
         if state["seeds"] != mine:
             raise ValueError(f"the state is of seeds {state['seeds']}, this run has seeds {mine}")
+        trial = torch.Generator(self.device)
+        try:
+            for saved, _ in zip(state["states"], self.generators, strict=True):
+                trial.set_state(saved.cpu())
+        except (AttributeError, RuntimeError, TypeError, ValueError):
+            raise ValueError(f"the random state is none of {self.device}'s: go on where it was begun, or start over") from None
+
+    def load_state_dict(self, state: dict) -> None:
+        """Continue exactly where `state_dict` was taken; raises ValueError for other seeds or another kind of device."""
+        self.check_state(state)
         for generator, saved in zip(self.generators, state["states"], strict=True):
             generator.set_state(saved.cpu())
+
+
+def _seed(value) -> int:
+    seed = whole("seed", value)
+    if not 0 <= seed < SEEDS:
+        raise ValueError(f"seed={value}: expected a whole number from 0 and below 2**32")
+    return seed
+
+
+def _device(name: str | torch.device) -> torch.device:
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError):
+        raise ValueError(f"device={name!r}: expected 'cpu' or 'cuda'") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        there = f"{torch.cuda.device_count()} CUDA device(s) here"
+        raise ValueError(f"device={str(name)!r}: torch sees {there}, use device='cpu' or another number")
+    try:
+        torch.Generator(device)
+    except (AssertionError, NotImplementedError, RuntimeError):
+        raise ValueError(f"device={str(name)!r}: torch draws no random numbers there, use 'cpu' or 'cuda'") from None
+    return device
 
 
 def rows(x: Tensor, index: Tensor) -> Tensor:

@@ -22,6 +22,8 @@ class Gaussians:
     group: Tensor | None = None
     limit: float = field(default=0.0)  # half the side of the square to draw; 0 takes it from the data
 
+    shape = (2,)  # of one sample
+
     def __post_init__(self):
         if self.centres.ndim != 2 or self.centres.shape[1] != 2 or len(self.centres) == 0:
             raise ValueError(f"centres of shape {tuple(self.centres.shape)}: expected (M, 2) with M >= 1")
@@ -76,6 +78,8 @@ class Circles:
     std: float
     arcs: int = 12
     limit: float = 2.0
+
+    shape = (2,)  # of one sample
 
     def __post_init__(self):
         if not self.radii or not min(self.radii) > 0 or not self.std > 0 or self.arcs < 1:

@@ -3,23 +3,28 @@
 import contextlib
 import copy
 import dataclasses
+import warnings
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from gantutor import checkpoints
 from gantutor.engine import Captured, MovingAverage, Weights
-from gantutor.files import replacing
+from gantutor.files import set_aside
 from gantutor.images import Epochs, ImageSet
 from gantutor.methods.advlat import latent_mode
 from gantutor.nets import Critique, Labelled, full
 from gantutor.objectives import Objective
-from gantutor.parallel import place
-from gantutor.parts import Turn, describe
+from gantutor.parallel import place, together
+from gantutor.parts import Turn, describe, kinds
+from gantutor.plain import whole
 from gantutor.recipes import Recipe
 from gantutor.rng import Rng
+from gantutor.sources import classes_hash
 
 PRECISIONS = ("fp32", "bf16")
 NORMS = ("running", "batch", "standing")
@@ -37,6 +42,14 @@ class Diverged(RuntimeError):
 def data_name(data) -> str:
     """What a checkpoint remembers of its data: the name, and the digest where there is one."""
     return " ".join(str(v) for v in (getattr(data, "name", type(data).__name__), getattr(data, "digest", "")) if v)
+
+
+def data_numbers(data) -> str:
+    """A digest of the numbers that a small distribution is made of: two rings may be of one name and of other radii."""
+    if hasattr(data, "digest") or not dataclasses.is_dataclass(data):
+        return ""
+    values = {f.name: getattr(data, f.name) for f in dataclasses.fields(data)}
+    return checkpoints.digest({k: v for k, v in values.items() if isinstance(v, int | float | str | tuple | Tensor)})[:12]
 
 
 class Step(NamedTuple):
@@ -88,6 +101,8 @@ class Run:
                  precision: str = "fp32", graph: bool = False):
         if on_divergence not in ("raise", "mark"):
             raise ValueError(f"on_divergence={on_divergence!r}: expected 'raise' or 'mark'")
+        if not isinstance(recipe, Recipe):
+            raise ValueError(f"recipe={recipe!r}: expected a Recipe, for example METHODS['KDD']")
         if precision not in PRECISIONS:
             raise ValueError(f"precision={precision!r}: expected one of {', '.join(PRECISIONS)}")
         self.recipe, self.data, self.on_divergence, self.precision = recipe, data, on_divergence, precision
@@ -120,6 +135,12 @@ class Run:
     def _check(self) -> None:
         """What only shows once recipe, data and processes are together."""
         r, classes = self.recipe, getattr(self.recipe.nets, "classes", 0)
+        if len(set(self.rng.seeds)) < len(self.rng.seeds):
+            raise ValueError(f"seeds={list(self.rng.seeds)}: a seed that occurs twice trains the very same nets twice")
+        theirs, mine = getattr(self.data, "shape", None), getattr(r.nets, "shape", None)
+        if theirs is not None and mine is not None and tuple(theirs) != tuple(mine):
+            raise ValueError(f"nets for {_sized(mine)}, and {data_name(self.data)} has {_sized(theirs)}: "
+                             "give the nets that size and those channels, or take other nets")  # fmt: skip
         if classes and not hasattr(self.data, "batch"):
             raise ValueError(f"nets with classes={classes} need labelled data, and {data_name(self.data)} has none")
         if classes and len(self.data.classes) > classes:
@@ -338,6 +359,9 @@ class Run:
     # -- many steps --------------------------------------------------------------------------------------------------
     def steps(self, until: int, every: int | str = 1) -> Iterator[Step]:
         """Train until `until` steps are done in all; yields every `every`-th step and the last, or with "turn" each turn."""
+        until, every = whole("until", until, 0), _often("every", every)
+        if until < self.step:
+            raise ValueError(f"until={until}: this run has done {self.step} steps already, and none can be taken back")
         if every == "turn" and self.captured is not None:
             raise ValueError("every='turn' with graph=True: a captured step has no turns to stop at, pass a number")
         while self.step < until:
@@ -361,12 +385,15 @@ class Run:
     def stream(self, n: int, rng=None, latent=None, labels: Tensor | None = None, norm: str = "running",
                chunk: int = 500) -> Iterator[Tensor]:
         """The fakes of `sample`, `chunk` at a time."""
+        n, chunk = whole("n", n, 1), whole("chunk", chunk, 1)
         if norm not in NORMS:
             raise ValueError(f"norm={norm!r}: expected one of {', '.join(NORMS)}")
         rng = self.rng.aside() if rng is None else Rng.of(rng)
         G, axis = self.G if self.ema is None else self.ema.net, 1 if rng.stacked else 0
         z = rng.randn(n, self.recipe.nets.z)
         y, classes = None, getattr(self.recipe.nets, "classes", 0)
+        if labels is not None:
+            _check_labels(labels, n, classes)
         if classes:
             y = torch.arange(n, device=rng.device) % classes if labels is None else labels.to(rng.device)
             y = y[rng.randperm(n)] if labels is None else y
@@ -413,24 +440,24 @@ class Run:
     # -- checkpoints -------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict:
         """All that the next step depends on, copied: plain tensors, numbers and strings."""
-        return copy.deepcopy({
-            "recipe": describe(self.recipe), "data": data_name(self.data), "precision": self.precision, "world": self.world,
+        return copy.deepcopy(self._state())
+
+    def _state(self) -> dict:
+        return {
+            "recipe": describe(self.recipe), "data": data_name(self.data), "data_numbers": data_numbers(self.data),
+            "precision": self.precision, "world": self.world, "device": self.rng.device.type, "graph": self.captured is not None,
             "step": self.step, "diverged": self.diverged, "losses": [self.d_loss, self.g_loss], "rng": self.rng.state_dict(),
             "G": self.G.state_dict(), "D": self.D.state_dict(), "ema": None if self.ema is None else self.ema.net.state_dict(),
             "g_opt": self.g_opt.state_dict(), "d_opt": self.d_opt.state_dict(), "memory": self.memory,
             "position": 0 if self.epochs is None else self.epochs.position,
-        })  # fmt: skip
+        }  # fmt: skip
 
     def load_state_dict(self, state: dict) -> None:
-        """Continue from `state_dict`; raises ValueError where the recipe, the data, the seeds or the precision differ."""
-        mine, saved = describe(self.recipe), state["recipe"]
-        if saved != mine:
-            raise ValueError(f"the checkpoint is of another recipe; parts that differ: {[k for k in mine if mine[k] != saved.get(k)]}")
-        if state["data"] != data_name(self.data):
-            raise ValueError(f"the checkpoint is of the data {state['data']!r}, this run has {data_name(self.data)!r}")
-        if (state["precision"], state["world"]) != (self.precision, self.world):
-            raise ValueError(f"the checkpoint was made in {state['precision']} by {state['world']} process(es), this run is "
-                             f"{self.precision} in {self.world}: go on as it was begun, or start over elsewhere")  # fmt: skip
+        """Continue from `state_dict`; raises ValueError, and leaves the run as it was, where the state is not this run's.
+
+        That is one of another recipe, of other data, seeds, device, precision or number of processes, or of another form.
+        """
+        self._check_state(state)
         self.rng.load_state_dict(state["rng"])
         self.G.load_state_dict(state["G"])
         self.D.load_state_dict(state["D"])
@@ -447,24 +474,138 @@ class Run:
             self.clock.fill_(self.step)
             self.captured = Captured(self._whole_step, self.rng.generators)
 
+    def _check_state(self, state: dict) -> None:
+        """All that may be wrong with a state, before anything of it is taken; raises ValueError."""
+        mine = self._state()
+        if lacks := sorted(mine.keys() - state.keys()):
+            raise ValueError(f"the checkpoint lacks {', '.join(lacks)}")
+        saved = state["recipe"] if isinstance(state["recipe"], dict) else {}
+        if saved != mine["recipe"]:
+            parts = [k for k, v in mine["recipe"].items() if v != saved.get(k)]
+            raise ValueError(f"the checkpoint is of another recipe; parts that differ: {parts}")
+        if state["data"] != mine["data"]:
+            raise ValueError(f"the checkpoint is of the data {state['data']!r}, this run has {mine['data']!r}")
+        if state["data_numbers"] != mine["data_numbers"]:
+            raise ValueError(f"the checkpoint is of data {mine['data']!r} with other numbers in it than this run's")
+        if (state["precision"], state["world"]) != (self.precision, self.world):
+            raise ValueError(f"the checkpoint was made in {state['precision']} by {state['world']} process(es), this run is "
+                             f"{self.precision} in {self.world}: go on as it was begun, or start over elsewhere")  # fmt: skip
+        for name, way in (("device", "on {}"), ("graph", "with graph={}")):
+            if state[name] != mine[name]:
+                raise ValueError(f"the checkpoint was made {way.format(state[name])}, this run is {way.format(mine[name])}, "
+                                 "and would not go on exactly: go on as it was begun, or start over elsewhere")  # fmt: skip
+        self.rng.check_state(state["rng"])
+        if wrong := self._misfit(mine, state):
+            raise ValueError(f"the checkpoint does not fit this run: {wrong} has another form")
+
+    def _misfit(self, mine: dict, state: dict) -> str | None:
+        """The first part of a state that this run cannot take, or None."""
+        for name in ("losses", "G", "D", "ema"):
+            if found := checkpoints.differs(mine[name], state[name], name):
+                return found
+        for name in ("g_opt", "d_opt"):
+            rule, optimiser = getattr(self.recipe, name), getattr(self, name)
+            names = _moments(rule, self.rng.device, self.captured is not None)
+            if found := _optimiser_misfit(optimiser, mine[name], state[name], names, name):
+                return found
+        counts = {"step": state["step"], "position": state["position"]}
+        if not isinstance(state["diverged"], dict):
+            return "diverged"
+        counts |= {f"diverged.{seed}": step for seed, step in state["diverged"].items()}
+        for name, value in counts.items():
+            if type(value) is not int or value < 0:
+                return name
+        memory = state["memory"]
+        if not isinstance(memory, dict) or not all(isinstance(v, Tensor) for v in memory.values()):
+            return "memory"
+        return None
+
+    @cached_property
+    def code(self) -> str:
+        """Hash of the code that this run's numbers come from: what training reaches, its parts, its nets and its data."""
+        modules = {type(part) for net in (self.G, self.D) for part in net.modules()}
+        return classes_hash("gantutor.train", kinds(self.recipe) | modules | {type(self.data)})
+
     def save(self, path: str | Path) -> None:
-        """Write a checkpoint beside `path` and move it there in one go: a kill leaves the old one or the new one."""
+        """Write a checkpoint beside `path` and move it there in one go: a kill leaves the old one or the new one.
+
+        Raises OSError, naming the file, where the disk refuses.
+        """
         if self.rank == 0:
-            with replacing(path) as partial:
-                torch.save(self.state_dict(), partial)
+            checkpoints.write(path, self.code, self._state())
 
     def load(self, path: str | Path) -> None:
-        """Read a checkpoint; raises ValueError, naming the file and the remedy, where it is truncated or not one."""
-        try:
-            state = torch.load(path, map_location=self.rng.device, weights_only=True)
-            known = isinstance(state, dict) and {"recipe", "data", "step", "rng", "G", "D", "memory"} <= state.keys()
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            raise ValueError(f"checkpoint {path} cannot be read ({type(error).__name__}): delete it to start over") from error
-        if not known:
-            raise ValueError(f"{path} is no checkpoint of this version of gantutor: delete it to start over")
+        """Read a checkpoint; raises ValueError, naming the file and the remedy, where it is damaged or not of this run.
+
+        A checkpoint of another version of gantutor or of other code is not of this run. The run is then as it was.
+        """
+        state = checkpoints.read(path, self.rng.device)
+        if why := checkpoints.foreign(state, self.code):
+            raise ValueError(f"checkpoint {path} {why}: delete it to start over, or go on with that code")
+        self._check_file(path, state)
         self.load_state_dict(state)
+
+    def _check_file(self, path: str | Path, state: dict) -> None:
+        try:
+            self._check_state(state)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}; give another folder, or delete this file to start over") from None
+
+
+def _sized(shape: tuple[int, ...]) -> str:
+    """How one speaks of a sample's shape."""
+    if len(shape) != 3:
+        return "points of the plane" if tuple(shape) == (2,) else f"samples of shape {tuple(shape)}"
+    channels, height, width = shape
+    return f"{height}x{width} images of {channels} channel(s)"
+
+
+def _often(name: str, value: int | str) -> int | str:
+    """A number of steps of at least 1, or "turn" where this is `every`."""
+    if name == "every" and isinstance(value, str) and value == "turn":
+        return value
+    try:
+        return whole(name, value, 1)
+    except ValueError as error:
+        raise ValueError(str(error) + (' or "turn"' if name == "every" else "")) from None
+
+
+def _check_labels(labels, n: int, classes: int) -> None:
+    if not classes:
+        raise ValueError("labels=...: these nets know no classes, so no labels can be asked for")
+    if not isinstance(labels, Tensor) or labels.shape != (n,) or labels.is_floating_point():
+        raise ValueError(f"labels={labels!r}: expected a tensor of {n} class indices, one for each sample")
+    if not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        low, high = int(labels.min()), int(labels.max())
+        raise ValueError(f"labels from {low} to {high}: expected class indices from 0 and below {classes}")
+
+
+def _moments(rule, device: torch.device, graph: bool) -> set[str]:
+    """The names of what an optimiser keeps for each weight, seen on a weight of its own."""
+    weight = torch.nn.Parameter(torch.zeros(1, device=device))
+    optimiser = rule.build([weight], graph)
+    weight.grad = torch.zeros_like(weight)
+    optimiser.step()
+    return set(optimiser.state[weight])
+
+
+def _optimiser_misfit(optimiser, mine: dict, saved, names: set[str], at: str) -> str | None:
+    """Where an optimiser's saved state has another form than its own; before the first step it has nothing to keep."""
+    if not isinstance(saved, dict) or saved.keys() != mine.keys():
+        return at
+    if found := checkpoints.differs(mine["param_groups"], saved["param_groups"], f"{at}.param_groups"):
+        return found
+    weights = [p for group in optimiser.param_groups for p in group["params"]]
+    kept = saved["state"]
+    if not isinstance(kept, dict) or kept.keys() - set(range(len(weights))):
+        return f"{at}.state"
+    for i, values in kept.items():
+        if not isinstance(values, dict) or set(values) != names:
+            return f"{at}.state.{i}"
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.ndim and value.shape != weights[i].shape:
+                return f"{at}.state.{i}.{name}"
+    return None
 
 
 def train(recipe: Recipe, data, seed: int | list[int] = 0, steps: int = 1000, every: int | str = 1, device: str = "cpu",
@@ -473,19 +614,20 @@ def train(recipe: Recipe, data, seed: int | list[int] = 0, steps: int = 1000, ev
     """Train a recipe and yield as often as asked: `every` steps, or "turn".
 
     `checkpoint`: a file to continue from if it is there and to write every `save_every` steps and at the end; a run
-    that was killed and is started again ends, on a CPU, bit for bit where the unbroken run ends. `precision` and
-    `graph`: see `Run`. Raises Diverged.
+    that was killed and is started again ends, on a CPU, bit for bit where the unbroken run ends. A checkpoint beyond
+    `steps`, or by another version of gantutor or other code, is renamed beside itself with a warning, and training
+    starts over. `precision` and `graph`: see `Run`. Raises Diverged, and ValueError for a checkpoint that is damaged or
+    of another run.
     """
-    for name, value in {"every": every, "save_every": save_every}.items():
-        if value != "turn" and not (isinstance(value, int) and value >= 1) or (name, value) == ("save_every", "turn"):
-            raise ValueError(f"{name}={value!r}: expected a whole number of at least 1" + (' or "turn"' if name == "every" else ""))
-    if not isinstance(steps, int) or steps < 0:
-        raise ValueError(f"steps={steps!r}: expected a whole number of at least 0")
+    every, save_every, steps = _often("every", every), _often("save_every", save_every), whole("steps", steps, 0)
+    if checkpoint is not None:
+        describe(recipe)  # now, not at the first checkpoint
     run = Run(recipe, data, seed, device, on_divergence, precision, graph)
     if checkpoint is not None:
         Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)  # now, not after the first thousand steps
+        run.code  # noqa: B018  now: the files may be edited while this training goes on
         if Path(checkpoint).exists():
-            run.load(checkpoint)
+            _resume(run, checkpoint, steps)
     if run.step >= steps:  # all done before: the caller still gets its trained run
         yield Step(run.step, "g", run, run.d_loss, run.g_loss)
     while run.step < steps:
@@ -495,3 +637,19 @@ def train(recipe: Recipe, data, seed: int | list[int] = 0, steps: int = 1000, ev
                 yield step
         if checkpoint is not None:
             run.save(checkpoint)
+
+
+def _resume(run: Run, path: str | Path, steps: int) -> None:
+    """Go on from a checkpoint, or set it aside where it is not one of what was asked for."""
+    state = checkpoints.read(path, run.rng.device)
+    why = checkpoints.foreign(state, run.code)
+    if why is None:
+        run._check_file(path, state)
+        if state["step"] <= steps:
+            run.load_state_dict(state)
+            return
+        why = f"is of step {state['step']}, beyond the {steps} that were asked for"
+    together()  # all have read it before it goes
+    if run.rank == 0:
+        aside = set_aside(path)
+        warnings.warn(f"checkpoint {path} {why}: it was set aside as {aside}, and training starts over", stacklevel=3)

@@ -321,6 +321,43 @@ def test_two_processes_take_the_step_of_one(two, name):
         assert max((a - b).abs().max().item() for a, b in zip(got, one, strict=True)) < 1e-10
 
 
+LEAVING = """
+import atexit, sys, warnings
+from pathlib import Path
+from gantutor import parallel, toy
+from gantutor.recipes import TOY
+from gantutor.train import train
+folder, mine = Path(sys.argv[1]), None
+
+def at_the_end():
+    (folder / f"left-{mine}").write_text(str(parallel.place()))
+
+atexit.register(at_the_end)  # what is registered first is called last
+for _ in range(4):
+    mine, world = parallel.start()
+    assert world == 2 and parallel.start() == (mine, 2)
+    *_, step = train(TOY, toy.ring(), 0, 2)
+    parallel.stop()
+    parallel.stop()
+    assert parallel.place() == (0, 1)
+parallel.start()
+*_, step = train(TOY, toy.ring(), 0, 2, checkpoint=folder / "run.pt")
+parallel.together()
+warnings.simplefilter("error" if mine else "ignore")  # the first process alone says it
+*_, step = train(TOY, toy.ring(), 0, 1, checkpoint=folder / "run.pt")  # both start over, and one renames the file
+assert step.index == 1
+"""
+
+
+def test_processes_leave_their_group_and_may_join_again(tmp_path):
+    (tmp_path / "go.py").write_text(LEAVING)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(tmp_path / "go.py"), str(tmp_path)]
+    done = subprocess.run(launch, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [(tmp_path / f"left-{rank}").read_text() for rank in (0, 1)] == ["(0, 1)"] * 2  # left at the end by itself
+    assert {p.name for p in tmp_path.glob("*.pt")} == {"run.pt", "run.aside.pt"}
+
+
 # -- captured steps ------------------------------------------------------------------------------------------------------
 def test_a_graph_needs_a_gpu():
     with pytest.raises(ValueError, match="graph=True on cpu"):

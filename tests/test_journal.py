@@ -1,5 +1,6 @@
 """What a long run says and keeps while it goes."""
 
+import pytest
 import torch
 
 from gantutor import toy
@@ -47,3 +48,31 @@ def test_without_a_folder_all_stays_in_memory():
     journal.grid(1, torch.zeros(1, 1, 4, 4))
     assert journal.frame().to_dict("records") == [{"step": 1, "metric": "loss", "value": 2.0}]
     assert len(Journal(None).frame()) == 0
+
+
+@pytest.mark.parametrize("line", ["{not json", "[]", "null", "3", '{"loss": 1.0}', '{"step": "2", "loss": 1.0}', '{"step": 2.5}', '{"step": true}',
+                                  '{"step": -1}', '{"step": 2, "loss": "low"}', '{"step": 2, "loss": null}', "[" * 100_000, "\x00\x01\udcff"])  # fmt: skip
+def test_a_line_that_is_no_journals_is_named_and_the_rest_is_used(line, tmp_path):
+    journal, file = Journal(tmp_path), tmp_path / "history.jsonl"
+    for step in (1, 3):
+        journal.numbers(step, loss=step / 2)
+    first, second = file.read_bytes().splitlines(keepends=True)
+    damaged = first + line.encode("utf-8", "surrogateescape") + b"\n" + second
+    file.write_bytes(damaged)
+    with pytest.warns(UserWarning, match=r"history.jsonl: line 2 is no line of a journal, .* history.aside.jsonl"):
+        again = Journal(tmp_path, step=9)
+    assert [row["step"] for row in again.rows] == [1, 3] and (tmp_path / "history.aside.jsonl").read_bytes() == damaged
+    assert [row["step"] for row in Journal(tmp_path, step=9).rows] == [1, 3]  # and says no more of it
+    again.numbers(9, loss=float("nan"))
+    assert [row["step"] for row in Journal(tmp_path, step=9).rows] == [1, 3, 9]
+
+
+def test_what_is_no_journal_at_all_is_kept_beside(tmp_path):
+    (tmp_path / "history.jsonl").write_bytes(bytes(range(256)) * 9)
+    with pytest.warns(UserWarning, match="history.aside.jsonl"):
+        assert Journal(tmp_path, step=9).rows == []
+    (tmp_path / "history.jsonl").unlink()
+    (tmp_path / "history.jsonl").mkdir()
+    with pytest.warns(UserWarning, match="history.aside-2.jsonl"):
+        Journal(tmp_path).numbers(1, loss=1.0)
+    assert (tmp_path / "history.jsonl").is_file()

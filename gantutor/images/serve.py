@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gantutor.plain import whole
+
 
 def serve(images, device: str | torch.device):
     """The ImageSet where batches are drawn fastest: in the memory of a CUDA device if it takes at most half of what is free there."""
@@ -32,6 +34,10 @@ class Epochs:
 
     def __init__(self, images, batch: int, seed: int = 0, device: str | torch.device = "cpu", rank: int = 0, world: int = 1,
                  ahead: int = 2, thread: bool | None = None):  # fmt: skip
+        batch, rank, world, ahead = (whole(*pair) for pair in (("batch", batch), ("rank", rank), ("world", world), ("ahead", ahead)))
+        seed = whole("seed", seed)
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"seed={seed}: expected a whole number from 0 and below 2**64")
         if batch < 1 or not 0 <= rank < world or ahead < 0:
             raise ValueError(f"batch={batch}, rank={rank}, world={world}, ahead={ahead}: "
                              "expected batch >= 1, 0 <= rank < world, ahead >= 0")  # fmt: skip
@@ -55,8 +61,7 @@ class Epochs:
 
     @position.setter
     def position(self, value: int) -> None:
-        if value < 0:
-            raise ValueError(f"position={value}: expected 0 or more")
+        value = whole("position", value, 0)
         self.close()
         self._position = value
 
@@ -118,7 +123,7 @@ class _Batches:
         epoch, k = divmod(k, self.per_epoch)
         if epoch != self.epoch:
             # one number out of two, so that neighbouring seeds share no epochs; drawn on the CPU, the same on every device
-            mixed = np.random.SeedSequence([self.seed % 2**64, epoch]).generate_state(1, np.uint64)[0]
+            mixed = np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)[0]
             order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(int(mixed)))
             self.epoch, self.order = epoch, order.to(self.images.labels.device)
         begin = (k * self.world + self.rank) * self.batch

@@ -8,6 +8,7 @@ from torch.nn.functional import cosine_similarity
 
 from gantutor.nets import Critique
 from gantutor.parts import Term, Turn
+from gantutor.plain import settle
 from gantutor.rng import Rng, rows
 
 DISTANCES = ("sq_l2", "l2", "l1", "mse", "cosine")
@@ -57,6 +58,7 @@ class AdaptiveMix(Term):
     players: str = "dg"
 
     def __post_init__(self):
+        settle(self)
         allowed = {"distance": DISTANCES, "pairing": ("within", "pooled", "cross"), "lam": ("sample", "batch"),
                    "noise_on": ("target", "mixed"), "noise_scale": ("abs", "rms"), "logits": ("plain", "sum"),
                    "players": ("dg", "d", "g")}  # fmt: skip

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gantutor.parts import LatentMap, Term, Turn
+from gantutor.plain import settle
 from gantutor.rng import Rng
 
 # phi, minimised over z. Every falling phi gives the same sign step in exact arithmetic, but softplus(-y) has no
@@ -90,6 +91,7 @@ class IFGSM(LatentMap):
     prior_weight: float = 0.0
 
     def __post_init__(self):
+        settle(self)
         if not (self.eps >= 0 and self.steps >= 0 and (self.radius is None or self.radius > 0)):
             raise ValueError(f"eps={self.eps}, steps={self.steps}, radius={self.radius}: expected eps, steps >= 0, radius > 0")
         if not self.prior_weight >= 0:
@@ -223,6 +225,7 @@ class HardPairs:
     per_sample: bool = False
 
     def __post_init__(self):
+        settle(self)
         if self.steps < 0 or self.eps < 0 or (self.std is not None and self.std <= 0) or self.direction not in (-1, 1):
             raise ValueError(f"{self}: expected steps, eps >= 0, std > 0 or None, direction -1 or 1")
 
@@ -264,6 +267,9 @@ class ModeSeeking(Term):
     pairs: HardPairs = field(default_factory=HardPairs)
     d_uses_pair: bool = True
     negative_ratio: bool = False
+
+    def __post_init__(self):
+        settle(self)
 
     def latents(self, z, G, rng, player):
         if player == "d" and not self.d_uses_pair:

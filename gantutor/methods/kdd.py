@@ -24,6 +24,7 @@ from gantutor.nets import full
 from gantutor.objectives import Hinge
 from gantutor.parallel import gather, place
 from gantutor.parts import Term, Turn, brief
+from gantutor.plain import settle
 
 KERNELS = ("vmf", "gauss")
 CHOICES = {"kernel": KERNELS, "leave_one_out": ("self", "self+copies", "none"), "stale": ("none", "g_step", "both"),
@@ -100,6 +101,7 @@ class KDD(Hinge):
     on_batch = True
 
     def __post_init__(self):
+        settle(self)
         if not self.tau > 0:
             raise ValueError(f"tau={self.tau}: expected a temperature above 0")
         for name, values in CHOICES.items():
@@ -269,6 +271,7 @@ class JacobianD(Term):
     mean: bool = False
 
     def __post_init__(self):
+        settle(self)
         if self.method not in ("fd", "jvp") or not self.delta > 0 or self.weight < 0:
             raise ValueError(f"{self}: expected method 'fd' or 'jvp', delta > 0 and weight >= 0")
 

@@ -139,6 +139,11 @@ class ImageNets:
         and spectral norm takes one power iteration a call."""
         return self.norm == "none"
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the images that the generator makes and the critic takes: (channels, height, width)."""
+        return self.channels, self.size, self.size
+
     def blank(self) -> tuple[nn.Module, Discriminator]:
         """Generator and critic without spectral norm, weights as PyTorch makes them; on the meta device they cost nothing."""
         raise NotImplementedError

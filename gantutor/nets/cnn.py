@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from gantutor.nets import Discriminator, ImageNets
+from gantutor.plain import settle
 
 NORMS = ("spectral", "none")
 
@@ -68,6 +69,7 @@ class Cnn(ImageNets):
     norm: str = "spectral"
 
     def __post_init__(self):
+        settle(self)
         if self.norm not in NORMS:
             raise ValueError(f"norm={self.norm!r}: expected one of {', '.join(NORMS)}")
         if self.size < 8 or self.size % 8:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, one_hot, softmax
 
 from gantutor.nets import Critique, Discriminator, ImageNets, check_classes, check_labels, full
+from gantutor.plain import settle
 
 NORMS = ("spectral", "batch", "none")
 
@@ -111,6 +112,7 @@ class Dcgan(ImageNets):
     resample: bool = False
 
     def __post_init__(self):
+        settle(self)
         if self.norm not in NORMS:
             raise ValueError(f"norm={self.norm!r}: expected one of {', '.join(NORMS)}")
         if self.head not in ("linear", "mean"):
@@ -220,6 +222,7 @@ class BnDcgan(ImageNets):
     norm = "batch"
 
     def __post_init__(self):
+        settle(self)
         if self.size < 16 or self.size % 16:
             raise ValueError(f"size={self.size}: expected a multiple of 16: 32, 48, 64, 128")
         if min(self.z, self.width, self.channels) < 1:

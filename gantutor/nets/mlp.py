@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from gantutor.nets import Discriminator
+from gantutor.plain import settle
 
 
 class Layers(nn.Module):
@@ -74,9 +75,11 @@ class Mlp:
     g_leak: float = 0.0
     d_leak: float = 0.2
 
+    shape = (2,)  # of what the generator makes and the critic takes
     joint = True  # no batch statistics: real and fake may go through the critic in one call
 
     def __post_init__(self):
+        settle(self)
         if self.head not in ("linear", "mean"):
             raise ValueError(f"head={self.head!r}: expected 'linear' or 'mean'")
         if self.z < 1 or min(self.g_hidden + self.d_hidden) < 1:

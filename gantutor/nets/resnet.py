@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu, relu_, softmax
 
 from gantutor.nets import Discriminator, ImageNets, check_classes, check_labels
+from gantutor.plain import settle
 
 CHOICES = {
     "norm": ("spectral", "none"),
@@ -209,6 +210,7 @@ class Resnet(ImageNets):
     init: str = "residual"
 
     def __post_init__(self):
+        settle(self)
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(known)}")
@@ -216,7 +218,7 @@ class Resnet(ImageNets):
             raise ValueError(f"z={self.z}, channels={self.channels}, widths {self.g_widths} and {self.d_widths}: expected "
                              f"numbers >= 1, and shared={self.shared}, kdd_width={self.kdd_width} >= 0")  # fmt: skip
         ups = len(self.g_widths) - 1
-        if not (1 <= self.downs <= len(self.d_widths) and ups >= 1) or self.size % (1 << max(ups, self.downs)):
+        if not (1 <= self.downs <= len(self.d_widths) and ups >= 1) or self.size < 1 or self.size % (1 << max(ups, self.downs)):
             raise ValueError(f"size={self.size}: expected {ups} doublings in G and downs={self.downs} halvings in D, "
                              f"of {len(self.d_widths)} blocks, to divide it")  # fmt: skip
         reached = {self.size >> i for i in range(ups)} & {self.size >> i for i in range(1, self.downs + 1)}

@@ -1,0 +1,111 @@
+"""What a number was computed by: the modules of the package that some code reaches, and the sources of a user's own classes."""
+
+import ast
+import hashlib
+import inspect
+import json
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from gantutor import _NAMES
+
+PACKAGE = Path(__file__).parent
+TABLES = {"gantutor.reproduce.papers": "data/papers/*.csv"}  # what a module computes from, beside its code
+NO_NUMBERS = "gantutor.checks"  # a room that judges answers and gives no number
+FOREIGN = {"torch", "torchvision", "numpy"} | sys.stdlib_module_names - {"__main__"}  # whose code is not ours to watch
+
+
+def digest(thing: Any) -> str:
+    """The first 12 hex digits of the SHA-256 of a JSON value."""
+    return hashlib.sha256(json.dumps(thing, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@cache
+def reached(code: str, package: Path = PACKAGE) -> str:
+    """Digest of the modules of the package that this code's imports reach, to the last one, and of the tables that they read.
+
+    Code that cannot be parsed, or that imports the package whole, is held to reach all of it.
+    """
+    try:
+        waiting = imported(code)
+    except SyntaxError:
+        waiting = {"gantutor"}
+    if "gantutor" in waiting:  # then any of it may be used by its dotted name
+        names = [p.relative_to(package).with_suffix("").parts for p in package.rglob("*.py")]
+        waiting = {".".join(("gantutor", *parts)) for parts in names}
+    found: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop()
+        source = module(name, package)
+        if source is not None and name not in found:
+            found[name], more = source
+            waiting |= more
+    return digest(sorted(found.items()))
+
+
+@cache
+def module(name: str, package: Path = PACKAGE) -> tuple[str, frozenset[str]] | None:
+    """A module's text with its tables, and the modules that it imports.
+
+    None where there is none of that name, or it gives no number.
+    """
+    place = package.joinpath(*name.split(".")[1:])
+    path = next((p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()), None)
+    if path is None or place == package or f"{name}.".startswith(f"{NO_NUMBERS}."):
+        return None
+    text = path.read_text(encoding="utf-8")
+    tables = sorted(package.parent.glob(TABLES[name])) if name in TABLES else []
+    texts = [p.read_text(encoding="utf-8") for p in tables]
+    return "\n".join([text, *texts]), frozenset(imported(text) - {"gantutor"})
+
+
+def imported(code: str) -> set[str]:
+    """All modules of the package that a code imports, with the packages that they lie in.
+
+    Names of a module are among them, whether or not they are modules. Raises SyntaxError.
+    """
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "gantutor":
+            found |= {f"gantutor.{_NAMES.get(a.name, a.name)}" for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{a.name}" for a in node.names}
+    mine = [name.split(".") for name in found if name.split(".")[0] == "gantutor"]
+    whole = {"gantutor"} if ["gantutor"] in mine else set()
+    return {".".join(parts[:i]) for parts in mine for i in range(2, len(parts) + 1)} | whole
+
+
+def classes_hash(module_name: str, classes: Iterable[type]) -> str:
+    """Digest of what a module of the package reaches together with these classes and all that they inherit from.
+
+    Classes of the package count by their modules, a user's own by their sources where these can be had, by name where not.
+    """
+    modules, own = {module_name}, {}
+    for kind in {base for c in classes for base in c.__mro__}:
+        top = kind.__module__.split(".")[0]
+        if top == "gantutor":
+            modules.add(kind.__module__)
+        elif top not in FOREIGN:
+            own[f"{kind.__module__}.{kind.__qualname__}"] = _source(kind)
+    ours = reached("\n".join(f"import {name}" for name in sorted(modules)))
+    return digest([ours, sorted(own.items())])
+
+
+def _source(kind: type) -> str:
+    """A class's source, or where only its methods' can be had (a notebook's class) these."""
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):
+        pass
+    found = []
+    for name, part in sorted(vars(kind).items()):
+        try:
+            found.append(inspect.getsource(inspect.unwrap(getattr(part, "fget", part))))
+        except (OSError, TypeError, ValueError):  # a value, or a method that dataclass wrote
+            found.append(name)
+    return "\n".join(found)
