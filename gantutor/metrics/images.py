@@ -63,8 +63,8 @@ def small_cnn(images: ImageSet, seed: int = 0, steps: int = 400, batch: int = 12
     It learns the labels and is named "small". Where all images are of one class, labels say
     nothing: then it learns by which quarter turn an image was rotated (RotNet: Gidaris, Singh &
     Komodakis 2018, arXiv 1803.07728), all else equal, and is named "rotations". Turns teach shapes
-    more than texture: these features see noise, repetition and missing kinds of image, and blur
-    only weakly. All random numbers come from `seed`. Raises ValueError for images of one class that
+    more than texture: on photographs these features see repetition and static noise, but blur,
+    mild noise and missing kinds of image only weakly. All random numbers come from `seed`. Raises ValueError for images of one class that
     are not square.
     """
     name = feature_name(images)
