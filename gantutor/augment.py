@@ -84,7 +84,10 @@ class DiffAugment:
     def __post_init__(self):
         settle(self)
         if isinstance(self.policy, str):
-            raise ValueError(f"policy={self.policy!r}: expected names in parentheses: ({self.policy!r},)")
+            raise ValueError(
+                f"policy={self.policy!r}: expected names in parentheses: "
+                f"({self.policy!r},)"
+            )
         object.__setattr__(self, "policy", tuple(self.policy))
         if not self.policy or not set(self.policy) <= set(DRAWS):
             raise ValueError(f"policy={self.policy!r}: expected some of {', '.join(DRAWS)}")

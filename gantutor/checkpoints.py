@@ -1,4 +1,4 @@
-"""Checkpoint files: whole on the disk or not there, verified to the last bit when read, and said to be whose they are."""
+"""Checkpoint files: whole or not there, verified to the last bit when read, and of known origin."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ KNOWN = {"recipe", "data", "step", "rng", "G", "D", "memory"}  # what every vers
 
 
 def digest(state: Any) -> str:
-    """SHA-256 of a nested state: names, numbers, and each tensor's type, shape and bytes, wherever it lies."""
+    """SHA-256 of a nested state: names, numbers, and each tensor's type, shape and bytes."""
     found = hashlib.sha256()
     _feed(found, state)
     return found.hexdigest()
@@ -41,14 +41,15 @@ def _feed(found, part: Any) -> None:
 
 
 def write(path: str | Path, code: str, state: dict) -> None:
-    """Write a state, with the version, the hash `code` of what made it and its digest, beside `path`; then move it there.
+    """Write a state beside `path`, with version, hash `code` and digest; then move it there.
 
-    A kill leaves the old file or the new one, and so does a power cut. Raises OSError, naming the file, where the disk
-    refuses; the old file is then still there.
+    A kill leaves the old file or the new one, and so does a power cut. Raises OSError, naming the
+    file, where the disk refuses; the old file is then still there.
     """
     state = {"gantutor": __version__, "code": code, **state}
     checked = torch.serialization.get_crc32_options()
-    torch.serialization.set_crc32_options(True)  # somebody may have switched off what `read` looks at
+    # somebody may have switched off what `read` looks at
+    torch.serialization.set_crc32_options(True)
     try:
         with replacing(path) as partial:
             torch.save({**state, "digest": digest(state)}, partial)
@@ -58,8 +59,10 @@ def write(path: str | Path, code: str, state: dict) -> None:
         if isinstance(error, torch.OutOfMemoryError):
             raise
         why = str(error).splitlines()[0]
-        raise OSError(f"checkpoint {path} cannot be written ({why}): free space there, or give another folder; "
-                      "the one before it is kept") from error  # fmt: skip
+        raise OSError(
+            f"checkpoint {path} cannot be written ({why}): free space there, or give another "
+            "folder; the one before it is kept"
+        ) from error
     finally:
         torch.serialization.set_crc32_options(checked)
 
@@ -67,8 +70,8 @@ def write(path: str | Path, code: str, state: dict) -> None:
 def read(path: str | Path, device: torch.device) -> dict:
     """The state in a file, with "gantutor" and "code", None where the file is too old to say.
 
-    Raises FileNotFoundError, and ValueError, naming the file and the remedy, where it is truncated, damaged by a single
-    bit, or no checkpoint.
+    Raises FileNotFoundError, and ValueError, naming the file and the remedy, where it is truncated,
+    damaged by a single bit, or no checkpoint.
     """
     try:
         with zipfile.ZipFile(path) as file:
@@ -79,11 +82,20 @@ def read(path: str | Path, device: torch.device) -> dict:
     except (FileNotFoundError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        raise ValueError(f"checkpoint {path} cannot be read ({type(error).__name__}): delete it to start over") from error
+        raise ValueError(
+            f"checkpoint {path} cannot be read ({type(error).__name__}): delete it to start "
+            "over"
+        ) from error
     if not isinstance(state, dict) or not KNOWN <= state.keys():
-        raise ValueError(f"{path} is no checkpoint of this version of gantutor: delete it to start over")
+        raise ValueError(
+            f"{path} is no checkpoint of this version of gantutor: delete it to start "
+            "over"
+        )
     if "gantutor" in state and state.pop("digest", None) != digest(state):
-        raise ValueError(f"checkpoint {path} does not hold what was written: delete it to start over")
+        raise ValueError(
+            f"checkpoint {path} does not hold what was written: delete it to start "
+            "over"
+        )
     return {"gantutor": None, "code": None} | state
 
 
@@ -94,12 +106,12 @@ def foreign(state: dict, code: str) -> str | None:
     if state["gantutor"] != __version__:
         return f"was made by gantutor {state['gantutor']}, and this is {__version__}"
     if state["code"] != code:
-        return "was made by other code than today's: gantutor, or a class of your own, was changed since"
+        return "was made by other code: gantutor, or a class of your own, was changed since"
     return None
 
 
 def differs(mine: Any, saved: Any, at: str) -> str | None:
-    """Where the form of a saved state is not that of `mine`: other names, kinds of values or shapes; None where it fits."""
+    """Where a saved state has other names, kinds of values or shapes than `mine`, or None."""
     if isinstance(mine, Tensor):
         fits = isinstance(saved, Tensor) and (saved.shape, saved.dtype) == (mine.shape, mine.dtype)
         return None if fits else at

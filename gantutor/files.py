@@ -34,9 +34,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def set_aside(path: str | Path) -> Path:
-    """Rename a file or folder beside itself, "run.pt" to "run.aside.pt" or "run.aside-2.pt", ...; returns the new path.
+    """Rename a file or folder beside itself, "run.pt" to "run.aside.pt" or "run.aside-2.pt", ...
 
-    Nothing is overwritten: the new name is taken first, by an empty file or folder that the old one then replaces.
+    Returns the new path. Nothing is overwritten: the new name is taken first, by an empty file or
+    folder that the old one then replaces.
     """
     path = Path(path)
     for i in count(1):

@@ -57,9 +57,9 @@ def _row(line: str) -> dict | None:
 class Journal:
     """Numbers and sample grids of one run in a folder: `history.jsonl`, a line a moment, and `grids/<step>.png`.
 
-    A run that goes on from a checkpoint at `step` forgets what it had written after it, lines and grids, and writes it
-    again. A line that is none of a journal's is left out with a warning, and the file that it stood in is set aside.
-    `folder` None keeps everything in memory.
+    A run that goes on from a checkpoint at `step` forgets what it had written after it, lines and
+    grids, and writes it again. A line that is none of a journal's is left out with a warning, and
+    the file that it stood in is set aside. `folder` None keeps everything in memory.
     """
 
     def __init__(self, folder: str | Path | None, step: int = 0):
@@ -71,7 +71,8 @@ class Journal:
         step = whole("step", step, 0)
         self.rows = [row for row in self._kept() if row["step"] <= step]
         with replacing(self._file) as partial:
-            partial.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
+            lines = [json.dumps(row) + "\n" for row in self.rows]
+            partial.write_text("".join(lines), encoding="utf-8")
         for path in (self.folder / "grids").iterdir():
             if GRID.fullmatch(path.name) and int(path.stem) > step and path.is_file():
                 path.unlink()
@@ -81,7 +82,7 @@ class Journal:
         return self.folder / "history.jsonl"
 
     def _kept(self) -> list[dict]:
-        """The lines that were written whole; a kill may have cut the last one, which is nothing to speak of."""
+        """The whole lines; a kill may have cut the last one, which is nothing to speak of."""
         try:
             *lines, cut = self._file.read_text(encoding="utf-8", errors="replace").split("\n")
         except FileNotFoundError:
@@ -94,8 +95,11 @@ class Journal:
         if bad:
             aside = set_aside(self._file)
             numbers = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
-            warnings.warn(f"{self._file}: line {numbers} is no line of a journal, the others are used; the file as it was "
-                          f"is {aside.name}", stacklevel=3)  # fmt: skip
+            warnings.warn(
+                f"{self._file}: line {numbers} is no line of a journal, the others are used; the "
+                f"file as it was is {aside.name}",
+                stacklevel=3,
+            )
         return [row for row in (*rows, last) if row is not None]
 
     def numbers(self, step: int, **values: float) -> None:

@@ -67,7 +67,10 @@ class Sum(Objective):
     def __post_init__(self):
         parts = tuple((number("weight", w), o) for w, o in self.parts)
         if not parts or not all(isinstance(o, Objective) for _, o in parts):
-            raise ValueError(f"parts={self.parts!r}: expected objectives with their weights, as in Hinge() + 0.5 * KDD()")
+            raise ValueError(
+                f"parts={self.parts!r}: expected objectives with their weights, as in Hinge() + "
+                "0.5 * KDD()"
+            )
         object.__setattr__(self, "parts", parts)
 
     def d(self, turn):

@@ -54,21 +54,23 @@ def gather(v: Tensor) -> Tensor:
 
 
 def start() -> tuple[int, int]:
-    """Join the other processes where `torchrun` started this one (NCCL with a GPU each, else gloo); returns (rank, world).
+    """Join the other processes where `torchrun` started this one; returns (rank, world).
 
-    The group is left at the process's end by itself, or earlier by `stop`.
+    By NCCL with a GPU each, else by gloo. The group is left at the process's
+    end by itself, or earlier by `stop`.
     """
     if "RANK" in os.environ and not dist.is_initialized():
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        # a group that is never left has threads that outlive what they use: the process then ends in an abort now and then
+        # a group that is never left has threads that outlive what they use: then the process
+        # ends in an abort now and then
         atexit.register(stop)
     return place()
 
 
 def stop() -> None:
-    """Leave the other processes; nothing happens where there are none. After it this process is one alone."""
+    """Leave the other processes, where there are any: after it this process is one alone."""
     atexit.unregister(stop)
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()

@@ -102,8 +102,10 @@ def describe(part) -> object:
             return plain(part)
     if isinstance(part, np.generic):
         return part.item()
-    raise TypeError(f"{part!r} cannot stand in a recipe: use numbers, strings, tuples and the frozen classes of gantutor, or "
-                    "make its class a frozen dataclass of such values")
+    raise TypeError(
+        f"{part!r} cannot stand in a recipe: use numbers, strings, tuples and the frozen classes "
+        "of gantutor, or make its class a frozen dataclass of such values"
+    )
 
 
 def kinds(part) -> set[type]:

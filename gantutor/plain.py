@@ -1,4 +1,4 @@
-"""A user's numbers as plain Python ones: NumPy's are taken too, and what is no number of the kind is refused by name."""
+"""A user's numbers as plain Python ones, NumPy's too; what is no such number is refused by name."""
 
 import dataclasses
 import numbers
@@ -26,7 +26,7 @@ def whole(name: str, value: Any, least: int | None = None) -> int:
 
 
 def number(name: str, value: Any) -> float:
-    """A real number as it is, NumPy's and a tensor's without axes as Python's; raises ValueError for all else."""
+    """A real number; NumPy's and a tensor's without axes become Python's. Raises ValueError."""
     plain = value.item() if getattr(value, "ndim", None) == 0 else value
     if isinstance(plain, bool) or not isinstance(plain, numbers.Real):
         raise ValueError(f"{name}={value!r}: expected a number")
@@ -36,7 +36,8 @@ def number(name: str, value: Any) -> float:
 def settle(part: Any) -> None:
     """Hold the number fields of a frozen dataclass to their annotations, and make them plain.
 
-    `int`, `float`, each with `| None`, and tuples of them; others are left alone. Raises ValueError, which quotes the field.
+    `int`, `float`, each with `| None`, and tuples of them; others are left alone. Raises
+    ValueError, which quotes the field.
     """
     for field in dataclasses.fields(part):
         value = getattr(part, field.name)

@@ -131,11 +131,17 @@ class Recipe:
         if not self.diverges_at > 0:
             raise ValueError(f"diverges_at={self.diverges_at}: expected a number above 0")
         if not hasattr(self.nets, "build"):
-            raise ValueError(f"nets={self.nets!r}: expected one of the package's, for example Mlp()")
+            raise ValueError(
+                f"nets={self.nets!r}: expected one of the package's, for example "
+                "Mlp()"
+            )
         if self.joint is not None and not isinstance(self.joint, bool):
             raise ValueError(f"joint={self.joint!r}: expected True, False or None")
         if self.ema is not None and not isinstance(self.ema, Ema):
-            raise ValueError(f"ema={self.ema!r}: expected None or an average, for example Ema(0.999)")
+            raise ValueError(
+                f"ema={self.ema!r}: expected None or an average, for example "
+                "Ema(0.999)"
+            )
         if self.fakes == "dg" and self.n_gen > 1:
             raise ValueError(f"fakes='dg' with n_gen={self.n_gen}: one batch of fakes serves one G step")
         allowed = {"fakes": ("fresh", "d", "dg"), "fake_labels": ("uniform", "real"), "order": ("replacement", "epochs")}
@@ -150,10 +156,17 @@ class Recipe:
             try:
                 object.__setattr__(self, name, tuple(value))
             except TypeError:
-                raise ValueError(f"{name}={value!r}: expected several parts in parentheses: ({value!r},)") from None
+                raise ValueError(
+                    f"{name}={value!r}: expected several parts in parentheses: "
+                    f"({value!r},)"
+                ) from None
         for name, parts in (("inputs", self.inputs), ("augment", (self.augment,))):
-            if not all(part is None or callable(part) and not isinstance(part, type) for part in parts):
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected augmentations, for example Flip()")
+            given = [part for part in parts if part is not None]
+            if any(isinstance(part, type) or not callable(part) for part in given):
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}: expected augmentations, for example "
+                    "Flip()"
+                )
         if not all(isinstance(t, Term) for t in self.terms):
             raise ValueError(f"terms={self.terms!r}: expected Terms, for example (AdaptiveMix(),)")
 

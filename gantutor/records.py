@@ -45,7 +45,8 @@ def code_hash(notebook: str | Path) -> str:
     """Of what can change a notebook's numbers beside its own cells: the modules of the package that its imports reach, to the
     last one, and the tables that these read. A notebook whose cells cannot be parsed is held to reach all."""
     cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
-    return _reached("\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code"), PACKAGE)
+    code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+    return _reached(code, PACKAGE)
 
 
 def write_text(path: Path, text: str) -> None:

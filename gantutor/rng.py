@@ -7,7 +7,8 @@ from torch import Tensor
 
 from gantutor.plain import whole
 
-SEEDS = 2**32  # torch's generator on a CPU looks at 32 bits: seeds that differ by this draw the same numbers
+# torch's generator on a CPU looks at 32 bits: seeds that differ by this draw the same numbers
+SEEDS = 2**32
 ASIDE = 1_000_003
 
 
@@ -15,8 +16,9 @@ class Rng:
     """Draws numbers for one seed, or for several seeds at once along a new first axis.
 
     `Rng(0).randn(5, 2)` has shape (5, 2); `Rng([0, 1, 2]).randn(5, 2)` has shape (3, 5, 2), and its slice i is
-    exactly what `Rng(i)` draws. A `torch.Generator` may stand in for a seed. Raises ValueError for a seed that is no
-    whole number from 0 and below 2**32, and for a device that is not there.
+    exactly what `Rng(i)` draws. A `torch.Generator` may stand in for a seed.
+    Raises ValueError for a seed that is no whole number from 0 and below 2**32, and for a device
+    that is not there.
     """
 
     def __init__(self, seeds: int | torch.Generator | Sequence[int], device: str | torch.device = "cpu"):
@@ -95,7 +97,7 @@ class Rng:
         return {"seeds": list(self.seeds) if self.stacked else self.seeds[0], "states": [g.get_state() for g in self.generators]}
 
     def check_state(self, state: dict) -> None:
-        """Raises ValueError where `load_state_dict` would: for other seeds or another kind of device."""
+        """Raises ValueError where `load_state_dict` would, and moves nothing."""
         mine = list(self.seeds) if self.stacked else self.seeds[0]
         if not isinstance(state, dict) or not {"seeds", "states"} <= state.keys():
             raise ValueError("the random state lacks seeds or states: start over")
@@ -106,10 +108,16 @@ class Rng:
             for saved, _ in zip(state["states"], self.generators, strict=True):
                 trial.set_state(saved.cpu())
         except (AttributeError, RuntimeError, TypeError, ValueError):
-            raise ValueError(f"the random state is none of {self.device}'s: go on where it was begun, or start over") from None
+            raise ValueError(
+                f"the random state is none of {self.device}'s: go on where it was begun, or "
+                "start over"
+            ) from None
 
     def load_state_dict(self, state: dict) -> None:
-        """Continue exactly where `state_dict` was taken; raises ValueError for other seeds or another kind of device."""
+        """Continue exactly where `state_dict` was taken.
+
+        Raises ValueError for other seeds or another kind of device.
+        """
         self.check_state(state)
         for generator, saved in zip(self.generators, state["states"], strict=True):
             generator.set_state(saved.cpu())
@@ -129,11 +137,17 @@ def _device(name: str | torch.device) -> torch.device:
         raise ValueError(f"device={name!r}: expected 'cpu' or 'cuda'") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         there = f"{torch.cuda.device_count()} CUDA device(s) here"
-        raise ValueError(f"device={str(name)!r}: torch sees {there}, use device='cpu' or another number")
+        raise ValueError(
+            f"device={str(name)!r}: torch sees {there}, use device='cpu' or another "
+            "number"
+        )
     try:
         torch.Generator(device)
     except (AssertionError, NotImplementedError, RuntimeError):
-        raise ValueError(f"device={str(name)!r}: torch draws no random numbers there, use 'cpu' or 'cuda'") from None
+        raise ValueError(
+            f"device={str(name)!r}: torch draws no random numbers there, use 'cpu' or "
+            "'cuda'"
+        ) from None
     return device
 
 

@@ -1,4 +1,4 @@
-"""What a number was computed by: the modules of the package that some code reaches, and the sources of a user's own classes."""
+"""What a number was computed by: the modules that some code reaches, and a user's own classes."""
 
 import ast
 import hashlib
@@ -13,9 +13,11 @@ from typing import Any
 from gantutor import _NAMES
 
 PACKAGE = Path(__file__).parent
-TABLES = {"gantutor.reproduce.papers": "data/papers/*.csv"}  # what a module computes from, beside its code
+# what a module computes from, beside its code
+TABLES = {"gantutor.reproduce.papers": "data/papers/*.csv"}
 NO_NUMBERS = "gantutor.checks"  # a room that judges answers and gives no number
-FOREIGN = {"torch", "torchvision", "numpy"} | sys.stdlib_module_names - {"__main__"}  # whose code is not ours to watch
+# whose code is not ours to watch
+FOREIGN = {"torch", "torchvision", "numpy"} | sys.stdlib_module_names - {"__main__"}
 
 
 def digest(thing: Any) -> str:
@@ -25,7 +27,7 @@ def digest(thing: Any) -> str:
 
 @cache
 def reached(code: str, package: Path = PACKAGE) -> str:
-    """Digest of the modules of the package that this code's imports reach, to the last one, and of the tables that they read.
+    """Digest of the modules that this code's imports reach, to the last one, and of their tables.
 
     Code that cannot be parsed, or that imports the package whole, is held to reach all of it.
     """
@@ -81,9 +83,10 @@ def imported(code: str) -> set[str]:
 
 
 def classes_hash(module_name: str, classes: Iterable[type]) -> str:
-    """Digest of what a module of the package reaches together with these classes and all that they inherit from.
+    """Digest of what a module reaches together with these classes and all that they inherit from.
 
-    Classes of the package count by their modules, a user's own by their sources where these can be had, by name where not.
+    Classes of the package count by their modules, a user's own by their sources where these can be
+    had, by name where not.
     """
     modules, own = {module_name}, {}
     for kind in {base for c in classes for base in c.__mro__}:

@@ -45,11 +45,12 @@ def data_name(data) -> str:
 
 
 def data_numbers(data) -> str:
-    """A digest of the numbers that a small distribution is made of: two rings may be of one name and of other radii."""
+    """A digest of a small distribution's numbers: two rings of one name may have other radii."""
     if hasattr(data, "digest") or not dataclasses.is_dataclass(data):
         return ""
     values = {f.name: getattr(data, f.name) for f in dataclasses.fields(data)}
-    return checkpoints.digest({k: v for k, v in values.items() if isinstance(v, int | float | str | tuple | Tensor)})[:12]
+    known = int | float | str | tuple | Tensor
+    return checkpoints.digest({k: v for k, v in values.items() if isinstance(v, known)})[:12]
 
 
 class Step(NamedTuple):
@@ -136,11 +137,16 @@ class Run:
         """What only shows once recipe, data and processes are together."""
         r, classes = self.recipe, getattr(self.recipe.nets, "classes", 0)
         if len(set(self.rng.seeds)) < len(self.rng.seeds):
-            raise ValueError(f"seeds={list(self.rng.seeds)}: a seed that occurs twice trains the very same nets twice")
+            raise ValueError(
+                f"seeds={list(self.rng.seeds)}: a seed that occurs twice trains the very same "
+                "nets twice"
+            )
         theirs, mine = getattr(self.data, "shape", None), getattr(r.nets, "shape", None)
         if theirs is not None and mine is not None and tuple(theirs) != tuple(mine):
-            raise ValueError(f"nets for {_sized(mine)}, and {data_name(self.data)} has {_sized(theirs)}: "
-                             "give the nets that size and those channels, or take other nets")  # fmt: skip
+            raise ValueError(
+                f"nets for {_sized(mine)}, and {data_name(self.data)} has {_sized(theirs)}: "
+                "give the nets that size and those channels, or take other nets"
+            )
         if classes and not hasattr(self.data, "batch"):
             raise ValueError(f"nets with classes={classes} need labelled data, and {data_name(self.data)} has none")
         if classes and len(self.data.classes) > classes:
@@ -361,7 +367,10 @@ class Run:
         """Train until `until` steps are done in all; yields every `every`-th step and the last, or with "turn" each turn."""
         until, every = whole("until", until, 0), _often("every", every)
         if until < self.step:
-            raise ValueError(f"until={until}: this run has done {self.step} steps already, and none can be taken back")
+            raise ValueError(
+                f"until={until}: this run has done {self.step} steps already, and none can be "
+                "taken back"
+            )
         if every == "turn" and self.captured is not None:
             raise ValueError("every='turn' with graph=True: a captured step has no turns to stop at, pass a number")
         while self.step < until:
@@ -444,18 +453,32 @@ class Run:
 
     def _state(self) -> dict:
         return {
-            "recipe": describe(self.recipe), "data": data_name(self.data), "data_numbers": data_numbers(self.data),
-            "precision": self.precision, "world": self.world, "device": self.rng.device.type, "graph": self.captured is not None,
-            "step": self.step, "diverged": self.diverged, "losses": [self.d_loss, self.g_loss], "rng": self.rng.state_dict(),
-            "G": self.G.state_dict(), "D": self.D.state_dict(), "ema": None if self.ema is None else self.ema.net.state_dict(),
-            "g_opt": self.g_opt.state_dict(), "d_opt": self.d_opt.state_dict(), "memory": self.memory,
+            "recipe": describe(self.recipe),
+            "data": data_name(self.data),
+            "data_numbers": data_numbers(self.data),
+            "precision": self.precision,
+            "world": self.world,
+            "device": self.rng.device.type,
+            "graph": self.captured is not None,
+            "step": self.step,
+            "diverged": self.diverged,
+            "losses": [self.d_loss, self.g_loss],
+            "rng": self.rng.state_dict(),
+            "G": self.G.state_dict(),
+            "D": self.D.state_dict(),
+            "ema": None if self.ema is None else self.ema.net.state_dict(),
+            "g_opt": self.g_opt.state_dict(),
+            "d_opt": self.d_opt.state_dict(),
+            "memory": self.memory,
             "position": 0 if self.epochs is None else self.epochs.position,
-        }  # fmt: skip
+        }
 
     def load_state_dict(self, state: dict) -> None:
-        """Continue from `state_dict`; raises ValueError, and leaves the run as it was, where the state is not this run's.
+        """Continue from `state_dict`.
 
-        That is one of another recipe, of other data, seeds, device, precision or number of processes, or of another form.
+        Raises ValueError, and leaves the run as it was, where the state is not this run's: one of
+        another recipe, of other data, seeds, device, precision or number of processes, or of
+        another form.
         """
         self._check_state(state)
         self.rng.load_state_dict(state["rng"])
@@ -484,16 +507,28 @@ class Run:
             parts = [k for k, v in mine["recipe"].items() if v != saved.get(k)]
             raise ValueError(f"the checkpoint is of another recipe; parts that differ: {parts}")
         if state["data"] != mine["data"]:
-            raise ValueError(f"the checkpoint is of the data {state['data']!r}, this run has {mine['data']!r}")
+            raise ValueError(
+                f"the checkpoint is of the data {state['data']!r}, this run has "
+                f"{mine['data']!r}"
+            )
         if state["data_numbers"] != mine["data_numbers"]:
-            raise ValueError(f"the checkpoint is of data {mine['data']!r} with other numbers in it than this run's")
+            raise ValueError(
+                f"the checkpoint is of data {mine['data']!r} with other numbers in it than this "
+                "run's"
+            )
         if (state["precision"], state["world"]) != (self.precision, self.world):
-            raise ValueError(f"the checkpoint was made in {state['precision']} by {state['world']} process(es), this run is "
-                             f"{self.precision} in {self.world}: go on as it was begun, or start over elsewhere")  # fmt: skip
+            raise ValueError(
+                f"the checkpoint was made in {state['precision']} by {state['world']} process(es), "
+                f"this run is {self.precision} in {self.world}: go on as it was begun, or start "
+                "over elsewhere"
+            )
         for name, way in (("device", "on {}"), ("graph", "with graph={}")):
             if state[name] != mine[name]:
-                raise ValueError(f"the checkpoint was made {way.format(state[name])}, this run is {way.format(mine[name])}, "
-                                 "and would not go on exactly: go on as it was begun, or start over elsewhere")  # fmt: skip
+                raise ValueError(
+                    f"the checkpoint was made {way.format(state[name])}, this run is "
+                    f"{way.format(mine[name])}, and would not go on exactly: go on as it was "
+                    "begun, or start over elsewhere"
+                )
         self.rng.check_state(state["rng"])
         if wrong := self._misfit(mine, state):
             raise ValueError(f"the checkpoint does not fit this run: {wrong} has another form")
@@ -522,12 +557,12 @@ class Run:
 
     @cached_property
     def code(self) -> str:
-        """Hash of the code that this run's numbers come from: what training reaches, its parts, its nets and its data."""
+        """Hash of this run's code: what training reaches, its parts, its nets and its data."""
         modules = {type(part) for net in (self.G, self.D) for part in net.modules()}
         return classes_hash("gantutor.train", kinds(self.recipe) | modules | {type(self.data)})
 
     def save(self, path: str | Path) -> None:
-        """Write a checkpoint beside `path` and move it there in one go: a kill leaves the old one or the new one.
+        """Write a checkpoint beside `path` and move it there in one go: a kill leaves old or new.
 
         Raises OSError, naming the file, where the disk refuses.
         """
@@ -535,13 +570,17 @@ class Run:
             checkpoints.write(path, self.code, self._state())
 
     def load(self, path: str | Path) -> None:
-        """Read a checkpoint; raises ValueError, naming the file and the remedy, where it is damaged or not of this run.
+        """Go on from a checkpoint.
 
-        A checkpoint of another version of gantutor or of other code is not of this run. The run is then as it was.
+        Raises ValueError, naming the file and the remedy, where it is damaged or not of this run;
+        one of another version of gantutor or of other code is not. The run is then as it was.
         """
         state = checkpoints.read(path, self.rng.device)
         if why := checkpoints.foreign(state, self.code):
-            raise ValueError(f"checkpoint {path} {why}: delete it to start over, or go on with that code")
+            raise ValueError(
+                f"checkpoint {path} {why}: delete it to start over, or go on with that "
+                "code"
+            )
         self._check_file(path, state)
         self.load_state_dict(state)
 
@@ -549,7 +588,10 @@ class Run:
         try:
             self._check_state(state)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}; give another folder, or delete this file to start over") from None
+            raise ValueError(
+                f"{path}: {error}; give another folder, or delete this file to start "
+                "over"
+            ) from None
 
 
 def _sized(shape: tuple[int, ...]) -> str:
@@ -574,10 +616,16 @@ def _check_labels(labels, n: int, classes: int) -> None:
     if not classes:
         raise ValueError("labels=...: these nets know no classes, so no labels can be asked for")
     if not isinstance(labels, Tensor) or labels.shape != (n,) or labels.is_floating_point():
-        raise ValueError(f"labels={labels!r}: expected a tensor of {n} class indices, one for each sample")
+        raise ValueError(
+            f"labels={labels!r}: expected a tensor of {n} class indices, one for each "
+            "sample"
+        )
     if not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         low, high = int(labels.min()), int(labels.max())
-        raise ValueError(f"labels from {low} to {high}: expected class indices from 0 and below {classes}")
+        raise ValueError(
+            f"labels from {low} to {high}: expected class indices from 0 and below "
+            f"{classes}"
+        )
 
 
 def _moments(rule, device: torch.device, graph: bool) -> set[str]:
@@ -590,10 +638,11 @@ def _moments(rule, device: torch.device, graph: bool) -> set[str]:
 
 
 def _optimiser_misfit(optimiser, mine: dict, saved, names: set[str], at: str) -> str | None:
-    """Where an optimiser's saved state has another form than its own; before the first step it has nothing to keep."""
+    """Where an optimiser's saved state has another form than its own, or None."""
     if not isinstance(saved, dict) or saved.keys() != mine.keys():
         return at
-    if found := checkpoints.differs(mine["param_groups"], saved["param_groups"], f"{at}.param_groups"):
+    groups = mine["param_groups"], saved["param_groups"]
+    if found := checkpoints.differs(*groups, f"{at}.param_groups"):
         return found
     weights = [p for group in optimiser.param_groups for p in group["params"]]
     kept = saved["state"]
@@ -613,13 +662,15 @@ def train(recipe: Recipe, data, seed: int | list[int] = 0, steps: int = 1000, ev
           graph: bool = False) -> Iterator[Step]:
     """Train a recipe and yield as often as asked: `every` steps, or "turn".
 
-    `checkpoint`: a file to continue from if it is there and to write every `save_every` steps and at the end; a run
-    that was killed and is started again ends, on a CPU, bit for bit where the unbroken run ends. A checkpoint beyond
-    `steps`, or by another version of gantutor or other code, is renamed beside itself with a warning, and training
-    starts over. `precision` and `graph`: see `Run`. Raises Diverged, and ValueError for a checkpoint that is damaged or
-    of another run.
+    `checkpoint`: a file to continue from if it is there and to write every `save_every` steps and
+    at the end; a run that was killed and is started again ends, on a CPU, bit for bit where the
+    unbroken run ends. A checkpoint beyond `steps`, or by another version of gantutor or other
+    code, is renamed beside itself with a warning, and training starts over. `precision` and
+    `graph`: see `Run`. Raises Diverged, and ValueError for a checkpoint that is damaged or of
+    another run.
     """
-    every, save_every, steps = _often("every", every), _often("save_every", save_every), whole("steps", steps, 0)
+    every, save_every = _often("every", every), _often("save_every", save_every)
+    steps = whole("steps", steps, 0)
     if checkpoint is not None:
         describe(recipe)  # now, not at the first checkpoint
     run = Run(recipe, data, seed, device, on_divergence, precision, graph)
@@ -652,4 +703,8 @@ def _resume(run: Run, path: str | Path, steps: int) -> None:
     together()  # all have read it before it goes
     if run.rank == 0:
         aside = set_aside(path)
-        warnings.warn(f"checkpoint {path} {why}: it was set aside as {aside}, and training starts over", stacklevel=3)
+        warnings.warn(
+            f"checkpoint {path} {why}: it was set aside as {aside}, and training starts "
+            "over",
+            stacklevel=3,
+        )

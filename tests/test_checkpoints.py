@@ -36,7 +36,7 @@ def rewritten(path, **changes):
     torch.save({**state, "digest": checkpoints.digest(state)}, path)
 
 
-# -- whose it is ---------------------------------------------------------------------------------------------------------
+# -- whose it is -----------------------------------------------------------------------------------
 def test_a_checkpoint_holds_these_keys(tmp_path):
     saved(tmp_path / "run.pt")
     assert set(torch.load(tmp_path / "run.pt", weights_only=True)) == {
@@ -63,7 +63,7 @@ def test_a_checkpoint_beyond_the_asked_steps_is_set_aside_and_never_measured_und
 @pytest.mark.parametrize("changes, why", [
     ({"gantutor": None, "code": None}, "older version of gantutor"),
     ({"gantutor": "0.0.9"}, "made by gantutor 0.0.9, and this is"),
-    ({"code": "0" * 12}, "other code than today's"),
+    ({"code": "0" * 12}, "made by other code"),
 ])  # fmt: skip
 def test_a_checkpoint_of_another_version_or_code_is_set_aside(changes, why, tmp_path):
     file = tmp_path / "run.pt"
@@ -100,7 +100,8 @@ def test_the_code_of_a_run_is_what_training_and_its_parts_reach(tmp_path, monkey
     plain = Run(LITTLE, toy.ring(), 0).code
     assert len({plain, *found.values()}) == 3  # a class of one's own counts by its text
     assert plain == Run(LITTLE, toy.nine(), [0, 1]).code
-    assert Run(LITTLE.but(terms=(LeCam(),)), toy.ring(), 0).code == plain  # reached by training anyway
+    # reached by training anyway
+    assert Run(LITTLE.but(terms=(LeCam(),)), toy.ring(), 0).code == plain
     assert Run(IMAGES, pictures(), 0).code != plain  # nets of one's own
 
 
@@ -139,7 +140,7 @@ def test_rings_of_one_name_and_other_radii_are_other_data(tmp_path):
         next(train(LITTLE, toy.ring(radius=3.0), 0, 4, checkpoint=file))
 
 
-# -- whole to the last bit -----------------------------------------------------------------------------------------------
+# -- whole to the last bit -------------------------------------------------------------------------
 def test_a_flipped_bit_is_named_or_changes_nothing(tmp_path):
     """300 anywhere, and 100 in the directory at the end, which no checksum of a member covers."""
     file, draw = tmp_path / "run.pt", random.Random(0)
@@ -183,7 +184,7 @@ def test_a_digest_sees_names_types_shapes_and_order():
     assert checkpoints.digest(torch.tensor(1.0).bfloat16()) != checkpoints.digest(torch.tensor(2.0).bfloat16())
 
 
-# -- of this run, whole or not at all ------------------------------------------------------------------------------------
+# -- of this run, whole or not at all --------------------------------------------------------------
 ALL = ["data_numbers", "precision", "world", "device", "graph", "diverged", "losses", "ema", "g_opt", "d_opt", "position"]
 
 
@@ -251,7 +252,7 @@ def test_a_checkpoint_of_another_device_is_refused_by_name(changes, said, tmp_pa
         next(train(LITTLE, toy.ring(), 0, 4, checkpoint=file))
 
 
-# -- the disk ------------------------------------------------------------------------------------------------------------
+# -- the disk --------------------------------------------------------------------------------------
 FULL = """
 import resource, signal, sys
 from gantutor import toy
@@ -278,7 +279,7 @@ def test_a_full_disk_is_a_sentence_and_the_old_checkpoint_stays(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["run.pt"]
 
 
-# -- a journal beside it -------------------------------------------------------------------------------------------------
+# -- a journal beside it ---------------------------------------------------------------------------
 def test_a_shorter_run_keeps_nothing_of_the_longer_one(tmp_path):
     journal = Journal(tmp_path)
     for step in (5, 10, 20):
@@ -291,7 +292,7 @@ def test_a_shorter_run_keeps_nothing_of_the_longer_one(tmp_path):
     assert sorted(p.name for p in (tmp_path / "grids").iterdir()) == sorted(["0000005.png", *(p.name for p in mine)])
 
 
-# -- refused before the first step ---------------------------------------------------------------------------------------
+# -- refused before the first step -----------------------------------------------------------------
 class OwnObjective(Objective):
     """Not a dataclass, as somebody writes who has read one page."""
 

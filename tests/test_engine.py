@@ -344,7 +344,8 @@ parallel.start()
 *_, step = train(TOY, toy.ring(), 0, 2, checkpoint=folder / "run.pt")
 parallel.together()
 warnings.simplefilter("error" if mine else "ignore")  # the first process alone says it
-*_, step = train(TOY, toy.ring(), 0, 1, checkpoint=folder / "run.pt")  # both start over, and one renames the file
+# both start over, and one renames the file
+*_, step = train(TOY, toy.ring(), 0, 1, checkpoint=folder / "run.pt")
 assert step.index == 1
 """
 
@@ -354,7 +355,8 @@ def test_processes_leave_their_group_and_may_join_again(tmp_path):
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(tmp_path / "go.py"), str(tmp_path)]
     done = subprocess.run(launch, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert [(tmp_path / f"left-{rank}").read_text() for rank in (0, 1)] == ["(0, 1)"] * 2  # left at the end by itself
+    # left at the end by itself
+    assert [(tmp_path / f"left-{rank}").read_text() for rank in (0, 1)] == ["(0, 1)"] * 2
     assert {p.name for p in tmp_path.glob("*.pt")} == {"run.pt", "run.aside.pt"}
 
 

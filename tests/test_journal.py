@@ -62,7 +62,8 @@ def test_a_line_that_is_no_journals_is_named_and_the_rest_is_used(line, tmp_path
     with pytest.warns(UserWarning, match=r"history.jsonl: line 2 is no line of a journal, .* history.aside.jsonl"):
         again = Journal(tmp_path, step=9)
     assert [row["step"] for row in again.rows] == [1, 3] and (tmp_path / "history.aside.jsonl").read_bytes() == damaged
-    assert [row["step"] for row in Journal(tmp_path, step=9).rows] == [1, 3]  # and says no more of it
+    # and says no more of it
+    assert [row["step"] for row in Journal(tmp_path, step=9).rows] == [1, 3]
     again.numbers(9, loss=float("nan"))
     assert [row["step"] for row in Journal(tmp_path, step=9).rows] == [1, 3, 9]
 

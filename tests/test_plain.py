@@ -115,7 +115,7 @@ def test_whole_numbers_and_numbers():
             number("x", bad)
 
 
-# -- seeds ---------------------------------------------------------------------------------------------------------------
+# -- seeds -----------------------------------------------------------------------------------------
 def test_every_seed_draws_its_own_numbers_and_others_aside():
     """torch's generator on a CPU takes seeds below 2**64 and looks at 32 bits of them: larger ones would repeat others."""
     first = [tuple(Rng(s).randn(3).tolist()) for s in (0, 1, SEEDS - 1, SEEDS - 2, np.int64(7), np.uint32(8))]
@@ -149,7 +149,7 @@ def test_epochs_take_numbers_of_numpy():
     assert type(a.position) is int and torch.equal(a()[0], b()[0])
 
 
-# -- nets and data ---------------------------------------------------------------------------------------------------------
+# -- nets and data ---------------------------------------------------------------------------------
 def photos(size, channels=3):
     images = torch.zeros(20, channels, size, size, dtype=torch.uint8)
     return ImageSet("photos", images, torch.arange(20) % 10, tuple("abcdefghij"))

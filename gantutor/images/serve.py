@@ -34,8 +34,8 @@ class Epochs:
 
     def __init__(self, images, batch: int, seed: int = 0, device: str | torch.device = "cpu", rank: int = 0, world: int = 1,
                  ahead: int = 2, thread: bool | None = None):  # fmt: skip
-        batch, rank, world, ahead = (whole(*pair) for pair in (("batch", batch), ("rank", rank), ("world", world), ("ahead", ahead)))
-        seed = whole("seed", seed)
+        batch, seed = whole("batch", batch), whole("seed", seed)
+        rank, world, ahead = whole("rank", rank), whole("world", world), whole("ahead", ahead)
         if not 0 <= seed < 2**64:
             raise ValueError(f"seed={seed}: expected a whole number from 0 and below 2**64")
         if batch < 1 or not 0 <= rank < world or ahead < 0:

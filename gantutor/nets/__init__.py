@@ -141,7 +141,7 @@ class ImageNets:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of the images that the generator makes and the critic takes: (channels, height, width)."""
+        """(channels, height, width) of the images that G makes and the critic takes."""
         return self.channels, self.size, self.size
 
     def blank(self) -> tuple[nn.Module, Discriminator]:

@@ -218,7 +218,8 @@ class Resnet(ImageNets):
             raise ValueError(f"z={self.z}, channels={self.channels}, widths {self.g_widths} and {self.d_widths}: expected "
                              f"numbers >= 1, and shared={self.shared}, kdd_width={self.kdd_width} >= 0")  # fmt: skip
         ups = len(self.g_widths) - 1
-        if not (1 <= self.downs <= len(self.d_widths) and ups >= 1) or self.size < 1 or self.size % (1 << max(ups, self.downs)):
+        counts = 1 <= self.downs <= len(self.d_widths) and ups >= 1
+        if not counts or self.size < 1 or self.size % (1 << max(ups, self.downs)):
             raise ValueError(f"size={self.size}: expected {ups} doublings in G and downs={self.downs} halvings in D, "
                              f"of {len(self.d_widths)} blocks, to divide it")  # fmt: skip
         reached = {self.size >> i for i in range(ups)} & {self.size >> i for i in range(1, self.downs + 1)}
