@@ -450,19 +450,21 @@ def test_what_an_early_try_kept_aside_goes_when_the_file_is_right(data, site):
 
 
 def test_two_halves_of_different_zips_are_not_pinned_as_one(data, site, monkeypatch):
-    """Where no checksum is published, a download that goes on another day may go on with another file."""
+    # where no checksum is published, a download may go on another day with another file
     first, second = (io.BytesIO() for _ in range(2))
     for out, seed in ((first, 1), (second, 2)):
         with zipfile.ZipFile(out, "w") as archive:
             archive.writestr("a.bin", np.random.default_rng(seed).bytes(100_000))
-    monkeypatch.setitem(SOURCES, "mnist", replace(SOURCES["mnist"], files=(File("set.zip", (f"{site.root}/set.zip",)),)))
+    file = File("set.zip", (f"{site.root}/set.zip",))
+    monkeypatch.setitem(SOURCES, "mnist", replace(SOURCES["mnist"], files=(file,)))
     site.content = second.getvalue()
     (data / "set.zip.part").write_bytes(first.getvalue()[:50_000])
     with pytest.raises(DataError, match="what came is no whole zip, kept aside as .*set.zip.wrong"):
         fetch("mnist", say=str)
     assert not (data / "set.zip").exists() and not (data / "set.zip.sha256").exists()
     fetch("mnist", say=str)
-    assert (data / "set.zip").read_bytes() == second.getvalue() and (data / "set.zip.sha256").exists()
+    assert (data / "set.zip").read_bytes() == second.getvalue()
+    assert (data / "set.zip.sha256").exists()
 
 
 def test_a_pinned_checksum_that_is_none_is_named(data, site):
@@ -470,7 +472,7 @@ def test_a_pinned_checksum_that_is_none_is_named(data, site):
     fetch("mnist", say=str)
     for content in (b"", b"\xff\xfe", b"hello", b"abc123  x.gz\n"):
         (data / "mnist/x.gz.sha256").write_bytes(content)
-        with pytest.raises(DataError, match="x.gz.sha256 holds no sha256, so x.gz cannot be checked: delete x.gz.sha256"):
+        with pytest.raises(DataError, match="x.gz.sha256 holds no sha256, so .* delete x.gz.sha256"):
             fetch("mnist", say=str)
 
 
@@ -511,7 +513,7 @@ def test_a_published_file_that_cannot_be_read_is_one_sentence(data, monkeypatch)
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(datasets, "digest", refused)
-    with pytest.raises(DataError, match="stl10_binary.tar.gz cannot be read .Permission denied.: copy or download it anew"):
+    with pytest.raises(DataError, match="stl10_binary.tar.gz cannot be read .Permission denied.: copy"):
         open_images("stl10")
 
 

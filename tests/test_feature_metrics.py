@@ -60,7 +60,7 @@ def test_statistics_of_pytorch_fid_are_taken_with_their_number(tmp_path):
     m, path = Moments.of(spread(50, 5)), tmp_path / "fid_stats.npz"
     for save in (np.savez, np.savez_compressed):
         save(path, mu=m.mean.numpy(), sigma=m.covariance.numpy())
-        with pytest.raises(ValueError, match=r"fid_stats.npz holds mu and sigma but not of how many images: pass n=, their number"):
+        with pytest.raises(ValueError, match="fid_stats.npz holds mu and sigma but .*: pass n=, their"):
             Moments.load(path)
         again = Moments.load(path, n=50)
         assert again.n == 50 and frechet(m, again) == pytest.approx(0, abs=1e-12)
@@ -68,7 +68,7 @@ def test_statistics_of_pytorch_fid_are_taken_with_their_number(tmp_path):
         Moments.load(path, n=1)
     m.save(path)
     assert Moments.load(path, n=50).n == 50
-    with pytest.raises(ValueError, match=r"n=60: .*fid_stats.npz says that it is of 50 images; leave n= out"):
+    with pytest.raises(ValueError, match="n=60: .*fid_stats.npz says that it is of 50 images; leave"):
         Moments.load(path, n=60)
 
 
@@ -97,7 +97,8 @@ def test_moments_that_no_features_have_are_refused(tmp_path):
         with pytest.raises(ValueError, match=words) as caught:
             Moments.load(path)
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
-    np.savez(path, mu=mu.astype(np.float32), sigma=(sigma + 1e-7 * np.tri(3)).astype(np.float32), n=np.array([9]))
+    nearly = (sigma + 1e-7 * np.tri(3)).astype(np.float32)
+    np.savez(path, mu=mu.astype(np.float32), sigma=nearly, n=np.array([9]))
     loaded = Moments.load(path)  # single precision, and symmetric up to its rounding
     assert loaded.n == 9 and torch.equal(loaded.covariance, loaded.covariance.T)
 
@@ -108,7 +109,8 @@ def test_no_flipped_bit_of_a_file_gives_other_moments(tmp_path, save):
     save(path, mu=m.mean.numpy(), sigma=m.covariance.numpy(), n=50)
     whole, survived = path.read_bytes(), 0
     for place in range(0, len(whole), 2):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place // 2 % 8]) + whole[place + 1 :])
+        flipped = whole[place] ^ 1 << place // 2 % 8
+        path.write_bytes(whole[:place] + bytes([flipped]) + whole[place + 1 :])
         try:
             again = Moments.load(path)
         except ValueError as error:
@@ -196,10 +198,16 @@ def test_features_that_cannot_be_compared_are_said():
     for bad in (math.nan, math.inf, -math.inf):
         x = cloud(40)
         x[7, 3] = bad
-        for measured in (lambda: kid(x, cloud(40), 2, 10), lambda: kernel_distance(cloud(40), x), lambda: prdc(x, cloud(40)),
-                         lambda: precision_recall(cloud(40), x), lambda: density_coverage(x, x),
-                         lambda: inception_score(x), lambda: measure(cloud(40), cloud(40), "small", ("is",), logits=x)):  # fmt: skip
-            with pytest.raises(ValueError, match="hold NaN or infinity: has the generator diverged"):
+        for measured in (
+            lambda: kid(x, cloud(40), 2, 10),
+            lambda: kernel_distance(cloud(40), x),
+            lambda: prdc(x, cloud(40)),
+            lambda: precision_recall(cloud(40), x),
+            lambda: density_coverage(x, x),
+            lambda: inception_score(x),
+            lambda: measure(cloud(40), cloud(40), "small", ("is",), logits=x),
+        ):
+            with pytest.raises(ValueError, match="hold NaN or infinity: has the generator"):
                 measured()
 
 
