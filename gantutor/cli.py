@@ -36,6 +36,7 @@ def run(
     fresh: Fresh = False,
 ) -> None:
     """Run one notebook with checked parameters; keeps result, executed notebook and log."""
+    from gantutor.files import run_folder
     from gantutor.records import parameter_hash
     from gantutor.reproduce import cluster, grid
     from gantutor.reproduce.run import EXIT, check, find_notebook, typed, writable
@@ -49,7 +50,8 @@ def run(
             from gantutor.tables import find
 
             find(parameters["row"])
-        folder = (out or Path("runs") / f"{path.stem}-{parameter_hash(parameters)}").resolve()
+        out = out or Path("runs") / f"{path.stem}-{parameter_hash(parameters)}"
+        folder = run_folder(out, path.stem, path)
         writable(folder)
     except (ValueError, FileNotFoundError) as error:
         fail(error)
