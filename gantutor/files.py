@@ -178,10 +178,10 @@ def run_folder(out: str | Path, notebook: str, source: Path | None = None) -> Pa
     shown = f"output folder {str(out)!r}"
     try:
         folder = Path(out).resolve()
-        for what, place in _sacred(source):
-            if place.is_relative_to(folder):
-                which = "is" if place == folder else "contains"
-                raise NotOurs(f"{shown} {which} {what}: name a folder for this run alone, such as runs/{notebook}")
+        inside = [(place != folder, what) for what, place in _sacred(source) if place.is_relative_to(folder)]
+        for further, what in sorted(inside, key=lambda x: x[0]):
+            which = "contains" if further else "is"
+            raise NotOurs(f"{shown} {which} {what}: name a folder for this run alone, such as runs/{notebook}")
         if folder.exists() and not folder.is_dir():
             raise NotOurs(f"{shown} is a file: name a folder for this run alone, such as runs/{notebook}")
         for above in folder.parents:
