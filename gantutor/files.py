@@ -128,7 +128,7 @@ def scratch(longest: int = 0) -> Iterator[Path]:
     name, problem = f"gantutor-{_writer()}", None
     for place in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):
         folder = Path(place, name)
-        if longest and len(os.fsencode(folder)) + 1 + longest > SOCKET:
+        if longest and not fits(folder, longest):
             continue
         _sweep(place, SCRATCH)
         try:
@@ -143,6 +143,11 @@ def scratch(longest: int = 0) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def fits(folder: str | Path, longest: int) -> bool:
+    """Whether a socket with a name of `longest` bytes can lie in a folder: the system takes short paths alone."""
+    return len(os.fsencode(folder)) + 1 + longest <= SOCKET
 
 
 # -- whose they are -------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def place(tmp_path, monkeypatch):
 REFUSED = [
     ("", "output folder '' is the working folder: name a folder for this run alone, such as runs/tiny"),
     (".", "is the working folder"), ("../work", "is the working folder"), ("mine/..", "is the working folder"),
-    ("~", "is your home folder"), ("up", "contains the working folder"), ("/", "contains the working folder"), ("../..", "contains the working folder"),
+    ("~", "is your home folder"), ("up", "is your home folder"), ("/", "contains the working folder"), ("../..", "contains the working folder"),
     ("books", "is the notebook"), (str(Path(gantutor.__file__).parent), "is the package"), (str(Path(gantutor.__file__).parent.parent), "contains the package"),
     ("mine", "holds 'notes.txt' and no run of gantutor: choose an empty or a new folder"), ("link", "holds 'notes.txt'"), ("file", "is a file"),
     ("other", "holds a run of 02_adaptivemix: choose another folder for tiny"), ("grid", "holds other runs"), ("grid/runs", "holds other runs"),

@@ -322,7 +322,7 @@ def _errors_into(log) -> Iterator[None]:
 
 
 @contextmanager
-def _sockets() -> Iterator[dict[str, str]]:
+def sockets() -> Iterator[dict[str, str]]:
     """What a KernelManager is to be told: sockets instead of ports, where they are to be had. No races, and nobody listens in.
 
     Left alone they would lie in the working folder, under the same names for every run.
@@ -350,7 +350,7 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) ->
     threading.Thread(target=clock.beat, daemon=True).start()
     try:
         with (_environment(**environment), open(folder / "run.log", "w", encoding="utf-8") as log, _errors_into(log),
-              _sockets() as where):  # fmt: skip
+              sockets() as where):  # fmt: skip
             papermill.execute_notebook(
                 source, target, parameters=values, kernel_name="python3", language="python", progress_bar=False, stdout_file=log,
                 stderr_file=log, config=Config({"KernelManager": where}), timeout_func=clock, interrupt_on_timeout=True,
