@@ -198,8 +198,12 @@ def report(out: Out = Path("runs"),
 
 def _built(report, out: Path) -> Path:
     """Write the report; where that cannot be, the sentence says that nothing is lost."""
+    from gantutor.files import NotOurs
+
     try:
         return report.build(out)
+    except NotOurs as error:
+        fail(error, 1)
     except OSError as error:
         fail(f"the report cannot be written into {out} ({error.strerror}); no run is lost: make room, or copy the folder to where there is, "
              "and say `gantutor report --out FOLDER`", 1)  # fmt: skip
@@ -269,6 +273,7 @@ def build(
             return
         from gantutor.build import site as pages
 
+        pages.check_place(out, sources)  # before the minutes of a run, not after
         writable(out)
         failed = pages.build(sources, out, profile, runs, lambda line: print(line, flush=True))
     except (ValueError, FileNotFoundError) as error:

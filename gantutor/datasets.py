@@ -199,7 +199,7 @@ def digest(path: Path, algorithm: str = "sha256") -> str:
 
 def _pinned(path: Path) -> tuple[str, ...]:
     sidecar = path.with_name(f"{path.name}.sha256")
-    return tuple(sidecar.read_text().split()[:1]) if sidecar.is_file() else ()
+    return tuple(sidecar.read_text(errors="replace").split()[:1]) if sidecar.is_file() else ()
 
 
 # -- the download --------------------------------------------------------------------------------------------------------
@@ -262,15 +262,17 @@ def _download(file: File, target: Path, source: Source, say: Callable[[str], Non
         except _Failed as problem:
             problems.append(f"{url}: {problem}")
             continue
+        sums = file.sums or _pinned(target)  # a checksum that lies there already is somebody's word, not ours to replace
         try:
-            if file.sums:
-                _compare(part, file.sums)
+            if sums:
+                _compare(part, sums)
         except DataError:
             wrong = target.with_name(target.name + ".wrong")
-            problems.append(f"{url}: checksum {digest(part)} is not the published one, kept aside as {wrong}")
+            whose = "the published one" if file.sums else f"the one in {target.name}.sha256"
+            problems.append(f"{url}: checksum {digest(part)} is not {whose}, kept aside as {wrong}")
             os.replace(part, wrong)
             continue
-        if not file.sums:
+        if not sums:
             with replacing(target.with_name(target.name + ".sha256")) as sidecar:
                 sidecar.write_text(f"{digest(part)}  {target.name}\n")
         os.replace(part, target)

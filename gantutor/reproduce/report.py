@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from gantutor.files import ours
 from gantutor.records import read, write_json, write_text
 from gantutor.reproduce import page
 from gantutor.reproduce.sections import BADGES, Section, Table, collect, printed_fid, tables
@@ -17,8 +18,10 @@ COLUMNS = ("target", "paper", "where", "status", "claim", "metric", "variant", "
 
 
 def build(out: str | Path) -> Path:
-    """Write report.html and report.csv into `out`; returns the page's path."""
+    """Write report.html and report.csv into `out`; returns the page's path. NotOurs where somebody else's stand there."""
     out = Path(out)
+    ours(out / "report.csv", ",".join(COLUMNS[:4]))
+    ours(out / "report.html", "<title>gantutor: ")
     sections = collect(out)
     printed = tables(sections, out)
     write_text(out / "report.csv", _csv(sections, printed))
