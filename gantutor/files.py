@@ -150,6 +150,11 @@ def fits(folder: str | Path, longest: int) -> bool:
     return len(os.fsencode(folder)) + 1 + longest <= SOCKET
 
 
+def cache_dir() -> Path:
+    """Where decoded images and small classifiers are kept: $GANTUTOR_CACHE, or ~/.cache/gantutor."""
+    return Path(os.environ.get("GANTUTOR_CACHE") or "~/.cache/gantutor").expanduser()
+
+
 # -- whose they are -------------------------------------------------------------------------------
 def ours(path: str | Path, mark: str) -> None:
     """Raise NotOurs where `path` is a file without `mark` in its first 4 KiB: somebody else's, and not to be replaced.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from gantutor.files import ours, replacing
 from gantutor.plot import images, plate, png
 from gantutor.train import Step
 
@@ -49,21 +50,24 @@ class Journal:
         if self.folder is None:
             return
         (self.folder / "grids").mkdir(parents=True, exist_ok=True)
+        ours(self._file, '{"step"')
         self.rows = [row for row in self._kept() if row["step"] <= step]
-        self._file.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
+        with replacing(self._file) as partial:
+            partial.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
 
     @property
     def _file(self) -> Path:
         return self.folder / "history.jsonl"
 
     def _kept(self) -> Iterator[dict]:
-        """Whole lines; a kill may have cut the last one."""
-        for line in self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else ():
+        """Whole lines; a kill may have cut one, a disk may have spoilt some."""
+        for line in self._file.read_text(encoding="utf-8", errors="replace").splitlines() if self._file.exists() else ():
             try:
                 row = json.loads(line)
             except ValueError:
-                return
-            yield row
+                continue
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
+                yield row
 
     def numbers(self, step: int, **values: float) -> None:
         """Write numbers of this moment, at once: a crash keeps them."""

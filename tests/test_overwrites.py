@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from gantutor import datasets
 from gantutor.build import site, versions
 from gantutor.checks import grade
 from gantutor.cli import app
 from gantutor.config import Plane
 from gantutor.files import NotOurs
+from gantutor.journal import Journal
 from gantutor.records import Record
 from gantutor.reproduce import records
 from test_site import executed, make_up, png
@@ -104,3 +106,20 @@ def test_a_notebook_that_somebody_wrote_into_is_not_built_over(tmp_path):
     with pytest.raises(ValueError, match="so somebody has worked in it"):
         versions.build([source], tmp_path, ["solution"])
     assert "return 3" in built.read_text() and json.loads((tmp_path / "solution" / source.name).read_text())["cells"][0]["source"] == ["mine = 1"]
+
+
+def test_a_history_of_somebody_else_s_and_one_with_damaged_lines(tmp_path):
+    (tmp_path / "history.jsonl").write_text('{"day": 1}\n')
+    with pytest.raises(NotOurs, match="history.jsonl was not written by gantutor"):
+        Journal(tmp_path)
+    (tmp_path / "history.jsonl").write_bytes(b'{"step": 1, "fid": 2.0}\n3\nnull\n{"step": "x"}\n\xff\n{"step": 2}\n{"st')
+    assert [row["step"] for row in Journal(tmp_path, 5).rows] == [1, 2]
+
+
+def test_a_checksum_that_a_person_laid_beside_a_download_is_held_to_and_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "_transfer", lambda url, part, size, say: part.write_bytes(b"other"))
+    file, target = datasets.File("x.gz", ("http://127.0.0.1/x.gz",)), tmp_path / "x.gz"
+    (tmp_path / "x.gz.sha256").write_text(f"{'0' * 64}  x.gz\n")
+    with pytest.raises(datasets.DataError, match="is not the one in x.gz.sha256"):
+        datasets._download(file, target, datasets.SOURCES["mnist"], str)
+    assert (tmp_path / "x.gz.sha256").read_text().startswith("000") and not target.exists()

@@ -1,5 +1,6 @@
 """A run's folder is safe: only what a run wrote is ever removed, anything else is refused, and what is done again begins anew."""
 
+import errno
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from gantutor.cli import app
 from gantutor.config import Plane
 from gantutor.files import NotOurs, run_folder
 from gantutor.records import Record, read
-from gantutor.reproduce.run import _goes_on, run_one
+from gantutor.reproduce.run import _goes_on, kept, run_one
 from tiny import SAVE, SETUP, write
 
 # trains as notebook 10 does: goes on from a checkpoint where there is one, and keeps a history, a grid and things of its own
@@ -272,6 +273,30 @@ def test_a_book_that_is_a_folder_is_named(tmp_path):
         (out / name).mkdir()
         outcome = run_one(write(tmp_path / "books", SETUP, SAVE), {}, out)
         assert outcome.status == "error" and name.split(".")[-1] in outcome.message, outcome
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("gantutor.reproduce.run.tempfile.TemporaryFile", full)
+    outcome = run_one(write(tmp_path, SETUP, SAVE), {}, tmp_path / "out")
+    assert outcome.status == "bad_input" and "cannot be written (Read-only file system): choose another with --out" in outcome.message
+
+
+@pytest.mark.parametrize("damage", ['{"cells": [3]}', '{"cells": [{"cell_type": "code"}]}', '{"cells": [{"source": "1"}]}', '{"cells": 3}', "[]"])
+def test_a_damaged_notebook_is_named(tmp_path, damage):
+    (tmp_path / "tiny.ipynb").write_text(damage)
+    outcome = run_one(tmp_path / "tiny.ipynb", {}, tmp_path / "out")
+    assert outcome.status == "bad_input" and "tiny.ipynb is no intact notebook" in outcome.message
+
+
+@pytest.mark.parametrize("damage", ['{"parameters": null}', '{"parameters": {}, "versions": 3}'])
+def test_a_record_that_only_looks_like_one_is_done_again(tmp_path, damage):
+    out, notebook = a_run(tmp_path / "out"), write(tmp_path, SETUP, SAVE)
+    whole = {"schema": 1, "notebook": "tiny", "parameters": {}, "source_hash": "", "versions": {}, "status": "ok", "rows": [], "figures": [], "data": {}}
+    (out / "result.json").write_text(json.dumps({**whole, **json.loads(damage)}))
+    assert kept(out, notebook, {})[1] == "its result.json was damaged"
 
 
 # -- long paths -------------------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def export(folder: str | Path, path: str | Path) -> Path:
     if path.suffix not in (".csv", ".parquet"):
         raise ValueError(f"{path}: expected a name that ends in .csv or .parquet")
     if not path.parent.is_dir():
-        raise OSError(f"no folder {path.parent}")
+        raise OSError(f"Cannot save file into a non-existent directory: '{path.parent}'")
     try:
         if path.suffix == ".csv":
             ours(path, ",".join(COLUMNS[:4]))

@@ -20,13 +20,18 @@ COLUMNS = ("target", "paper", "where", "status", "claim", "metric", "variant", "
 def build(out: str | Path) -> Path:
     """Write report.html and report.csv into `out`; returns the page's path. NotOurs where somebody else's stand there."""
     out = Path(out)
-    ours(out / "report.csv", ",".join(COLUMNS[:4]))
-    ours(out / "report.html", "<title>gantutor: ")
+    check_place(out)
     sections = collect(out)
     printed = tables(sections, out)
     write_text(out / "report.csv", _csv(sections, printed))
     write_text(out / "report.html", page.html(sections, printed, out))
     return out / "report.html"
+
+
+def check_place(out: Path) -> None:
+    """NotOurs where the report would replace a file that is none."""
+    ours(out / "report.csv", ",".join(COLUMNS[:4]))
+    ours(out / "report.html", "<title>gantutor: ")
 
 
 def _csv(sections: list[Section], printed: list[Table]) -> str:

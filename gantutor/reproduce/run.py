@@ -68,11 +68,12 @@ def parameters_cell(notebook: Path) -> dict[str, Any]:
     """Names and literals of the cell tagged "parameters", read without running anything; {} where there is none."""
     try:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        [(c["cell_type"], "".join(c["source"])) for c in cells]  # what its hash, and the run, will ask for
         cell = next((c for c in cells if "parameters" in c.get("metadata", {}).get("tags", [])), None)
         tree = ast.parse("".join(cell["source"]) if cell else "")
     except OSError as error:
         raise BadParameters(f"notebook {notebook} cannot be read ({error.strerror}): check the path") from None
-    except (ValueError, KeyError, TypeError, SyntaxError):
+    except (ValueError, KeyError, TypeError, AttributeError, SyntaxError):
         raise BadParameters(f"{notebook} is no intact notebook: open and save it in Jupyter, or get it anew") from None
     found = {}
     for node in tree.body:
@@ -231,7 +232,7 @@ def _prepared(folder: Path, of: Mapping[str, Any], clock: "_Clock", fresh: bool)
 
     Returns the names of all that earlier runs wrote and that stays.
     """
-    for place in (folder, *folder.glob("seed*")):
+    for place in (folder, *folder.glob("seed*"), files.cache_dir()):
         files.sweep(place)
     if not fresh and _goes_on(folder, of):
         for name in files.WRITTEN:
@@ -382,7 +383,7 @@ def _raised(error, clock: _Clock) -> Outcome:
     if error.ename == "Diverged":
         step = re.search(r"step (\d+)", error.evalue)
         return Outcome("diverged", _line(error.evalue), step=int(step[1]) if step else None)
-    if error.ename in ("DataError", "WeightsError", "BadParameters"):  # sentences of ours, complete by themselves
+    if error.ename in ("DataError", "WeightsError", "BadParameters", "NotOurs"):  # sentences of ours, complete by themselves
         return Outcome("error", _line(error.evalue))
     return Outcome("error", f"{clock.where()} raised {error.ename}: {_line(error.evalue)}")
 
