@@ -19,6 +19,7 @@ from tornado.websocket import websocket_connect
 from typer.testing import CliRunner
 
 import gantutor
+from gantutor import files
 from gantutor.cli import app
 
 
@@ -77,6 +78,24 @@ def test_what_is_not_installed_is_said(arguments, name, monkeypatch):
 def test_a_wrong_profile_starts_nothing(called):
     done = lab("--app", "--profile", "big")
     assert done.exit_code == 2 and "profile='big': expected 'smoke'" in done.stderr and not called
+
+
+def test_sockets_lie_where_their_paths_are_short_or_kernels_use_ports(called, tmp_path, monkeypatch):
+    """Voila has its own folder for them, below TMPDIR."""
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(long))
+    monkeypatch.setattr(files.tempfile, "tempdir", str(long))
+    lab()
+    lab("--app")
+    (plain, its, _), (app, others, _) = called
+    place = next(Path(c.split("=")[1]) for c in app if c.startswith("--Voila.connection_dir_root="))
+    assert "--KernelManager.transport=ipc" in plain and "--KernelManager.transport=ipc" in app and others["JUPYTER_RUNTIME_DIR"] == str(long)
+    for folder in (place, Path(its["JUPYTER_RUNTIME_DIR"])):
+        assert len(str(folder)) < 50 and not folder.exists(), "it goes with the server"
+    monkeypatch.setattr(files, "SOCKET", 5)
+    lab()
+    assert "--KernelManager.transport=ipc" not in called[2][0]
 
 
 # -- a real server --------------------------------------------------------------------------------------------------------
