@@ -44,6 +44,8 @@ def run(
     given = {k: v for k, v in {"profile": profile, "seed": seed, "seeds": seeds}.items() if v is not None}
     try:
         texts = _pairs("-p", parameter or [])
+        if "out" in texts:
+            raise ValueError("-p out: say it with --out")
         path = find_notebook(notebook)
         parameters = check(path, {**typed(path, texts), **given})
         if parameters.get("row"):  # its names are known to the package alone, which takes a second to import

@@ -194,8 +194,10 @@ def run_folder(out: str | Path, notebook: str, source: Path | None = None) -> Pa
             raise NotOurs(f"{shown} {which} {what}: name a folder for this run alone, such as runs/{notebook}")
         if folder.exists() and not folder.is_dir():
             raise NotOurs(f"{shown} is a file: name a folder for this run alone, such as runs/{notebook}")
+        sacred = [place for _, place in _sacred(source)]
         for above in folder.parents:
-            if _of_run(above) is not None:
+            lived_in = any(place.is_relative_to(above) for place in sacred)  # earlier versions let a run in there
+            if not lived_in and _of_run(above) is not None:
                 raise NotOurs(f"{shown} lies in {above}, the folder of another run: choose one outside it")
         inside = sorted(folder.iterdir()) if folder.is_dir() else []
         known = _of_run(folder)
@@ -366,7 +368,7 @@ def _set_aside(folder: Path, files: Iterable[str]) -> set[str]:
     """Move files into the folder "previous"; their new names, with those of the folders that hold them."""
     moved = set()
     for name in files:
-        place = _free(folder / ASIDE / name)
+        place = free(folder / ASIDE / name)
         for above in place.relative_to(folder).parents:
             if (folder / above).is_symlink():
                 raise NotOurs(f"{folder / above} is a link: take it away, or choose another folder")
@@ -387,7 +389,7 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
             (folder / name).rmdir()
 
 
-def _free(path: Path) -> Path:
+def free(path: Path) -> Path:
     """`path`, or where something is there already, the first free name with a number."""
     places = [path, *(path.with_name(f"{path.stem}-{i}{path.suffix}") for i in range(1, 1000))]
     return next(p for p in places if not os.path.lexists(p))

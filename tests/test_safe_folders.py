@@ -133,6 +133,19 @@ def test_a_folder_that_is_empty_new_or_the_run_s_own_is_taken(place):
     assert run_folder("mine", "tiny") == place / "mine"
 
 
+def test_books_that_an_earlier_version_left_where_people_live_are_in_no_run_s_way(place):
+    for folder in (place, place.parent):
+        (folder / "status.json").write_text(json.dumps({"status": "ok", "notebook": "tiny"}))
+    assert run_folder("new", "tiny") == place / "new"
+    with pytest.raises(NotOurs, match="is the working folder"):
+        run_folder(".", "tiny")
+
+
+def test_the_folder_is_no_parameter_of_the_command(place):
+    done = CliRunner().invoke(app, ["run", "books/tiny.ipynb", "-p", "out=mine"])
+    assert done.exit_code == 2 and done.stderr == "gantutor: -p out: say it with --out\n"
+
+
 def test_a_record_by_hand_knows_its_folder_again(place):
     """Figures alone would not tell tomorrow that the folder was this notebook's."""
     Record(Plane(out="by hand"), "01_plane")
@@ -150,6 +163,8 @@ def test_done_again_a_run_trains_again_and_nothing_of_a_person_s_is_lost(tmp_pat
     made = {"own/deep/values.npy", "seed0/checkpoint.pt", "seed0/grids/0000003.png", "seed0/history.jsonl"}
     assert {name for name in status["files"] if not name.endswith("/")} == made | set(files.WRITTEN)
     assert {"own/", "own/deep/", "seed0/", "seed0/grids/"} <= set(status["files"]) and not (out / ".written").exists()
+    book = (out / "executed.ipynb").read_text()
+    (out / "executed.ipynb").write_text(book + " ")  # worked in
     away.mkdir()
     (away / "theirs.txt").write_text("theirs")
     (out / "notes.txt").write_text("mine")
@@ -162,6 +177,7 @@ def test_done_again_a_run_trains_again_and_nothing_of_a_person_s_is_lost(tmp_pat
     assert read(out)["data"] == {"begun": 0, "trained": 2} and not outcome.reused
     assert json.loads((out / "previous.json").read_text())["data"]["trained"] == 3
     found = tree(out)
+    assert found.pop("executed-edited.ipynb") == book + " " and not (out / "previous" / "executed.ipynb").exists()
     assert found.keys() == {*made, *(f"previous/{name}" for name in made), "notes.txt", "own/mine.txt"}
     assert found["previous/seed0/checkpoint.pt"] == "3" and found["seed0/history.jsonl"].count("\n") == 2
     assert any(f"is set aside in {out / 'previous'}" in line for line in said)
@@ -174,7 +190,7 @@ def test_done_again_a_run_trains_again_and_nothing_of_a_person_s_is_lost(tmp_pat
 
     # --fresh: what runs wrote is removed, what was set aside too, and nothing else
     run(notebook, out, fresh=True, steps=2)
-    assert read(out)["data"]["begun"] == 0 and tree(out).keys() == {*made, "notes.txt", "own/mine.txt"}
+    assert read(out)["data"]["begun"] == 0 and tree(out).keys() == {*made, "notes.txt", "own/mine.txt", "executed-edited.ipynb"}
     assert (out / "kept").is_dir() and not (out / "previous").exists()
     assert (out / "door").is_symlink() and (away / "theirs.txt").read_text() == "theirs"
 

@@ -7,6 +7,7 @@ A run holds the lock of its folder, so two commands never write one; the operati
 
 import argparse
 import ast
+import hashlib
 import json
 import math
 import os
@@ -234,6 +235,7 @@ def _prepared(folder: Path, of: Mapping[str, Any], clock: "_Clock", fresh: bool)
     """
     for place in (folder, *folder.glob("seed*"), files.cache_dir()):
         files.sweep(place)
+    _keep_edited(folder, clock)
     if not fresh and _goes_on(folder, of):
         for name in files.WRITTEN:
             (folder / name).unlink(missing_ok=True)
@@ -245,6 +247,19 @@ def _prepared(folder: Path, of: Mapping[str, Any], clock: "_Clock", fresh: bool)
     if moved:
         clock.say(f"  {clock.name}: what another run wrote there is set aside in {folder / files.ASIDE}")
     return moved
+
+
+def _keep_edited(folder: Path, clock: "_Clock") -> None:
+    """Give an executed notebook that a person has worked in since another name, under which no run will touch it."""
+    path, made = folder / "executed.ipynb", files.book(folder / "status.json").get("executed")
+    if isinstance(made, str) and path.is_file() and not path.is_symlink() and made != _digest(path):
+        place = files.free(folder / "executed-edited.ipynb")
+        os.replace(path, place)
+        clock.say(f"  {clock.name}: somebody has worked in executed.ipynb, which is now {place.name}")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def _goes_on(folder: Path, of: Mapping[str, Any]) -> bool:
@@ -399,6 +414,7 @@ def _ended(folder: Path, name: str, values: dict[str, Any], outcome: Outcome, so
         status = {**asdict(outcome), "notebook": name, "parameters": values, "version": gantutor.__version__}
         with suppress(OSError, TypeError, ValueError):  # the outcome itself still reaches the caller
             status |= {"source_hash": source, "files": sorted(files.written(folder))}
+            status |= {"executed": _digest(folder / "executed.ipynb")} if "executed.ipynb" in status["files"] else {}
             write_json(folder / "status.json", status)
             (folder / ".written").unlink(missing_ok=True)
     return outcome
