@@ -361,8 +361,8 @@ def lab(
         fail(error)
     with ExitStack() as stack:
         if as_app:
-            folder = stack.enter_context(scratch())
-            here, token, port = _with_profile(notebook, profile, folder), secrets.token_hex(24), port or 8866
+            here = _with_profile(notebook, profile, stack.enter_context(scratch()))
+            token, port = secrets.token_hex(24), port or 8866
             options = [str(here), "--Voila.ip=127.0.0.1", f"--Voila.token={token}", "--Voila.port_retries=0"]
             print(f"http://127.0.0.1:{port}/?token={token}", flush=True)  # Voila itself keeps its token to itself
         else:
@@ -370,7 +370,8 @@ def lab(
         said, variables = _sockets(as_app, stack)
         options += said
         options += [f"--port={port}"] * (port is not None) + ["--no-browser"] * no_browser + ctx.args
-        environment = {"OMP_NUM_THREADS": "1", **os.environ, **variables}  # the plane's nets are small: threads that wait for each other cost more
+        # the plane's nets are small: threads that wait for each other cost more
+        environment = {"OMP_NUM_THREADS": "1", **os.environ, **variables}
         process = subprocess.Popen([sys.executable, "-m", module, *options], env=environment)
         while True:
             try:
@@ -380,10 +381,12 @@ def lab(
 
 
 def _sockets(as_app: bool, stack) -> tuple[list[str], dict[str, str]]:
-    """Options and environment variables of a Jupyter server whose kernels shall talk over sockets that no other user can open.
+    """Options and environment variables of a Jupyter server whose kernels shall talk over sockets
+    that no other user can open.
 
-    A socket's path must be short. Where Jupyter's own folder for them is deep, as in a long HOME, they lie in one of ours that goes
-    with `stack`; where no place will do, kernels use ports of this machine.
+    A socket's path must be short. Where Jupyter's own folder for them is deep, as in a long HOME,
+    they lie in one of ours that goes with `stack`; where no place will do, kernels use ports of
+    this machine.
     """
     import tempfile
 

@@ -262,7 +262,8 @@ def _download(file: File, target: Path, source: Source, say: Callable[[str], Non
         except _Failed as problem:
             problems.append(f"{url}: {problem}")
             continue
-        sums = file.sums or _pinned(target)  # a checksum that lies there already is somebody's word, not ours to replace
+        # a checksum that lies there already is somebody's word, not ours to replace
+        sums = file.sums or _pinned(target)
         try:
             if sums:
                 _compare(part, sums)

@@ -1,6 +1,8 @@
-"""Files that are whole or not there, and whose they are: what the package did not write itself, it neither removes nor replaces.
+"""Files that are whole or not there, and whose they are: what the package did not write itself, it
+neither removes nor replaces.
 
-What is written appears under its name only when it is complete. A run's folder has books of what the run wrote.
+What is written appears under its name only when it is complete. A run's folder has books of what
+the run wrote.
 """
 
 import errno
@@ -35,12 +37,14 @@ class NotOurs(ValueError):
 # -- whole or not there ---------------------------------------------------------------------------
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yields a path beside `path`, of the same suffix, to write a file or a folder at; on leaving, it moves to `path` in one go.
+    """Yields a path beside `path`, of the same suffix, to write a file or a folder at; on leaving,
+    it moves to `path` in one go.
 
-    An exception removes what was written and leaves `path` as it was; what a kill leaves, the hidden `.NAME.*.partial*`, is
-    removed when something is next written into the same folder. Missing parent folders are made. Raises OSError where the disk
-    refuses, or where a folder should replace one that is not empty (the other process was first), FileNotFoundError where
-    nothing was written.
+    An exception removes what was written and leaves `path` as it was; what a kill leaves, the
+    hidden `.NAME.*.partial*`, is removed when something is next written into the same folder.
+    Missing parent folders are made. Raises OSError where the disk refuses, or where a folder should
+    replace one that is not empty (the other process was first), FileNotFoundError where nothing was
+    written.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +60,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def sweep(folder: str | Path) -> None:
-    """Remove what killed processes left half written in `folder`; what a live one writes stays, and so does every other file."""
+    """Remove what killed processes left half written in `folder`; what a live one writes stays, and
+    so does every other file.
+    """
     _sweep(folder, PARTIAL)
 
 
@@ -77,7 +83,9 @@ def _writer() -> str:
 
 @cache
 def _machine() -> str:
-    """Eight hex digits for the machine and, in a container, for its own count of processes: elsewhere a pid says nothing."""
+    """Eight hex digits for the machine and, in a container, for its own count of processes:
+    elsewhere a pid says nothing.
+    """
     try:
         space = os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -86,7 +94,9 @@ def _machine() -> str:
 
 
 def _abandoned(path: Path, machine: str | None, pid: int) -> bool:
-    """Whether the writer of a half-made file is gone: of a process here the system knows, of others the file's age tells."""
+    """Whether the writer of a half-made file is gone: of a process here the system knows, of others
+    the file's age tells.
+    """
     if os.name == "posix" and machine == _machine():
         return not _alive(pid)
     if os.name == "posix" and machine is None and _alive(pid):
@@ -106,8 +116,10 @@ def _alive(pid: int) -> bool:
 
 def _changed(path: Path) -> float:
     """When a file, or the youngest thing in a folder, was last written."""
-    inside = [os.path.join(top, name) for top, folders, names in os.walk(path) for name in folders + names]
-    return max(os.lstat(p).st_mtime for p in [path, *inside])
+    found = [path]
+    for top, folders, names in os.walk(path):
+        found += [os.path.join(top, name) for name in folders + names]
+    return max(os.lstat(p).st_mtime for p in found)
 
 
 def _discard(path: Path) -> None:
@@ -120,10 +132,12 @@ def _discard(path: Path) -> None:
 
 @contextmanager
 def scratch(longest: int = 0) -> Iterator[Path]:
-    """Yields a folder for temporary files that nobody else may enter, and removes it at the end; a killed process's is removed by the next.
+    """Yields a folder for temporary files that nobody else may enter, and removes it at the end; a
+    killed process's is removed by the next.
 
-    `longest`: bytes of the longest name of a Unix socket in it. Where the system's own place makes its path too long, the folder
-    lies in a shorter one. Raises OSError where there is none that can be written.
+    `longest`: bytes of the longest name of a Unix socket in it. Where the system's own place makes
+    its path too long, the folder lies in a shorter one. Raises OSError where there is none that can
+    be written.
     """
     name, problem = f"gantutor-{_writer()}", None
     for place in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):
@@ -138,7 +152,8 @@ def scratch(longest: int = 0) -> Iterator[Path]:
             continue
         break
     else:
-        raise problem or OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), tempfile.gettempdir())
+        long = OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), tempfile.gettempdir())
+        raise problem or long
     try:
         yield folder
     finally:
@@ -146,18 +161,22 @@ def scratch(longest: int = 0) -> Iterator[Path]:
 
 
 def fits(folder: str | Path, longest: int) -> bool:
-    """Whether a socket with a name of `longest` bytes can lie in a folder: the system takes short paths alone."""
+    """Whether a socket with a name of `longest` bytes can lie in a folder: the system takes short
+    paths alone.
+    """
     return len(os.fsencode(folder)) + 1 + longest <= SOCKET
 
 
 def cache_dir() -> Path:
-    """Where decoded images and small classifiers are kept: $GANTUTOR_CACHE, or ~/.cache/gantutor."""
+    """Where decoded images and small classifiers are kept: $GANTUTOR_CACHE, or ~/.cache/gantutor.
+    """
     return Path(os.environ.get("GANTUTOR_CACHE") or "~/.cache/gantutor").expanduser()
 
 
 # -- whose they are -------------------------------------------------------------------------------
 def ours(path: str | Path, mark: str) -> None:
-    """Raise NotOurs where `path` is a file without `mark` in its first 4 KiB: somebody else's, and not to be replaced.
+    """Raise NotOurs where `path` is a file without `mark` in its first 4 KiB: somebody else's, and
+    not to be replaced.
 
     What is not there, is empty or is no file at all passes.
     """
@@ -170,8 +189,9 @@ def ours(path: str | Path, mark: str) -> None:
         raise NotOurs(f"{path} was not written by gantutor: move it away, or choose another place")
 
 
-# what the package's own writers put into a run's folder, beside the books; figures are named by the record
-BOOKS = ("status.json", "result.json", "previous.json", "attempts.jsonl", "console.log", ".lock", ".written")
+RECORDS = ("status.json", "result.json", "previous.json")
+BOOKS = (*RECORDS, "attempts.jsonl", "console.log", ".lock", ".written")
+# what the package's own writers put into a run's folder beside the books; the record names figures
 WRITTEN = ("executed.ipynb", "run.log")
 SEED = re.compile(r"seed\d+")
 GRID = re.compile(r"\d{7}\.png")
@@ -180,43 +200,55 @@ EMPTY = (".lock", "console.log", ".DS_Store")  # a folder that holds no more is 
 
 
 def run_folder(out: str | Path, notebook: str, source: Path | None = None) -> Path:
-    """`out` resolved, where a run of `notebook` (its file: `source`) may write: absent, empty, or this notebook's own run.
+    """`out` resolved, where a run of `notebook` (its file: `source`) may write: absent, empty, or
+    this notebook's own run.
 
-    NotOurs, in a sentence, for everything else: a file, other people's files, the run of another notebook, a folder that holds
-    runs or lies in one, or that is or contains the working folder, the home folder, the notebooks or the package.
+    NotOurs, in a sentence, for everything else: a file, other people's files, the run of another
+    notebook, a folder that holds runs or lies in one, or that is or contains the working folder,
+    the home folder, the notebooks or the package.
     """
     shown = f"output folder {str(out)!r}"
+    remedy = f"name a folder for this run alone, such as runs/{notebook}"
     try:
         folder = Path(out).resolve()
-        inside = [(place != folder, what) for what, place in _sacred(source) if place.is_relative_to(folder)]
-        for further, what in sorted(inside, key=lambda x: x[0]):
-            which = "contains" if further else "is"
-            raise NotOurs(f"{shown} {which} {what}: name a folder for this run alone, such as runs/{notebook}")
+        sacred = list(_sacred(source))
+        for what, place in sacred:
+            if place == folder:
+                raise NotOurs(f"{shown} is {what}: {remedy}")
+        for what, place in sacred:
+            if place.is_relative_to(folder):
+                raise NotOurs(f"{shown} contains {what}: {remedy}")
         if folder.exists() and not folder.is_dir():
-            raise NotOurs(f"{shown} is a file: name a folder for this run alone, such as runs/{notebook}")
-        sacred = [place for _, place in _sacred(source)]
+            raise NotOurs(f"{shown} is a file: {remedy}")
         for above in folder.parents:
-            lived_in = any(place.is_relative_to(above) for place in sacred)  # earlier versions let a run in there
+            # earlier versions let a run in there
+            lived_in = any(place.is_relative_to(above) for _, place in sacred)
             if not lived_in and _of_run(above) is not None:
-                raise NotOurs(f"{shown} lies in {above}, the folder of another run: choose one outside it")
+                where = f"lies in {above}, the folder of another run"
+                raise NotOurs(f"{shown} {where}: choose one outside it")
         inside = sorted(folder.iterdir()) if folder.is_dir() else []
         known = _of_run(folder)
         mine = written(folder) if known is not None else set()
         if any(_holds_runs(thing, mine) for thing in inside):
-            raise NotOurs(f"{shown} holds other runs: name a folder for this run alone, such as {Path(out) / notebook}")
+            remedy = f"name a folder for this run alone, such as {Path(out) / notebook}"
+            raise NotOurs(f"{shown} holds other runs: {remedy}")
         strange = [p for p in inside if p.name not in EMPTY and not PARTIAL.fullmatch(p.name)]
         if known is None and strange:
-            raise NotOurs(f"{shown} holds {strange[0].name!r} and no run of gantutor: choose an empty or a new folder")
+            what = f"holds {strange[0].name!r} and no run of gantutor"
+            raise NotOurs(f"{shown} {what}: choose an empty or a new folder")
         if known and notebook not in known:
-            raise NotOurs(f"{shown} holds a run of {sorted(known)[0]}: choose another folder for {notebook}")
-    except (OSError, RuntimeError) as error:  # a name too long, links in a circle, a folder that may not be read
+            other = sorted(known)[0]
+            raise NotOurs(f"{shown} holds a run of {other}: choose another folder for {notebook}")
+    # a name too long, links in a circle, a folder that may not be read
+    except (OSError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or error
         raise NotOurs(f"{shown} cannot be used ({why}): choose another folder") from None
     return folder
 
 
 def claim(out: str | Path, notebook: str) -> Path:
-    """`run_folder` for a notebook that is run by hand; a new folder is made, and noted as this notebook's, to be known tomorrow.
+    """`run_folder` for a notebook that is run by hand; a new folder is made, and noted as this
+    notebook's, to be known tomorrow.
 
     Where `gantutor run` runs the notebook, it has done so.
     """
@@ -231,9 +263,12 @@ def claim(out: str | Path, notebook: str) -> Path:
 
 
 def note(folder: Path, what: str, notebook: str) -> None:
-    """A line of attempts.jsonl: when, where and by which process a run was started, or how it ended."""
+    """A line of attempts.jsonl: when, where and by which process a run was started, or how it
+    ended.
+    """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    line = {"what": what, "at": now, "host": socket.gethostname(), "pid": os.getpid(), "notebook": notebook}
+    line = {"what": what, "at": now, "host": socket.gethostname(), "pid": os.getpid()}
+    line["notebook"] = notebook
     with open(folder / "attempts.jsonl", "a", encoding="utf-8") as log:
         log.write(json.dumps(line) + "\n")
 
@@ -253,7 +288,9 @@ def _sacred(source: Path | None) -> Iterator[tuple[str, Path]]:
 
 
 def _holds_runs(path: Path, mine: set[str]) -> bool:
-    """Whether something in an output folder speaks of other runs there: a plan, a folder of runs, a run."""
+    """Whether something in an output folder speaks of other runs there: a plan, a folder of runs, a
+    run.
+    """
     if not path.is_dir():
         return path.name == "plan.json"
     if f"{path.name}/result.json" in mine:  # a run may write records of its own making
@@ -285,36 +322,38 @@ def _lines(path: Path) -> list[Any]:
 
 def _of_run(folder: Path) -> set[str] | None:
     """Of which notebooks the books in `folder` speak; None where there are no books of a run."""
-    ours, names = False, set()
-    for name, needed in (("status.json", "status"), ("result.json", "rows"), ("previous.json", "rows")):
+    known, names = False, set()
+    for name in RECORDS:
         found = book(folder / name)
+        needed = "status" if name == "status.json" else "rows"
         if needed in found and isinstance(found.get("notebook"), str):
-            ours = True
+            known = True
             if name != "previous.json":
                 names.add(found["notebook"])
-    started = [x for x in _lines(folder / "attempts.jsonl") if isinstance(x, dict) and {"what", "at", "pid"} <= x.keys()]
+    attempts = [x for x in _lines(folder / "attempts.jsonl") if isinstance(x, dict)]
+    started = [x for x in attempts if {"what", "at", "pid"} <= x.keys()]
     if started and not names:
         names = {x["notebook"] for x in started if isinstance(x.get("notebook"), str)}
-    return names if ours or started else None
+    return names if known or started else None
 
 
 def written(folder: Path) -> set[str]:
-    """What runs wrote into their folder beside its books, as relative paths, folders with a "/" at the end.
+    """What runs wrote into their folder beside its books, as relative paths, folders with a "/" at
+    the end.
 
-    That is what the books list, the figures of the record and the names that only the package's own writers use; of these,
-    what is there, and is no link and behind none.
+    That is what the books list, the figures of the record and the names that only the package's own
+    writers use; of these, what is there, and is no link and behind none.
     """
     listed: set[Any] = set(WRITTEN)
-    for name in ("status.json", "result.json", "previous.json"):
+    for name in RECORDS:
         listed |= _listed(book(folder / name))
     listed |= {x for x in _lines(folder / ".written") if isinstance(x, str)}
     for seed in folder.iterdir():
         if SEED.fullmatch(seed.name) and seed.is_dir() and not seed.is_symlink():
             home = seed.name
-            listed |= {f"{home}/checkpoint.pt", f"{home}/history.jsonl", f"{home}/", f"{home}/grids/"}
-            grids = seed / "grids"
-            if grids.is_dir() and not grids.is_symlink():
-                listed |= {f"{home}/grids/{p.name}" for p in grids.iterdir() if GRID.fullmatch(p.name)}
+            grids = [p.name for p in seed.glob("grids/*") if GRID.fullmatch(p.name)]
+            listed |= {f"{home}/", f"{home}/checkpoint.pt", f"{home}/history.jsonl"}
+            listed |= {f"{home}/grids/", *(f"{home}/grids/{name}" for name in grids)}
     return {name for name in listed if name not in BOOKS and _there(folder, name)}
 
 
@@ -329,7 +368,9 @@ def _listed(found: dict[str, Any]) -> set[str]:
 
 
 def _there(folder: Path, name: str) -> bool:
-    """Whether a listed name is a file (or, with "/", a folder) in `folder`, reached through folders alone and never through a link."""
+    """Whether a listed name is a file (or, with "/", a folder) in `folder`, reached through folders
+    alone and never through a link.
+    """
     parts = Path(name).parts
     if not parts or Path(name).is_absolute() or ".." in parts or "\0" in name:
         return False
@@ -346,14 +387,18 @@ def _there(folder: Path, name: str) -> bool:
 
 
 def clear(folder: Path, aside: bool) -> list[str]:
-    """Take away what earlier runs wrote into `folder`, and nothing else; `aside`: into its folder "previous", whose names are returned.
+    """Take away what earlier runs wrote into `folder`, and nothing else; `aside`: into its folder
+    "previous", whose names are returned.
 
-    What lay in "previous" from the run before that is removed. NotOurs where a seed's folder is a link: what lies behind it
-    would be gone on with.
+    What lay in "previous" from the run before that is removed. NotOurs where a seed's folder is a
+    link: what lies behind it would be gone on with.
     """
     for thing in folder.iterdir():
-        if SEED.fullmatch(thing.name) and (thing.is_symlink() or (thing / "checkpoint.pt").is_symlink()):
-            raise NotOurs(f"{thing} is or holds a link to what is not the run's to remove: take it away, or choose another folder")
+        if not SEED.fullmatch(thing.name):
+            continue
+        if thing.is_symlink() or (thing / "checkpoint.pt").is_symlink():
+            what = f"{thing} is or holds a link to what is not the run's to remove"
+            raise NotOurs(f"{what}: take it away, or choose another folder")
     names, moved = written(folder), set()
     _remove(folder, old := {name for name in names if Path(name).parts[0] == ASIDE})
     names -= old
@@ -365,7 +410,9 @@ def clear(folder: Path, aside: bool) -> list[str]:
 
 
 def _set_aside(folder: Path, files: Iterable[str]) -> set[str]:
-    """Move files into the folder "previous"; their new names, with those of the folders that hold them."""
+    """Move files into the folder "previous"; their new names, with those of the folders that hold
+    them.
+    """
     moved = set()
     for name in files:
         place = free(folder / ASIDE / name)

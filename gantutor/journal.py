@@ -53,7 +53,8 @@ class Journal:
         ours(self._file, '{"step"')
         self.rows = [row for row in self._kept() if row["step"] <= step]
         with replacing(self._file) as partial:
-            partial.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
+            kept = "".join(json.dumps(row) + "\n" for row in self.rows)
+            partial.write_text(kept, encoding="utf-8")
 
     @property
     def _file(self) -> Path:
@@ -61,7 +62,9 @@ class Journal:
 
     def _kept(self) -> Iterator[dict]:
         """Whole lines; a kill may have cut one, a disk may have spoilt some."""
-        for line in self._file.read_text(encoding="utf-8", errors="replace").splitlines() if self._file.exists() else ():
+        if not self._file.exists():
+            return
+        for line in self._file.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 row = json.loads(line)
             except ValueError:

@@ -47,7 +47,7 @@ def test_folders_too_and_the_first_one_stays(tmp_path):
         assert [p.name for p in tmp_path.iterdir()] == ["entry"] and len(list(place.iterdir())) == 1
 
 
-# -- what a crash leaves ---------------------------------------------------------------------------------------------------
+# -- what a crash leaves --------------------------------------------------------------------------
 WRITES = """
 import os, signal, sys, time
 from gantutor.files import replacing
@@ -96,7 +96,8 @@ def test_of_another_machine_s_writers_a_day_s_silence_tells(tmp_path):
             os.utime(tmp_path / name, (age, age))
         files.sweep(tmp_path)
         assert (tmp_path / name).exists() == stays, name
-    young = tmp_path / ".e.00000000-1-0123abcd.partial"  # a folder in which something is still written
+    # a folder in which something is still written
+    young = tmp_path / ".e.00000000-1-0123abcd.partial"
     young.mkdir()
     (young / "images.npy").touch()
     os.utime(young, (old, old))
@@ -117,7 +118,7 @@ def test_a_partial_that_is_a_link_is_not_followed(tmp_path):
     assert not os.path.lexists(link) and (tmp_path / "mine" / "a").exists()
 
 
-# -- whose a file is -------------------------------------------------------------------------------------------------------
+# -- whose a file is ------------------------------------------------------------------------------
 def test_a_file_without_our_mark_is_not_replaced(tmp_path):
     place = tmp_path / "report.csv"
     ours(place, "target,paper")

@@ -98,10 +98,12 @@ def test_sockets_lie_where_their_paths_are_short_or_kernels_use_ports(called, tm
     assert "--KernelManager.transport=ipc" not in called[2][0]
 
 
-# -- a real server --------------------------------------------------------------------------------------------------------
+# -- a real server --------------------------------------------------------------------------------
 @contextmanager
 def serving(*arguments: str, home: Path, **environment: str):
-    """`gantutor lab` with a home folder of a length that stops sockets; the address of its server, which answers."""
+    """`gantutor lab` with a home folder of a length that stops sockets; the address of its server,
+    which answers.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

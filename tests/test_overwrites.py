@@ -1,4 +1,6 @@
-"""What a command writes replaces only what an earlier command wrote: a person's file of that name stays, and one sentence says so."""
+"""What a command writes replaces only what an earlier command wrote: a person's file of that name
+stays, and one sentence says so.
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""A run's folder is safe: only what a run wrote is ever removed, anything else is refused, and what is done again begins anew."""
+"""A run's folder is safe: only what a run wrote is ever removed, anything else is refused, and what
+is done again begins anew.
+"""
 
 import errno
 import json
@@ -58,7 +60,7 @@ def a_run(folder: Path, notebook: str = "tiny", **status) -> Path:
     return folder
 
 
-# -- which folders are refused ------------------------------------------------------------------------------------------
+# -- which folders are refused --------------------------------------------------------------------
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A working folder with a notebook in it, in a home folder that lies in a larger one."""
@@ -96,7 +98,9 @@ REFUSED = [
 
 @pytest.mark.parametrize(("out", "sentence"), REFUSED, ids=[out[:20] for out, _ in REFUSED])
 def test_a_folder_that_is_not_a_run_s_own_is_refused_and_left_as_it_is(place, out, sentence):
-    """By the runner, by the command and by a record that a notebook makes by hand: one sentence, and nothing is touched."""
+    """By the runner, by the command and by a record that a notebook makes by hand: one sentence,
+    and nothing is touched.
+    """
     out = str(Path.home()) if out == "~" else out
     before = {p: p.lstat().st_mtime_ns for p in place.parent.rglob("*")}
     for fresh in (False, True):
@@ -155,7 +159,7 @@ def test_a_record_by_hand_knows_its_folder_again(place):
         Record(Plane(out="by hand"), "02_adaptivemix")
 
 
-# -- what is removed ------------------------------------------------------------------------------------------------------
+# -- what is removed ------------------------------------------------------------------------------
 def test_done_again_a_run_trains_again_and_nothing_of_a_person_s_is_lost(tmp_path):
     notebook, out, away = write(tmp_path, SETUP, TRAINS, SAVE), tmp_path / "out", tmp_path / "away"
     run(notebook, out, steps=3)
@@ -199,7 +203,8 @@ def test_a_run_that_was_stopped_goes_on_and_one_of_other_inputs_begins_anew(tmp_
     notebook, out = write(tmp_path, SETUP, TRAINS, STOPS, SAVE), tmp_path / "out"
     monkeypatch.setenv("STOPS", "1")
     assert run_one(notebook, {"steps": 3}, out).status == "error"
-    assert run_one(notebook, {"steps": "three"}, out).status == "bad_input"  # which is no attempt, and changes nothing
+    # which is no attempt, and changes nothing
+    assert run_one(notebook, {"steps": "three"}, out).status == "bad_input"
     monkeypatch.delenv("STOPS")
     run(notebook, out, steps=3)
     assert read(out)["data"]["begun"] == 3 and not (out / "previous").exists()
@@ -269,7 +274,7 @@ def test_what_a_killed_run_of_an_earlier_version_left_is_known_by_its_names(tmp_
     assert left == {*kept, "previous.json", "status.json"} and not (out / "seed12").exists()
 
 
-# -- commands that meet ---------------------------------------------------------------------------------------------------
+# -- commands that meet ---------------------------------------------------------------------------
 def test_a_second_command_at_the_same_folder_is_told_so(tmp_path):
     from filelock import FileLock
 
@@ -315,7 +320,7 @@ def test_a_record_that_only_looks_like_one_is_done_again(tmp_path, damage):
     assert kept(out, notebook, {})[1] == "its result.json was damaged"
 
 
-# -- long paths -------------------------------------------------------------------------------------------------------------
+# -- long paths -----------------------------------------------------------------------------------
 def test_a_long_tmpdir_stops_no_run(tmp_path, monkeypatch):
     long = tmp_path / ("x" * 120)
     long.mkdir()

@@ -49,7 +49,8 @@ MARK = " · gantutor</title>"  # in the head of every page
 
 
 def check_place(out: Path, sources: Sequence[Path]) -> None:
-    """NotOurs where the site would replace pages of another one, or mix with other people's files."""
+    """NotOurs where the site would replace pages of another one, or mix with other people's files.
+    """
     if not out.is_dir():
         return
     for name in ("index.html", *(f"{source.stem}.html" for source in sources)):
@@ -57,7 +58,8 @@ def check_place(out: Path, sources: Sequence[Path]) -> None:
     ours(out / "style.css", BASE.strip().splitlines()[0])
     others = sorted(p.name for p in out.iterdir() if not p.name.startswith("."))
     if others and not any(_of_site(page) for page in out.glob("*.html")):
-        raise NotOurs(f"{out} holds {others[0]!r} and no site of gantutor: choose an empty or a new folder with --out")
+        what = f"{out} holds {others[0]!r} and no site of gantutor"
+        raise NotOurs(f"{what}: choose an empty or a new folder with --out")
 
 
 def _of_site(page: Path) -> bool:
@@ -69,10 +71,11 @@ def _of_site(page: Path) -> bool:
 
 
 def build(sources: Sequence[Path], out: Path, profile: str, runs: Path, say: Callable[[str], None] = print) -> str:
-    """Write the site into `out`; what has no run of this very source and profile below `runs` is run into it first.
+    """Write the site into `out`; what has no run of this very source and profile below `runs` is
+    run into it first.
 
-    Returns "", or in a sentence which run failed: then nothing is written. ValueError for a wrong source, an unknown profile, or a
-    folder with other people's files.
+    Returns "", or in a sentence which run failed: then nothing is written. ValueError for a wrong
+    source, an unknown profile, or a folder with other people's files.
     """
     check_place(out, sources)
     for source in sources:
@@ -262,12 +265,15 @@ def save_picture(content: bytes, out: Path, folder: str, name: str) -> tuple[str
 
 
 def _whole(path: Path) -> bytes | None:
-    """The bytes of a picture that can be decoded; None where it is missing or damaged: then the notebook's own copy serves."""
+    """The bytes of a picture that can be decoded; None where it is missing or damaged: then the
+    notebook's own copy serves.
+    """
     try:
         content = path.read_bytes()
         with Image.open(io.BytesIO(content)) as picture:
             picture.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # Pillow has as many ways to say it
+    # Pillow has as many ways to say it
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     return content
 

@@ -219,8 +219,9 @@ def build(sources: Sequence[Path], out: Path, versions: Sequence[str]) -> dict[s
             if among:
                 raise ValueError(f"--out {out}: the {version} version of {path.name} would lie among the sources in {path.parent}: choose another folder")
             if target.exists() and worked_in(target, VERSIONS[version](nb, path.stem)):
-                raise ValueError(f"{target} holds outputs, answers or another notebook, so somebody has worked in it: move it away, or choose "
-                                 "another folder with --out")  # fmt: skip
+                what = f"{target} holds outputs, answers or another notebook"
+                remedy = "move it away, or choose another folder with --out"
+                raise ValueError(f"{what}, so somebody has worked in it: {remedy}")
             written[version].append(target)
     for version, targets in written.items():
         for (path, nb), target in zip(loaded.items(), targets, strict=True):
@@ -231,7 +232,8 @@ def build(sources: Sequence[Path], out: Path, versions: Sequence[str]) -> dict[s
 
 
 def worked_in(path: Path, made: NotebookNode) -> bool:
-    """Whether a notebook is more than an earlier build of `made`: it was run, an open answer has been filled in, or it shares no cell.
+    """Whether a notebook is more than an earlier build of `made`: it was run, an open answer has
+    been filled in, or it shares no cell.
 
     One that cannot be read is nobody's to overwrite either.
     """

@@ -216,7 +216,9 @@ class _Nursery:
         with scratch() as folder:
             return self._observe(task, limits, halt, str(folder))
 
-    def _observe(self, task: Task, limits: Limits, halt: threading.Event, folder: str) -> tuple[bytes | None, str, str, float]:
+    def _observe(
+        self, task: Task, limits: Limits, halt: threading.Event, folder: str
+    ) -> tuple[bytes | None, str, str, float]:
         answer, theirs = os.pipe()
         worker = None
         try:

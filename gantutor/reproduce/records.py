@@ -45,7 +45,8 @@ def load(folder: str | Path):
 def export(folder: str | Path, path: str | Path) -> Path:
     """Write `load(folder)` as CSV or, by the suffix, Parquet (which needs pyarrow).
 
-    ValueError for another suffix, and where a file stands there that is no earlier export (NotOurs).
+    ValueError for another suffix, and where a file stands there that is no earlier export
+    (NotOurs).
     """
     path = Path(path)
     if path.suffix not in (".csv", ".parquet"):
@@ -59,7 +60,10 @@ def export(folder: str | Path, path: str | Path) -> Path:
             _earlier(path)
         frame = load(folder)
         with replacing(path) as partial:
-            frame.to_csv(partial, index=False) if path.suffix == ".csv" else frame.to_parquet(partial, index=False)
+            if path.suffix == ".csv":
+                frame.to_csv(partial, index=False)
+            else:
+                frame.to_parquet(partial, index=False)
     except ImportError:
         raise ValueError(f"{path}: Parquet needs pyarrow: pip install 'gantutor[parquet]', or export to .csv") from None
     return path

@@ -18,7 +18,9 @@ COLUMNS = ("target", "paper", "where", "status", "claim", "metric", "variant", "
 
 
 def build(out: str | Path) -> Path:
-    """Write report.html and report.csv into `out`; returns the page's path. NotOurs where somebody else's stand there."""
+    """Write report.html and report.csv into `out`; returns the page's path. NotOurs where somebody
+    else's stand there.
+    """
     out = Path(out)
     check_place(out)
     sections = collect(out)

@@ -69,7 +69,8 @@ def parameters_cell(notebook: Path) -> dict[str, Any]:
     """Names and literals of the cell tagged "parameters", read without running anything; {} where there is none."""
     try:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        [(c["cell_type"], "".join(c["source"])) for c in cells]  # what its hash, and the run, will ask for
+        # what its hash, and the run, will ask for
+        [(c["cell_type"], "".join(c["source"])) for c in cells]
         cell = next((c for c in cells if "parameters" in c.get("metadata", {}).get("tags", [])), None)
         tree = ast.parse("".join(cell["source"]) if cell else "")
     except OSError as error:
@@ -164,11 +165,13 @@ def run_one(
     say: Callable[[str], None] = print,
     fresh: bool = False,
 ) -> Outcome:
-    """Run a notebook into the folder `out`, unless that holds this very run and `fresh` is not asked for.
+    """Run a notebook into the folder `out`, unless that holds this very run and `fresh` is not
+    asked for.
 
-    Writes result, status, log and executed notebook there, and a line of attempts.jsonl at the start and at the end. A folder
-    that is not this notebook's is refused and left as it is; what an earlier run wrote into this one is set aside, or with
-    `fresh` removed, unless that run was stopped and goes on.
+    Writes result, status, log and executed notebook there, and a line of attempts.jsonl at the
+    start and at the end. A folder that is not this notebook's is refused and left as it is; what an
+    earlier run wrote into this one is set aside, or with `fresh` removed, unless that run was
+    stopped and goes on.
     """
     begun = time.perf_counter()
     try:
@@ -185,7 +188,8 @@ def run_one(
     except BadParameters as error:
         outcome = Outcome("bad_input", str(error))
         untouched = files.book(folder / "status.json").get("status", "bad_input") == "bad_input"
-        if untouched and not (folder / "result.json").exists():  # else it is another attempt's status
+        # else it is another attempt's status
+        if untouched and not (folder / "result.json").exists():
             _ended(folder, name, dict(parameters), outcome)
         return outcome
     limit = limit or LIMITS.get(str(values.get("profile")), LIMITS["class"])
@@ -197,7 +201,8 @@ def run_one(
         return Outcome("busy", "another command is at this run")
     except OSError as error:  # a full disk, a folder that vanished
         outcome = Outcome("error", f"{error.strerror or error}: {error.filename or folder}")
-        if files.book(folder / "status.json").get("pid") != os.getpid():  # not begun: the status is another attempt's
+        # not begun: the status is another attempt's
+        if files.book(folder / "status.json").get("pid") != os.getpid():
             return outcome
         return _ended(folder, name, values, outcome, source_hash(path))
 
@@ -206,14 +211,17 @@ def _locked(path: Path, values: dict[str, Any], folder: Path, begun: float, cloc
     done = None if fresh else finished(folder, path, values)
     if done is not None:
         return Outcome(done["status"], done["message"], done["wall_s"], done["step"], reused=True)
-    of = {"notebook": path.stem, "parameters": values, "source_hash": source_hash(path), "version": gantutor.__version__}
+    source = source_hash(path)
+    of = {"notebook": path.stem, "parameters": values, "source_hash": source}
+    of["version"] = gantutor.__version__
     try:
         files.run_folder(folder, path.stem, path)  # again: another command may have been quicker
         listed = _prepared(folder, of, clock, fresh)
     except files.NotOurs as error:
         return Outcome("bad_input", str(error))
     files.note(folder, "start", path.stem)
-    write_json(folder / "status.json", {"status": "running", **of, "pid": os.getpid(), "files": listed})
+    begun_as = {"status": "running", **of, "pid": os.getpid(), "files": listed}
+    write_json(folder / "status.json", begun_as)
     outcome = _execute(path, values, folder, clock)
     if outcome.status == "ok":
         result = finished(folder, path, values)
@@ -225,37 +233,44 @@ def _locked(path: Path, values: dict[str, Any], folder: Path, begun: float, cloc
     wall = round(time.perf_counter() - begun, 2)
     with suppress(OSError):
         files.note(folder, outcome.status, path.stem)
-    return _ended(folder, path.stem, values, Outcome(outcome.status, outcome.message, wall, outcome.step), of["source_hash"])
+    outcome = Outcome(outcome.status, outcome.message, wall, outcome.step)
+    return _ended(folder, path.stem, values, outcome, source)
 
 
 def _prepared(folder: Path, of: Mapping[str, Any], clock: "_Clock", fresh: bool) -> list[str]:
-    """Ready a folder for a run that is not done: what an earlier one wrote goes, unless it was this very run and was stopped.
+    """Ready a folder for a run that is not done: what an earlier one wrote goes, unless it was this
+    very run and was stopped.
 
     Returns the names of all that earlier runs wrote and that stays.
     """
-    for place in (folder, *folder.glob("seed*"), files.cache_dir()):
+    seeds = [place for place in folder.glob("seed*") if not place.is_symlink()]
+    for place in (folder, *seeds, files.cache_dir()):
         files.sweep(place)
     _keep_edited(folder, clock)
     if not fresh and _goes_on(folder, of):
         for name in files.WRITTEN:
             (folder / name).unlink(missing_ok=True)
         return sorted(files.written(folder))
-    # first: a command that is stopped from here on leaves a run that is neither done nor to go on with
+    # first: a command that is stopped from here on leaves no run that is done or could go on
     if (folder / "result.json").exists():
         os.replace(folder / "result.json", folder / "previous.json")
     moved = files.clear(folder, aside=not fresh)
     if moved:
-        clock.say(f"  {clock.name}: what another run wrote there is set aside in {folder / files.ASIDE}")
+        place = folder / files.ASIDE
+        clock.say(f"  {clock.name}: what another run wrote there is set aside in {place}")
     return moved
 
 
 def _keep_edited(folder: Path, clock: "_Clock") -> None:
-    """Give an executed notebook that a person has worked in since another name, under which no run will touch it."""
+    """Give an executed notebook that a person has worked in since another name, under which no run
+    will touch it.
+    """
     path, made = folder / "executed.ipynb", files.book(folder / "status.json").get("executed")
     if isinstance(made, str) and path.is_file() and not path.is_symlink() and made != _digest(path):
         place = files.free(folder / "executed-edited.ipynb")
         os.replace(path, place)
-        clock.say(f"  {clock.name}: somebody has worked in executed.ipynb, which is now {place.name}")
+        said = f"somebody has worked in executed.ipynb, which is now {place.name}"
+        clock.say(f"  {clock.name}: {said}")
 
 
 def _digest(path: Path) -> str:
@@ -263,7 +278,9 @@ def _digest(path: Path) -> str:
 
 
 def _goes_on(folder: Path, of: Mapping[str, Any]) -> bool:
-    """Whether a run that has ended before its record was of this notebook, these parameters and this version: its checkpoints serve."""
+    """Whether a run that has ended before its record was of this notebook, these parameters and
+    this version: its checkpoints serve.
+    """
     if (folder / "result.json").exists():
         return False
     status = files.book(folder / "status.json")
@@ -339,7 +356,8 @@ def _errors_into(log) -> Iterator[None]:
 
 @contextmanager
 def sockets() -> Iterator[dict[str, str]]:
-    """What a KernelManager is to be told: sockets instead of ports, where they are to be had. No races, and nobody listens in.
+    """What a KernelManager is to be told: sockets instead of ports, where they are to be had. No
+    races, and nobody listens in.
 
     Left alone they would lie in the working folder, under the same names for every run.
     """
@@ -361,15 +379,19 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) ->
     clock.cells = sum(c["cell_type"] == "code" for c in json.loads(path.read_text(encoding="utf-8"))["cells"])
     clock.cells += bool(values)  # papermill adds a cell of its own
     source, target = (str(p).replace("{", "{{").replace("}", "}}") for p in (path, folder / "executed.ipynb"))
-    environment = {"MPLBACKEND": "Agg", "GANTUTOR_NOTEBOOK": str(path), "GANTUTOR_RUN": str(folder), "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUNBUFFERED": "1",
+    environment = {"MPLBACKEND": "Agg", "GANTUTOR_NOTEBOOK": str(path), "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUNBUFFERED": "1",
                    "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), **KEEP_FREED}  # fmt: skip
+    environment["GANTUTOR_RUN"] = str(folder)
     threading.Thread(target=clock.beat, daemon=True).start()
     try:
-        with (_environment(**environment), open(folder / "run.log", "w", encoding="utf-8") as log, _errors_into(log),
-              sockets() as where):  # fmt: skip
+        with ExitStack() as stack:
+            stack.enter_context(_environment(**environment))
+            log = stack.enter_context(open(folder / "run.log", "w", encoding="utf-8"))
+            stack.enter_context(_errors_into(log))
+            config = Config({"KernelManager": stack.enter_context(sockets())})
             papermill.execute_notebook(
                 source, target, parameters=values, kernel_name="python3", language="python", progress_bar=False, stdout_file=log,
-                stderr_file=log, config=Config({"KernelManager": where}), timeout_func=clock, interrupt_on_timeout=True,
+                stderr_file=log, config=config, timeout_func=clock, interrupt_on_timeout=True,
                 extra_arguments=["--IPKernelApp.extra_extensions=gantutor.reproduce.watch"],
             )  # fmt: skip
     except papermill.PapermillExecutionError as error:
@@ -398,7 +420,8 @@ def _raised(error, clock: _Clock) -> Outcome:
     if error.ename == "Diverged":
         step = re.search(r"step (\d+)", error.evalue)
         return Outcome("diverged", _line(error.evalue), step=int(step[1]) if step else None)
-    if error.ename in ("DataError", "WeightsError", "BadParameters", "NotOurs"):  # sentences of ours, complete by themselves
+    # sentences of ours, complete by themselves
+    if error.ename in ("DataError", "WeightsError", "BadParameters", "NotOurs"):
         return Outcome("error", _line(error.evalue))
     return Outcome("error", f"{clock.where()} raised {error.ename}: {_line(error.evalue)}")
 
@@ -408,13 +431,17 @@ def _line(text: object) -> str:
     return next((line.strip() for line in str(text).splitlines() if line.strip()), "no message")
 
 
-def _ended(folder: Path, name: str, values: dict[str, Any], outcome: Outcome, source: str | None = None) -> Outcome:
+def _ended(
+    folder: Path, name: str, values: dict[str, Any], outcome: Outcome, source: str | None = None
+) -> Outcome:
     """Write how it ended into the folder, with the list of what the run made there."""
     if folder.is_dir():
         status = {**asdict(outcome), "notebook": name, "parameters": values, "version": gantutor.__version__}
-        with suppress(OSError, TypeError, ValueError):  # the outcome itself still reaches the caller
+        # the outcome itself still reaches the caller
+        with suppress(OSError, TypeError, ValueError):
             status |= {"source_hash": source, "files": sorted(files.written(folder))}
-            status |= {"executed": _digest(folder / "executed.ipynb")} if "executed.ipynb" in status["files"] else {}
+            if "executed.ipynb" in status["files"]:
+                status["executed"] = _digest(folder / "executed.ipynb")
             write_json(folder / "status.json", status)
             (folder / ".written").unlink(missing_ok=True)
     return outcome

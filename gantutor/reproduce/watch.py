@@ -1,6 +1,8 @@
-"""In the kernel of a run: notes which files the run's cells make in its folder, so that only these are ever removed again.
+"""In the kernel of a run: notes which files the run's cells make in its folder, so that only these
+are ever removed again.
 
-Loaded as an extension of IPython. What compiled code writes by itself, past Python's own `open`, goes unnoticed and so is kept.
+Loaded as an extension of IPython. What compiled code writes by itself, past Python's own `open`,
+goes unnoticed and so is kept.
 """
 
 import json
@@ -19,7 +21,9 @@ def load_ipython_extension(shell) -> None:
 
 
 class Watch:
-    """An audit hook that lists in `.written` what is made in a folder: files opened anew or moved there, and folders."""
+    """An audit hook that lists in `.written` what is made in a folder: files opened anew or moved
+    there, and folders.
+    """
 
     def __init__(self, folder: str):
         self.folder, self.known = os.path.realpath(folder), set()
@@ -49,7 +53,9 @@ class Watch:
 
 
 def _makes(path, flags: int) -> bool:
-    """Whether opening a file like this makes it, or all of it anew; what is added to belongs to whoever made it."""
+    """Whether opening a file like this makes it, or all of it anew; what is added to belongs to
+    whoever made it.
+    """
     if not flags & (os.O_WRONLY | os.O_RDWR):
         return False
     return bool(flags & os.O_TRUNC) or not os.path.lexists(path)
