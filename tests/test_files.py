@@ -68,8 +68,14 @@ def writer(place: Path, kind: str, fate: str) -> tuple[subprocess.Popen, Path]:
     return process, Path(process.stdout.readline().strip())
 
 
-def test_what_a_killed_process_left_half_written_is_swept_by_the_next_write_and_a_live_one_s_stays(tmp_path):
-    names = [".x.partial", ".x.12-ab.partial.json", "x.99999999-0123abcd.partial", ".x.99999999-0123abcg.partial", ".x.99999999-0123abcd.partial.tar.gz"]
+def test_what_a_killed_process_left_is_swept_by_the_next_write_and_a_live_one_s_stays(tmp_path):
+    names = [
+        ".x.partial",
+        ".x.12-ab.partial.json",
+        "x.99999999-0123abcd.partial",
+        ".x.99999999-0123abcg.partial",
+        ".x.99999999-0123abcd.partial.tar.gz",
+    ]
     for name in names:  # a person's
         (tmp_path / name).write_text("mine")
     live, living = writer(tmp_path / "entry.json", "file", "lives")
@@ -82,15 +88,21 @@ def test_what_a_killed_process_left_half_written_is_swept_by_the_next_write_and_
         assert not dead.exists() and living.exists()
     live.communicate()
     assert live.returncode == 0 and (tmp_path / "entry.json").read_text() == "half"
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*names, "entry.json", "other.json"])
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        [*names, "entry.json", "other.json"],
+    )
 
 
 def test_of_another_machine_s_writers_a_day_s_silence_tells(tmp_path):
     """And of those of earlier versions, whose names did not say the machine."""
     old = time.time() - 2 * files.DAY
     mine = os.getpid()
-    for name, age, stays in [(".a.00000000-1-0123abcd.partial", old, False), (".b.00000000-1-0123abcd.partial", None, True),
-                             (".c.99999999-0123abcd.partial.pt", old, False), (f".d.{mine}-0123abcd.partial.pt", old, True)]:  # fmt: skip
+    for name, age, stays in [
+        (".a.00000000-1-0123abcd.partial", old, False),
+        (".b.00000000-1-0123abcd.partial", None, True),
+        (".c.99999999-0123abcd.partial.pt", old, False),
+        (f".d.{mine}-0123abcd.partial.pt", old, True),
+    ]:
         (tmp_path / name).touch()
         if age:
             os.utime(tmp_path / name, (age, age))
@@ -127,5 +139,8 @@ def test_a_file_without_our_mark_is_not_replaced(tmp_path):
     place.write_text("target,paper,where\n")
     ours(place, "target,paper")
     place.write_bytes(b"\xff\x00my numbers")
-    with pytest.raises(NotOurs, match="report.csv was not written by gantutor: move it away, or choose another place"):
+    with pytest.raises(
+        NotOurs,
+        match="report.csv was not written by gantutor: move it away, or choose another place",
+    ):
         ours(place, "target,paper")

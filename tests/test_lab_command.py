@@ -80,7 +80,9 @@ def test_a_wrong_profile_starts_nothing(called):
     assert done.exit_code == 2 and "profile='big': expected 'smoke'" in done.stderr and not called
 
 
-def test_sockets_lie_where_their_paths_are_short_or_kernels_use_ports(called, tmp_path, monkeypatch):
+def test_sockets_lie_where_their_paths_are_short_or_kernels_use_ports(
+    called, tmp_path, monkeypatch,
+):
     """Voila has its own folder for them, below TMPDIR."""
     long = tmp_path / ("x" * 120)
     long.mkdir()
@@ -90,7 +92,9 @@ def test_sockets_lie_where_their_paths_are_short_or_kernels_use_ports(called, tm
     lab("--app")
     (plain, its, _), (app, others, _) = called
     place = next(Path(c.split("=")[1]) for c in app if c.startswith("--Voila.connection_dir_root="))
-    assert "--KernelManager.transport=ipc" in plain and "--KernelManager.transport=ipc" in app and others["JUPYTER_RUNTIME_DIR"] == str(long)
+    assert "--KernelManager.transport=ipc" in plain
+    assert "--KernelManager.transport=ipc" in app
+    assert others["JUPYTER_RUNTIME_DIR"] == str(long)
     for folder in (place, Path(its["JUPYTER_RUNTIME_DIR"])):
         assert len(str(folder)) < 50 and not folder.exists(), "it goes with the server"
     monkeypatch.setattr(files, "SOCKET", 5)
@@ -107,11 +111,28 @@ def serving(*arguments: str, home: Path, **environment: str):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "gantutor.cli", "lab", *arguments, "--no-browser", f"--port={port}", "--", "--allow-root"]
+    command = [
+        sys.executable,
+        "-m",
+        "gantutor.cli",
+        "lab",
+        *arguments,
+        "--no-browser",
+        f"--port={port}",
+        "--",
+        "--allow-root",
+    ]
     own = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "XDG"))}
-    own |= {"HOME": str(home), "JUPYTER_TOKEN": "secret", "PYTHONPATH": str(Path(gantutor.__file__).parent.parent), **environment}
+    own |= {
+        "HOME": str(home),
+        "JUPYTER_TOKEN": "secret",
+        "PYTHONPATH": str(Path(gantutor.__file__).parent.parent),
+        **environment,
+    }
     with open(home / "log", "w") as log:
-        process = subprocess.Popen(command, env=own, stdout=log, stderr=log, cwd=home, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=own, stdout=log, stderr=log, cwd=home, start_new_session=True,
+        )
     try:
         yield f"http://127.0.0.1:{port}", home / "log"
     finally:
@@ -136,12 +157,18 @@ def patiently(what, log: Path, seconds: float = 60.0):
 
 
 def test_kernels_start_where_the_home_folder_has_a_long_name(tmp_path):
-    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed: pip install 'gantutor[lab]'")
+    pytest.importorskip(
+        "jupyterlab", reason="JupyterLab is not installed: pip install 'gantutor[lab]'",
+    )
     home = tmp_path / ("h" * 60)
     home.mkdir()
 
     def ask(method: str, path: str):
-        request = Request(f"{address}/api/{path}?token=secret", method=method, data=b"{}" if method == "POST" else None)
+        request = Request(
+            f"{address}/api/{path}?token=secret",
+            method=method,
+            data=b"{}" if method == "POST" else None,
+        )
         with urlopen(request, timeout=20) as answer:
             return json.load(answer)
 

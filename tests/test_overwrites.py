@@ -31,8 +31,11 @@ def test_a_report_of_somebody_else_s(tmp_path, name):
     Record(Plane(out=str(tmp_path / "runs" / "a"), seeds=1), "01_plane").add("loss", 1.0).save()
     (tmp_path / name).write_text("<title>My thesis</title>")
     done = gantutor("report", "--out", tmp_path)
-    assert done.exit_code == 1 and done.stderr == f"gantutor: {tmp_path / name} was not written by gantutor: move it away, or choose another place\n"
-    assert (tmp_path / name).read_text() == "<title>My thesis</title>" and len(list(tmp_path.glob("report.*"))) == 1
+    assert done.exit_code == 1
+    said = f"gantutor: {tmp_path / name} was not written by gantutor: "
+    assert done.stderr == f"{said}move it away, or choose another place\n"
+    assert (tmp_path / name).read_text() == "<title>My thesis</title>"
+    assert len(list(tmp_path.glob("report.*"))) == 1
     (tmp_path / name).unlink()
     for _ in range(2):  # its own it replaces
         assert gantutor("report", "--out", tmp_path).exit_code == 0
@@ -46,7 +49,9 @@ def test_an_export_over_another_table(tmp_path):
     done = gantutor("report", "--out", tmp_path / "runs", "--export", tmp_path / "values.csv")
     assert done.exit_code == 2 and "values.csv was not written by gantutor" in done.stderr
     assert (tmp_path / "values.csv").read_text().startswith("day,")
-    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'gantutor[parquet]'")
+    pytest.importorskip(
+        "pyarrow", reason="pyarrow is not installed: pip install 'gantutor[parquet]'",
+    )
     for _ in range(2):
         records.export(tmp_path / "runs", tmp_path / "ours.parquet")
     pd.DataFrame({"day": [1]}).to_parquet(tmp_path / "values.parquet")
@@ -60,7 +65,9 @@ def test_marks_over_another_table(tmp_path):
     write(tmp_path / "in", "1")
     (tmp_path / "marks.csv").write_text("name,mark\nAda,1\n")
     done = gantutor("check", tmp_path / "in", "--out", tmp_path / "marks.csv")
-    assert done.exit_code == 2 and "marks.csv was not written by gantutor" in done.stderr and (tmp_path / "marks.csv").read_text().startswith("name,")
+    assert done.exit_code == 2
+    assert "marks.csv was not written by gantutor" in done.stderr
+    assert (tmp_path / "marks.csv").read_text().startswith("name,")
     for _ in range(2):
         grade.write_marks(tmp_path / "ours.csv", [])
 
@@ -69,8 +76,20 @@ def test_a_site_among_a_person_s_files_or_over_their_pages(tmp_path):
     place, (source,) = tmp_path / "place", versions.course()[1:2]
     place.mkdir()
     (place / "thesis.tex").write_text("mine")
-    done = gantutor("build", source, "--site", "--profile", "smoke", "--out", place, "--runs", tmp_path / "none")
-    assert done.exit_code == 2 and "place holds 'thesis.tex' and no site of gantutor" in done.stderr and not (tmp_path / "none").exists()
+    done = gantutor(
+        "build",
+        source,
+        "--site",
+        "--profile",
+        "smoke",
+        "--out",
+        place,
+        "--runs",
+        tmp_path / "none",
+    )
+    assert done.exit_code == 2
+    assert "place holds 'thesis.tex' and no site of gantutor" in done.stderr
+    assert not (tmp_path / "none").exists()
     for name in ("index.html", "01_plane.html", "style.css"):
         other = tmp_path / f"of {name}"
         other.mkdir()
@@ -80,7 +99,9 @@ def test_a_site_among_a_person_s_files_or_over_their_pages(tmp_path):
     made = make_up(tmp_path / "made", ("01_plane",))
     (made / "notes.txt").write_text("mine")
     site.check_place(made, [source])  # ours, with a person's beside it
-    assert (make_up(tmp_path / "again", ("01_plane",)) / "style.css").read_text().startswith("\n:root")
+    assert (
+        make_up(tmp_path / "again", ("01_plane",)) / "style.css"
+    ).read_text().startswith("\n:root")
 
 
 def test_a_damaged_picture_of_a_run_gives_way_to_the_notebook_s_own(tmp_path):
@@ -107,19 +128,28 @@ def test_a_notebook_that_somebody_wrote_into_is_not_built_over(tmp_path):
     nbformat.write(other, tmp_path / "solution" / source.name)
     with pytest.raises(ValueError, match="so somebody has worked in it"):
         versions.build([source], tmp_path, ["solution"])
-    assert "return 3" in built.read_text() and json.loads((tmp_path / "solution" / source.name).read_text())["cells"][0]["source"] == ["mine = 1"]
+    assert "return 3" in built.read_text()
+    assert json.loads(
+        (tmp_path / "solution" / source.name).read_text(),
+    )["cells"][0]["source"] == ["mine = 1"]
 
 
 def test_a_history_of_somebody_else_s_and_one_with_damaged_lines(tmp_path):
     (tmp_path / "history.jsonl").write_text('{"day": 1}\n')
     with pytest.raises(NotOurs, match="history.jsonl was not written by gantutor"):
         Journal(tmp_path)
-    (tmp_path / "history.jsonl").write_bytes(b'{"step": 1, "fid": 2.0}\n3\nnull\n{"step": "x"}\n\xff\n{"step": 2}\n{"st')
+    (tmp_path / "history.jsonl").write_bytes(
+        b'{"step": 1, "fid": 2.0}\n3\nnull\n{"step": "x"}\n\xff\n{"step": 2}\n{"st',
+    )
     assert [row["step"] for row in Journal(tmp_path, 5).rows] == [1, 2]
 
 
-def test_a_checksum_that_a_person_laid_beside_a_download_is_held_to_and_stays(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "_transfer", lambda url, part, size, say: part.write_bytes(b"other"))
+def test_a_checksum_that_a_person_laid_beside_a_download_is_held_to_and_stays(
+    tmp_path, monkeypatch,
+):
+    monkeypatch.setattr(
+        datasets, "_transfer", lambda url, part, size, say: part.write_bytes(b"other"),
+    )
     file, target = datasets.File("x.gz", ("http://127.0.0.1/x.gz",)), tmp_path / "x.gz"
     (tmp_path / "x.gz.sha256").write_text(f"{'0' * 64}  x.gz\n")
     with pytest.raises(datasets.DataError, match="is not the one in x.gz.sha256"):

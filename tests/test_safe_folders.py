@@ -22,7 +22,8 @@ from gantutor.records import Record, read
 from gantutor.reproduce.run import _goes_on, kept, run_one
 from tiny import SAVE, SETUP, write
 
-# trains as notebook 10 does: goes on from a checkpoint where there is one, and keeps a history, a grid and things of its own
+# trains as notebook 10 does: goes on from a checkpoint where there is one, and keeps a history,
+# a grid and things of its own
 TRAINS = """
 from pathlib import Path
 home = Path(cfg.out) / "seed0"
@@ -50,13 +51,16 @@ def run(notebook, out, fresh=False, **parameters):
 def tree(folder: Path) -> dict[str, str]:
     """The files below a folder with their text, beside the books of its runs."""
     paths = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink())
-    return {p.relative_to(folder).as_posix(): p.read_text(errors="replace") for p in paths if p.name not in (*files.BOOKS, *files.WRITTEN)}
+    mine = [p for p in paths if p.name not in (*files.BOOKS, *files.WRITTEN)]
+    return {p.relative_to(folder).as_posix(): p.read_text(errors="replace") for p in mine}
 
 
 def a_run(folder: Path, notebook: str = "tiny", **status) -> Path:
     """A folder that a run of a notebook has left."""
     folder.mkdir(parents=True)
-    (folder / "status.json").write_text(json.dumps({"status": "error", "notebook": notebook, **status}))
+    (folder / "status.json").write_text(
+        json.dumps({"status": "error", "notebook": notebook, **status}),
+    )
     return folder
 
 
@@ -84,16 +88,30 @@ def place(tmp_path, monkeypatch):
 
 
 REFUSED = [
-    ("", "output folder '' is the working folder: name a folder for this run alone, such as runs/tiny"),
-    (".", "is the working folder"), ("../work", "is the working folder"), ("mine/..", "is the working folder"),
-    ("~", "is your home folder"), ("up", "is your home folder"), ("/", "contains the working folder"), ("../..", "contains the working folder"),
-    ("books", "is the notebook"), (str(Path(gantutor.__file__).parent), "is the package"), (str(Path(gantutor.__file__).parent.parent), "contains the package"),
-    ("mine", "holds 'notes.txt' and no run of gantutor: choose an empty or a new folder"), ("link", "holds 'notes.txt'"), ("file", "is a file"),
-    ("other", "holds a run of 02_adaptivemix: choose another folder for tiny"), ("grid", "holds other runs"), ("grid/runs", "holds other runs"),
-    ("some", "holds other runs: name a folder for this run alone, such as some/tiny"), ("planned", "holds other runs"),
-    ("some/tiny-1/seed0", "the folder of another run: choose one outside it"), ("link/../some/tiny-1/new", "the folder of another run"),
-    ("round", "cannot be used"), ("x" * 300, "cannot be used (File name too long)"),
-]  # fmt: skip
+    ("", "'' is the working folder: name a folder for this run alone, such as runs/tiny"),
+    (".", "is the working folder"),
+    ("../work", "is the working folder"),
+    ("mine/..", "is the working folder"),
+    ("~", "is your home folder"),
+    ("up", "is your home folder"),
+    ("/", "contains the working folder"),
+    ("../..", "contains the working folder"),
+    ("books", "is the notebook"),
+    (str(Path(gantutor.__file__).parent), "is the package"),
+    (str(Path(gantutor.__file__).parent.parent), "contains the package"),
+    ("mine", "holds 'notes.txt' and no run of gantutor: choose an empty or a new folder"),
+    ("link", "holds 'notes.txt'"),
+    ("file", "is a file"),
+    ("other", "holds a run of 02_adaptivemix: choose another folder for tiny"),
+    ("grid", "holds other runs"),
+    ("grid/runs", "holds other runs"),
+    ("some", "holds other runs: name a folder for this run alone, such as some/tiny"),
+    ("planned", "holds other runs"),
+    ("some/tiny-1/seed0", "the folder of another run: choose one outside it"),
+    ("link/../some/tiny-1/new", "the folder of another run"),
+    ("round", "cannot be used"),
+    ("x" * 300, "cannot be used (File name too long)"),
+]
 
 
 @pytest.mark.parametrize(("out", "sentence"), REFUSED, ids=[out[:20] for out, _ in REFUSED])
@@ -107,7 +125,9 @@ def test_a_folder_that_is_not_a_run_s_own_is_refused_and_left_as_it_is(place, ou
         outcome = run_one("books/tiny.ipynb", {}, out, fresh=fresh)
         assert outcome.status == "bad_input" and sentence in outcome.message
     done = CliRunner().invoke(app, ["run", "books/tiny.ipynb", "--out", out, "--fresh"])
-    assert done.exit_code == 2 and done.stderr.startswith("gantutor: output folder") and done.stderr.count("\n") == 1
+    assert done.exit_code == 2
+    assert done.stderr.startswith("gantutor: output folder")
+    assert done.stderr.count("\n") == 1
     if out != "books":  # by hand, no notebook's place is known but the working folder
         with pytest.raises(NotOurs):
             Record(Plane(out=out), "tiny")
@@ -116,8 +136,12 @@ def test_a_folder_that_is_not_a_run_s_own_is_refused_and_left_as_it_is(place, ou
 
 def test_the_issue_s_own_command_keeps_every_file(place):
     notebook = Path(gantutor.__file__).parent.parent / "notebooks" / "11_papers.ipynb"
-    done = CliRunner().invoke(app, ["run", str(notebook), "--profile", "smoke", "--out", "mine", "--fresh"])
-    assert done.exit_code == 2 and "holds 'notes.txt'" in done.stderr and (place / "mine" / "notes.txt").read_text() == "mine"
+    done = CliRunner().invoke(
+        app, ["run", str(notebook), "--profile", "smoke", "--out", "mine", "--fresh"],
+    )
+    assert done.exit_code == 2
+    assert "holds 'notes.txt'" in done.stderr
+    assert (place / "mine" / "notes.txt").read_text() == "mine"
 
 
 def test_a_folder_that_is_empty_new_or_the_run_s_own_is_taken(place):
@@ -133,7 +157,9 @@ def test_a_folder_that_is_empty_new_or_the_run_s_own_is_taken(place):
             run_folder("mine", "tiny")
     files.note(place / "mine", "start", "tiny")
     assert run_folder("mine", "tiny") == place / "mine"
-    (place / "mine" / "attempts.jsonl").write_bytes(b'\xff\n{"what": 3\n' + (place / "mine" / "attempts.jsonl").read_bytes())
+    (place / "mine" / "attempts.jsonl").write_bytes(
+        b'\xff\n{"what": 3\n' + (place / "mine" / "attempts.jsonl").read_bytes(),
+    )
     assert run_folder("mine", "tiny") == place / "mine"
 
 
@@ -155,7 +181,9 @@ def test_a_record_by_hand_knows_its_folder_again(place):
     Record(Plane(out="by hand"), "01_plane")
     (place / "by hand" / "samples.png").write_text("a picture")
     Record(Plane(out="by hand"), "01_plane").add("loss", 1.0).save()
-    with pytest.raises(NotOurs, match="holds a run of 01_plane: choose another folder for 02_adaptivemix"):
+    with pytest.raises(
+        NotOurs, match="holds a run of 01_plane: choose another folder for 02_adaptivemix",
+    ):
         Record(Plane(out="by hand"), "02_adaptivemix")
 
 
@@ -164,9 +192,15 @@ def test_done_again_a_run_trains_again_and_nothing_of_a_person_s_is_lost(tmp_pat
     notebook, out, away = write(tmp_path, SETUP, TRAINS, SAVE), tmp_path / "out", tmp_path / "away"
     run(notebook, out, steps=3)
     status = json.loads((out / "status.json").read_text())
-    made = {"own/deep/values.npy", "seed0/checkpoint.pt", "seed0/grids/0000003.png", "seed0/history.jsonl"}
+    made = {
+        "own/deep/values.npy",
+        "seed0/checkpoint.pt",
+        "seed0/grids/0000003.png",
+        "seed0/history.jsonl",
+    }
     assert {name for name in status["files"] if not name.endswith("/")} == made | set(files.WRITTEN)
-    assert {"own/", "own/deep/", "seed0/", "seed0/grids/"} <= set(status["files"]) and not (out / ".written").exists()
+    assert {"own/", "own/deep/", "seed0/", "seed0/grids/"} <= set(status["files"])
+    assert not (out / ".written").exists()
     book = (out / "executed.ipynb").read_text()
     (out / "executed.ipynb").write_text(book + " ")  # worked in
     away.mkdir()
@@ -181,20 +215,27 @@ def test_done_again_a_run_trains_again_and_nothing_of_a_person_s_is_lost(tmp_pat
     assert read(out)["data"] == {"begun": 0, "trained": 2} and not outcome.reused
     assert json.loads((out / "previous.json").read_text())["data"]["trained"] == 3
     found = tree(out)
-    assert found.pop("executed-edited.ipynb") == book + " " and not (out / "previous" / "executed.ipynb").exists()
-    assert found.keys() == {*made, *(f"previous/{name}" for name in made), "notes.txt", "own/mine.txt"}
-    assert found["previous/seed0/checkpoint.pt"] == "3" and found["seed0/history.jsonl"].count("\n") == 2
+    assert found.pop("executed-edited.ipynb") == book + " "
+    assert not (out / "previous" / "executed.ipynb").exists()
+    assert found.keys() == {
+        *made, *(f"previous/{name}" for name in made), "notes.txt", "own/mine.txt",
+    }
+    assert found["previous/seed0/checkpoint.pt"] == "3"
+    assert found["seed0/history.jsonl"].count("\n") == 2
     assert any(f"is set aside in {out / 'previous'}" in line for line in said)
 
     # another version; what was set aside before gives way
     result = read(out)
-    (out / "result.json").write_text(json.dumps({**result, "versions": {**result["versions"], "gantutor": "0.0.8"}}))
+    (out / "result.json").write_text(
+        json.dumps({**result, "versions": {**result["versions"], "gantutor": "0.0.8"}}),
+    )
     run(notebook, out, steps=2)
     assert read(out)["data"]["begun"] == 0 and tree(out)["previous/seed0/checkpoint.pt"] == "2"
 
     # --fresh: what runs wrote is removed, what was set aside too, and nothing else
     run(notebook, out, fresh=True, steps=2)
-    assert read(out)["data"]["begun"] == 0 and tree(out).keys() == {*made, "notes.txt", "own/mine.txt", "executed-edited.ipynb"}
+    assert read(out)["data"]["begun"] == 0
+    assert tree(out).keys() == {*made, "notes.txt", "own/mine.txt", "executed-edited.ipynb"}
     assert (out / "kept").is_dir() and not (out / "previous").exists()
     assert (out / "door").is_symlink() and (away / "theirs.txt").read_text() == "theirs"
 
@@ -209,7 +250,13 @@ def test_a_run_that_was_stopped_goes_on_and_one_of_other_inputs_begins_anew(tmp_
     run(notebook, out, steps=3)
     assert read(out)["data"]["begun"] == 3 and not (out / "previous").exists()
     status = json.loads((out / "status.json").read_text())
-    for change in ({"version": "0.0.9"}, {"source_hash": "0"}, {"parameters": {**status["parameters"], "steps": 4}}, {"status": "ok"}, {"parameters": None}):
+    for change in (
+        {"version": "0.0.9"},
+        {"source_hash": "0"},
+        {"parameters": {**status["parameters"], "steps": 4}},
+        {"status": "ok"},
+        {"parameters": None},
+    ):
         assert run_folder(out, "tiny")
         (out / "result.json").unlink(missing_ok=True)
         of = {k: status[k] for k in ("notebook", "parameters", "source_hash", "version")}
@@ -227,7 +274,8 @@ def test_a_person_s_file_that_arrives_while_a_run_is_under_way_is_not_the_run_s(
     out = tmp_path / "out"
     arrives = f"""
     import subprocess, sys
-    subprocess.run(["sh", "-c", "echo mine > notes.txt; echo mine > log.txt"], cwd={str(out)!r}, check=True)
+    made = "echo mine > notes.txt; echo mine > log.txt"
+    subprocess.run(["sh", "-c", made], cwd={str(out)!r}, check=True)
     open({str(out / "log.txt")!r}, "a").write("added")
     try:
         open({str(out / "notes.txt")!r}, "x")
@@ -236,10 +284,25 @@ def test_a_person_s_file_that_arrives_while_a_run_is_under_way_is_not_the_run_s(
     """
     notebook = write(tmp_path, SETUP, arrives, SAVE)
     run(notebook, out)
-    assert {"notes.txt", "log.txt"}.isdisjoint(json.loads((out / "status.json").read_text())["files"])
+    assert {"notes.txt", "log.txt"}.isdisjoint(
+        json.loads((out / "status.json").read_text())["files"],
+    )
 
 
-@pytest.mark.parametrize("name", ["../theirs.txt", "{tmp}/theirs.txt", "door/theirs.txt", "seed0/../../theirs.txt", "link.txt", "notes.txt/", "", ".", "a\0b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../theirs.txt",
+        "{tmp}/theirs.txt",
+        "door/theirs.txt",
+        "seed0/../../theirs.txt",
+        "link.txt",
+        "notes.txt/",
+        "",
+        ".",
+        "a\0b",
+    ],
+)
 def test_a_list_that_was_tampered_with_leads_nowhere(tmp_path, name):
     (tmp_path / "theirs.txt").write_text("theirs")
     out = a_run(tmp_path / "out", files=[name.replace("{tmp}", str(tmp_path)), 3, None])
@@ -248,7 +311,9 @@ def test_a_list_that_was_tampered_with_leads_nowhere(tmp_path, name):
     (out / "notes.txt").write_text("mine")
     (out / ".written").write_text('"../theirs.txt"\n{"half\n3\n')
     files.clear(out, aside=False)
-    assert (tmp_path / "theirs.txt").exists() and (out / "notes.txt").exists() and (out / "link.txt").is_symlink()
+    assert (tmp_path / "theirs.txt").exists()
+    assert (out / "notes.txt").exists()
+    assert (out / "link.txt").is_symlink()
 
 
 def test_a_seed_s_folder_that_is_a_link_is_not_gone_on_with(tmp_path):
@@ -257,17 +322,36 @@ def test_a_seed_s_folder_that_is_a_link_is_not_gone_on_with(tmp_path):
     (scratch / "checkpoint.pt").write_text("3")
     (out / "seed0").symlink_to(scratch)
     outcome = run_one(write(tmp_path, SETUP, SAVE), {}, out)
-    assert outcome.status == "bad_input" and "seed0 is or holds a link" in outcome.message and (scratch / "checkpoint.pt").exists()
+    assert outcome.status == "bad_input"
+    assert "seed0 is or holds a link" in outcome.message
+    assert (scratch / "checkpoint.pt").exists()
 
 
 def test_what_a_killed_run_of_an_earlier_version_left_is_known_by_its_names(tmp_path):
     out = a_run(tmp_path / "out")
-    names = ["seed0/checkpoint.pt", "seed0/history.jsonl", "seed0/grids/0000100.png", "seed12/checkpoint.pt", "executed.ipynb", "run.log"]
-    kept = ["seed0/checkpoint-best.pt", "seed0/grids/100.png", "seeds/checkpoint.pt", "notes.txt", "console.log", "attempts.jsonl", "samples.png"]
+    names = [
+        "seed0/checkpoint.pt",
+        "seed0/history.jsonl",
+        "seed0/grids/0000100.png",
+        "seed12/checkpoint.pt",
+        "executed.ipynb",
+        "run.log",
+    ]
+    kept = [
+        "seed0/checkpoint-best.pt",
+        "seed0/grids/100.png",
+        "seeds/checkpoint.pt",
+        "notes.txt",
+        "console.log",
+        "attempts.jsonl",
+        "samples.png",
+    ]
     for name in names + kept:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).touch()
-    (out / "previous.json").write_text(json.dumps({"figures": [{"name": "a", "file": "map.png"}, {"file": 3}, None]}))
+    (out / "previous.json").write_text(
+        json.dumps({"figures": [{"name": "a", "file": "map.png"}, {"file": 3}, None]}),
+    )
     (out / "map.png").touch()
     files.clear(out, aside=False)
     left = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
@@ -281,8 +365,14 @@ def test_a_second_command_at_the_same_folder_is_told_so(tmp_path):
     write(tmp_path, SETUP, SAVE)
     a_run(tmp_path / "out")
     with FileLock(tmp_path / "out" / ".lock"):
-        done = subprocess.run([sys.executable, "-m", "gantutor.cli", "run", "tiny.ipynb", "--out", "out"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr == "gantutor: tiny ended with busy: another command is at this run\n"
+        done = subprocess.run(
+            [sys.executable, "-m", "gantutor.cli", "run", "tiny.ipynb", "--out", "out"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "gantutor: tiny ended with busy: another command is at this run\n"
     assert json.loads((tmp_path / "out" / "status.json").read_text())["status"] == "error"
 
 
@@ -302,10 +392,20 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(tmp_path
 
     monkeypatch.setattr("gantutor.reproduce.run.tempfile.TemporaryFile", full)
     outcome = run_one(write(tmp_path, SETUP, SAVE), {}, tmp_path / "out")
-    assert outcome.status == "bad_input" and "cannot be written (Read-only file system): choose another with --out" in outcome.message
+    assert outcome.status == "bad_input"
+    assert "cannot be written (Read-only file system): choose another with --out" in outcome.message
 
 
-@pytest.mark.parametrize("damage", ['{"cells": [3]}', '{"cells": [{"cell_type": "code"}]}', '{"cells": [{"source": "1"}]}', '{"cells": 3}', "[]"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        '{"cells": [3]}',
+        '{"cells": [{"cell_type": "code"}]}',
+        '{"cells": [{"source": "1"}]}',
+        '{"cells": 3}',
+        "[]",
+    ],
+)
 def test_a_damaged_notebook_is_named(tmp_path, damage):
     (tmp_path / "tiny.ipynb").write_text(damage)
     outcome = run_one(tmp_path / "tiny.ipynb", {}, tmp_path / "out")
@@ -315,7 +415,17 @@ def test_a_damaged_notebook_is_named(tmp_path, damage):
 @pytest.mark.parametrize("damage", ['{"parameters": null}', '{"parameters": {}, "versions": 3}'])
 def test_a_record_that_only_looks_like_one_is_done_again(tmp_path, damage):
     out, notebook = a_run(tmp_path / "out"), write(tmp_path, SETUP, SAVE)
-    whole = {"schema": 1, "notebook": "tiny", "parameters": {}, "source_hash": "", "versions": {}, "status": "ok", "rows": [], "figures": [], "data": {}}
+    whole = {
+        "schema": 1,
+        "notebook": "tiny",
+        "parameters": {},
+        "source_hash": "",
+        "versions": {},
+        "status": "ok",
+        "rows": [],
+        "figures": [],
+        "data": {},
+    }
     (out / "result.json").write_text(json.dumps({**whole, **json.loads(damage)}))
     assert kept(out, notebook, {})[1] == "its result.json was damaged"
 
@@ -344,8 +454,19 @@ def test_temporary_folders_are_private_short_and_swept(tmp_path, monkeypatch):
     assert not folder.exists()
     with files.scratch(longest=60) as folder:
         assert len(os.fsencode(folder)) + 61 <= files.SOCKET
-    dies = "from gantutor import files; import os, signal\nwith files.scratch() as f:\n print(f, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
-    left = subprocess.run([sys.executable, "-c", dies], capture_output=True, text=True, env={**os.environ, "TMPDIR": str(long)})
+    dies = """
+import os, signal
+from gantutor import files
+with files.scratch() as folder:
+    print(folder, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    left = subprocess.run(
+        [sys.executable, "-c", dies],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TMPDIR": str(long)},
+    )
     assert left.returncode == -signal.SIGKILL and Path(left.stdout.strip()).is_dir()
     (long / "gantutor-mine").mkdir()
     with files.scratch() as folder:
