@@ -8,7 +8,6 @@ same cells and stops, with nothing of this package around it.
 
 import argparse
 import json
-import shutil
 import statistics
 import sys
 import tempfile
@@ -20,7 +19,7 @@ import nbformat
 from gantutor.records import parameter_hash
 from gantutor.reproduce import cluster, grid
 from gantutor.reproduce.records import load
-from gantutor.reproduce.run import check
+from gantutor.reproduce.run import check, sockets
 
 PARAMETERS = 'seed = 0\nseeds = 1\nprofile = "smoke"\nout = None'
 CELL = """
@@ -45,17 +44,16 @@ def bare_kernel() -> float:
     from jupyter_client.manager import KernelManager
 
     begun = time.perf_counter()
-    sockets = tempfile.mkdtemp(prefix="gantutor-")
-    manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/k")
-    manager.start_kernel()
-    client = manager.client()
-    client.start_channels()
-    client.wait_for_ready(60)
-    for code in (PARAMETERS, CELL):
-        client.execute_interactive(code, timeout=60, output_hook=lambda message: None)
-    client.stop_channels()
-    manager.shutdown_kernel()
-    shutil.rmtree(sockets, ignore_errors=True)
+    with sockets() as where:
+        manager = KernelManager(kernel_name="python3", **where)
+        manager.start_kernel()
+        client = manager.client()
+        client.start_channels()
+        client.wait_for_ready(60)
+        for code in (PARAMETERS, CELL):
+            client.execute_interactive(code, timeout=60, output_hook=lambda message: None)
+        client.stop_channels()
+        manager.shutdown_kernel()
     return time.perf_counter() - begun
 
 

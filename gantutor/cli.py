@@ -37,6 +37,7 @@ def run(
 ) -> None:
     """Run one notebook with checked parameters; keeps result, executed notebook and log."""
     from gantutor.config import NOTEBOOKS
+    from gantutor.files import run_folder
     from gantutor.records import parameter_hash
     from gantutor.reproduce import cluster, grid
     from gantutor.reproduce.ready import ready
@@ -45,11 +46,14 @@ def run(
     given = {k: v for k, v in {"profile": profile, "seed": seed, "seeds": seeds}.items() if v is not None}
     try:
         texts = _pairs("-p", parameter or [])
+        if "out" in texts:
+            raise ValueError("-p out: say it with --out")
         path = find_notebook(notebook)
         parameters = check(path, {**typed(path, texts), **given})
         if path.stem in NOTEBOOKS:
             ready(parameters)
-        folder = (out or Path("runs") / f"{path.stem}-{parameter_hash(parameters)}").resolve()
+        out = out or Path("runs") / f"{path.stem}-{parameter_hash(parameters)}"
+        folder = run_folder(out, path.stem, path)
         writable(folder)
     except (ValueError, FileNotFoundError) as error:
         fail(error)
@@ -209,8 +213,12 @@ def _damage(found: list[str]) -> None:
 
 def _built(report, out: Path):
     """Write the report; where that cannot be, the sentence says that nothing is lost."""
+    from gantutor.files import NotOurs
+
     try:
         return report.build(out)
+    except NotOurs as error:
+        fail(error, 1)
     except OSError as error:
         fail(f"the report cannot be written into {out} ({error.strerror}); no run is lost: make room, or copy the folder to where there is, "
              "and say `gantutor report --out FOLDER`", 1)  # fmt: skip
@@ -280,6 +288,7 @@ def build(
             return
         from gantutor.build import site as pages
 
+        pages.check_place(out, sources)  # before the minutes of a run, not after
         writable(out)
         failed = pages.build(sources, out, profile, runs, lambda line: print(line, flush=True))
     except (ValueError, FileNotFoundError) as error:
@@ -308,6 +317,7 @@ def check(
     import json
 
     from gantutor.checks import grade
+    from gantutor.files import ours
     from gantutor.reproduce.run import writable
 
     for name, value in {"--seconds": seconds, "--memory": memory, "--jobs": jobs}.items():
@@ -319,6 +329,7 @@ def check(
         paths = grade.notebooks(notebooks)
         if out is not None:
             writable(out.resolve().parent)
+            ours(out, ",".join(grade.COLUMNS))  # said before the minutes of grading, not after
         done = []
         for graded in grade.grade(paths, grade.Limits(seconds, memory), jobs):
             done.append(graded)
@@ -347,9 +358,10 @@ def lab(
     """Open the notebooks in JupyterLab, for this machine alone and with a token; what follows -- goes to Jupyter, or with --app to Voila."""
     import secrets
     import subprocess
+    from contextlib import ExitStack
     from importlib.util import find_spec
-    from tempfile import TemporaryDirectory
 
+    from gantutor.files import scratch
     from gantutor.reproduce.run import check, find_notebook
 
     module, name = ("voila", "Voila") if as_app else ("jupyterlab", "JupyterLab")
@@ -360,22 +372,55 @@ def lab(
         check(notebook, {"profile": profile})
     except (ValueError, FileNotFoundError) as error:
         fail(error)
-    with TemporaryDirectory() as folder:
+    with ExitStack() as stack:
         if as_app:
-            here, token, port = _with_profile(notebook, profile, Path(folder)), secrets.token_hex(24), port or 8866
+            here = _with_profile(notebook, profile, stack.enter_context(scratch()))
+            token, port = secrets.token_hex(24), port or 8866
             options = [str(here), "--Voila.ip=127.0.0.1", f"--Voila.token={token}", "--Voila.port_retries=0"]
             print(f"http://127.0.0.1:{port}/?token={token}", flush=True)  # Voila itself keeps its token to itself
         else:
             options = [str(notebook.parent), "--ServerApp.ip=127.0.0.1"]
-        options += ["--KernelManager.transport=ipc"] if os.name == "posix" else []
+        said, variables = _sockets(as_app, stack)
+        options += said
         options += [f"--port={port}"] * (port is not None) + ["--no-browser"] * no_browser + ctx.args
-        environment = {"OMP_NUM_THREADS": "1", **os.environ}  # the plane's nets are small: threads that wait for each other cost more
+        # the plane's nets are small: threads that wait for each other cost more
+        environment = {"OMP_NUM_THREADS": "1", **os.environ, **variables}
         process = subprocess.Popen([sys.executable, "-m", module, *options], env=environment)
         while True:
             try:
                 raise typer.Exit(process.wait())
             except KeyboardInterrupt:  # the server hears it too, and ends when it is asked twice
                 continue
+
+
+def _sockets(as_app: bool, stack) -> tuple[list[str], dict[str, str]]:
+    """Options and environment variables of a Jupyter server whose kernels shall talk over sockets
+    that no other user can open.
+
+    A socket's path must be short. Where Jupyter's own folder for them is deep, as in a long HOME,
+    they lie in one of ours that goes with `stack`; where no place will do, kernels use ports of
+    this machine.
+    """
+    import tempfile
+
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    from gantutor.files import fits, scratch
+
+    if os.name != "posix":
+        return [], {}
+    usual, name = jupyter_runtime_dir(), f"kernel-{'x' * 36}-ipc-99"
+    if as_app:  # Voila puts them into a folder of its own
+        usual, name = tempfile.gettempdir(), f"voila_12345678/{name}"
+    options, variables = ["--KernelManager.transport=ipc"], {}
+    if not fits(usual, len(name)):
+        try:
+            folder = stack.enter_context(scratch(len(name)))
+        except OSError:
+            return [], {}
+        options += [f"--Voila.connection_dir_root={folder}"] if as_app else []
+        variables = {} if as_app else {"JUPYTER_RUNTIME_DIR": str(folder)}
+    return options, variables
 
 
 def _with_profile(notebook: Path, profile: str, folder: Path) -> Path:

@@ -289,15 +289,18 @@ def _download(file: File, target: Path, source: Source, say: Callable[[str], Non
         except _Failed as problem:
             problems.append(f"{url}: {problem}")
             continue
+        # a checksum that lies there already is somebody's word, not ours to replace
+        sums = file.sums or _pinned(target)
         try:
-            if file.sums:
-                _compare(part, file.sums)
+            if sums:
+                _compare(part, sums)
         except DataError:
             wrong = target.with_name(target.name + ".wrong")
-            problems.append(f"{url}: checksum {digest(part)} is not the published one, kept aside as {wrong}")
+            whose = "the published one" if file.sums else f"the one in {target.name}.sha256"
+            problems.append(f"{url}: checksum {digest(part)} is not {whose}, kept aside as {wrong}")
             os.replace(part, wrong)
             continue
-        if not file.sums:
+        if not sums:
             # nothing else tells that two halves are of one file
             if not _packed_whole(part, target):
                 wrong = target.with_name(target.name + ".wrong")

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from gantutor import __version__
 from gantutor.config import MINUTES
-from gantutor.files import replacing
+from gantutor.files import claim, replacing
 from gantutor.sources import PACKAGE, digest
 from gantutor.sources import module as _module  # noqa: F401
 from gantutor.sources import reached as _reached
@@ -71,6 +71,8 @@ class Record:
 
     def __init__(self, cfg, notebook: str):
         self.cfg, self.notebook = cfg, notebook
+        if self.out is not None:
+            claim(cfg.out, notebook)  # NotOurs, before anything is trained
         self.rows: list[dict] = []
         self.figures: list[dict] = []
         self.data: dict[str, Any] = {}
@@ -107,11 +109,11 @@ class Record:
         if not re.fullmatch(r"[\w.-]+", name):
             raise ValueError(f"figure name {name!r}: expected letters, digits, '-', '_' and '.' only, it becomes a file name")
         if self.out is not None:
-            self.out.mkdir(parents=True, exist_ok=True)
             words = getattr(fig, "caption_text", None)
             if words is not None:  # the report sets the caption itself
                 words.set_visible(False)
-            fig.savefig(self.out / f"{name}.png", dpi=120, bbox_inches="tight")
+            with replacing(self.out / f"{name}.png") as partial:
+                fig.savefig(partial, dpi=120, bbox_inches="tight")
             if words is not None:
                 words.set_visible(True)
         self.figures = [f for f in self.figures if f["name"] != name] + [

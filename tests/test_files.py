@@ -1,8 +1,16 @@
 """A file or folder appears whole or not at all."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
-from gantutor.files import replacing
+from gantutor import files
+from gantutor.files import NotOurs, ours, replacing
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -37,3 +45,102 @@ def test_folders_too_and_the_first_one_stays(tmp_path):
         except OSError:
             pass
         assert [p.name for p in tmp_path.iterdir()] == ["entry"] and len(list(place.iterdir())) == 1
+
+
+# -- what a crash leaves --------------------------------------------------------------------------
+WRITES = """
+import os, signal, sys, time
+from gantutor.files import replacing
+with replacing(sys.argv[1]) as partial:
+    partial.mkdir() if sys.argv[2] == "folder" else partial.write_text("half")
+    if sys.argv[2] == "folder":
+        (partial / "a").write_text("half")
+    print(partial, flush=True)
+    if sys.argv[3] == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+"""
+
+
+def writer(place: Path, kind: str, fate: str) -> tuple[subprocess.Popen, Path]:
+    command = [sys.executable, "-c", WRITES, str(place), kind, fate]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_what_a_killed_process_left_is_swept_by_the_next_write_and_a_live_one_s_stays(tmp_path):
+    names = [
+        ".x.partial",
+        ".x.12-ab.partial.json",
+        "x.99999999-0123abcd.partial",
+        ".x.99999999-0123abcg.partial",
+        ".x.99999999-0123abcd.partial.tar.gz",
+    ]
+    for name in names:  # a person's
+        (tmp_path / name).write_text("mine")
+    live, living = writer(tmp_path / "entry.json", "file", "lives")
+    for kind in ("file", "folder"):
+        process, dead = writer(tmp_path / "entry.json", kind, "dies")
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL and dead.exists()
+        with replacing(tmp_path / "other.json") as partial:
+            partial.write_text("new")
+        assert not dead.exists() and living.exists()
+    live.communicate()
+    assert live.returncode == 0 and (tmp_path / "entry.json").read_text() == "half"
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        [*names, "entry.json", "other.json"],
+    )
+
+
+def test_of_another_machine_s_writers_a_day_s_silence_tells(tmp_path):
+    """And of those of earlier versions, whose names did not say the machine."""
+    old = time.time() - 2 * files.DAY
+    mine = os.getpid()
+    for name, age, stays in [
+        (".a.00000000-1-0123abcd.partial", old, False),
+        (".b.00000000-1-0123abcd.partial", None, True),
+        (".c.99999999-0123abcd.partial.pt", old, False),
+        (f".d.{mine}-0123abcd.partial.pt", old, True),
+    ]:
+        (tmp_path / name).touch()
+        if age:
+            os.utime(tmp_path / name, (age, age))
+        files.sweep(tmp_path)
+        assert (tmp_path / name).exists() == stays, name
+    # a folder in which something is still written
+    young = tmp_path / ".e.00000000-1-0123abcd.partial"
+    young.mkdir()
+    (young / "images.npy").touch()
+    os.utime(young, (old, old))
+    files.sweep(tmp_path)
+    assert young.exists()
+    os.utime(young / "images.npy", (old, old))
+    os.utime(young, (old, old))
+    files.sweep(tmp_path)
+    assert not young.exists()
+
+
+def test_a_partial_that_is_a_link_is_not_followed(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a").touch()
+    link = tmp_path / f".x.{files._machine()}-99999999-0123abcd.partial"
+    link.symlink_to("mine")
+    files.sweep(tmp_path)
+    assert not os.path.lexists(link) and (tmp_path / "mine" / "a").exists()
+
+
+# -- whose a file is ------------------------------------------------------------------------------
+def test_a_file_without_our_mark_is_not_replaced(tmp_path):
+    place = tmp_path / "report.csv"
+    ours(place, "target,paper")
+    place.touch()
+    ours(place, "target,paper")
+    place.write_text("target,paper,where\n")
+    ours(place, "target,paper")
+    place.write_bytes(b"\xff\x00my numbers")
+    with pytest.raises(
+        NotOurs,
+        match="report.csv was not written by gantutor: move it away, or choose another place",
+    ):
+        ours(place, "target,paper")

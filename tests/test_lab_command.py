@@ -1,14 +1,25 @@
 """`gantutor lab`: what it would start, for this machine alone and with a token; a clear sentence where it cannot."""
 
+import asyncio
 import importlib.util
+import json
+import os
+import signal
+import socket
 import subprocess
 import sys
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import nbformat
 import pytest
+from tornado.websocket import websocket_connect
 from typer.testing import CliRunner
 
+import gantutor
+from gantutor import files
 from gantutor.cli import app
 
 
@@ -67,3 +78,110 @@ def test_what_is_not_installed_is_said(arguments, name, monkeypatch):
 def test_a_wrong_profile_starts_nothing(called):
     done = lab("--app", "--profile", "big")
     assert done.exit_code == 2 and "profile='big': expected 'smoke'" in done.stderr and not called
+
+
+def test_sockets_lie_where_their_paths_are_short_or_kernels_use_ports(
+    called, tmp_path, monkeypatch,
+):
+    """Voila has its own folder for them, below TMPDIR."""
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(long))
+    monkeypatch.setattr(files.tempfile, "tempdir", str(long))
+    lab()
+    lab("--app")
+    (plain, its, _), (app, others, _) = called
+    place = next(Path(c.split("=")[1]) for c in app if c.startswith("--Voila.connection_dir_root="))
+    assert "--KernelManager.transport=ipc" in plain
+    assert "--KernelManager.transport=ipc" in app
+    assert others["JUPYTER_RUNTIME_DIR"] == str(long)
+    for folder in (place, Path(its["JUPYTER_RUNTIME_DIR"])):
+        assert len(str(folder)) < 50 and not folder.exists(), "it goes with the server"
+    monkeypatch.setattr(files, "SOCKET", 5)
+    lab()
+    assert "--KernelManager.transport=ipc" not in called[2][0]
+
+
+# -- a real server --------------------------------------------------------------------------------
+@contextmanager
+def serving(*arguments: str, home: Path, **environment: str):
+    """`gantutor lab` with a home folder of a length that stops sockets; the address of its server,
+    which answers.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "gantutor.cli",
+        "lab",
+        *arguments,
+        "--no-browser",
+        f"--port={port}",
+        "--",
+        "--allow-root",
+    ]
+    own = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "XDG"))}
+    own |= {
+        "HOME": str(home),
+        "JUPYTER_TOKEN": "secret",
+        "PYTHONPATH": str(Path(gantutor.__file__).parent.parent),
+        **environment,
+    }
+    with open(home / "log", "w") as log:
+        process = subprocess.Popen(
+            command, env=own, stdout=log, stderr=log, cwd=home, start_new_session=True,
+        )
+    try:
+        yield f"http://127.0.0.1:{port}", home / "log"
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def patiently(what, log: Path, seconds: float = 60.0):
+    """What `what()` gives as soon as it is true, whatever it raises before."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with suppress(OSError):
+            if found := what():
+                return found
+        time.sleep(0.2)
+    pytest.fail(f"nothing within {seconds} s; the server said: {log.read_text()[-2000:]}")
+
+
+def test_kernels_start_where_the_home_folder_has_a_long_name(tmp_path):
+    pytest.importorskip(
+        "jupyterlab", reason="JupyterLab is not installed: pip install 'gantutor[lab]'",
+    )
+    home = tmp_path / ("h" * 60)
+    home.mkdir()
+
+    def ask(method: str, path: str):
+        request = Request(
+            f"{address}/api/{path}?token=secret",
+            method=method,
+            data=b"{}" if method == "POST" else None,
+        )
+        with urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    with serving(home=home) as (address, log):
+        patiently(lambda: ask("GET", "status"), log)
+        kernel = ask("POST", "kernels")["id"]
+        place = f"{address.replace('http', 'ws')}/api/kernels/{kernel}/channels?token=secret"
+        assert "execution_state" in asyncio.run(asyncio.wait_for(first_word(place), 60))["content"]
+
+
+async def first_word(place: str) -> dict:
+    """What a kernel says first to whoever opens its channels."""
+    channels = await websocket_connect(place)
+    said = json.loads(await channels.read_message())
+    channels.close()
+    return said

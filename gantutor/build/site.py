@@ -19,7 +19,7 @@ import gantutor
 from gantutor.build import versions
 from gantutor.build.markup import Headings, code, markdown
 from gantutor.config import MINUTES
-from gantutor.files import replacing
+from gantutor.files import NotOurs, ours, replacing
 from gantutor.records import parameter_hash, read, write_text
 from gantutor.reproduce.run import check, finished, run_one
 from gantutor.reproduce.style import BASE
@@ -45,11 +45,39 @@ class Lesson:
         return f"{self.stem}.html"
 
 
-def build(sources: Sequence[Path], out: Path, profile: str, runs: Path, say: Callable[[str], None] = print) -> str:
-    """Write the site into `out`; what has no run of this very source and profile below `runs` is run into it first.
+MARK = " · gantutor</title>"  # in the head of every page
 
-    Returns "", or in a sentence which run failed: then nothing is written. ValueError for a wrong source or an unknown profile.
+
+def check_place(out: Path, sources: Sequence[Path]) -> None:
+    """NotOurs where the site would replace pages of another one, or mix with other people's files.
     """
+    if not out.is_dir():
+        return
+    for name in ("index.html", *(f"{source.stem}.html" for source in sources)):
+        ours(out / name, MARK)
+    ours(out / "style.css", BASE.strip().splitlines()[0])
+    others = sorted(p.name for p in out.iterdir() if not p.name.startswith("."))
+    if others and not any(_of_site(page) for page in out.glob("*.html")):
+        what = f"{out} holds {others[0]!r} and no site of gantutor"
+        raise NotOurs(f"{what}: choose an empty or a new folder with --out")
+
+
+def _of_site(page: Path) -> bool:
+    try:
+        ours(page, MARK)
+    except NotOurs:
+        return False
+    return page.is_file() and page.stat().st_size > 0
+
+
+def build(sources: Sequence[Path], out: Path, profile: str, runs: Path, say: Callable[[str], None] = print) -> str:
+    """Write the site into `out`; what has no run of this very source and profile below `runs` is
+    run into it first.
+
+    Returns "", or in a sentence which run failed: then nothing is written. ValueError for a wrong
+    source, an unknown profile, or a folder with other people's files.
+    """
+    check_place(out, sources)
     for source in sources:
         versions.places(versions.load(source), source.name)
     wanted = {source: check(source, {"profile": profile}) for source in sources}
@@ -182,9 +210,9 @@ class _Page:
         """The picture as a file beside the page. One that the record keeps comes from there: its caption is type, not pixels."""
         names, widget = KEPT.findall(cell.source), WIDGET in output.data
         figure = self.captions.get(names[0]) if alone and len(names) == 1 else None
-        if figure and (self.lesson.run / figure["file"]).exists():
+        content = _whole(self.lesson.run / figure["file"]) if figure else None
+        if content is not None:
             name, words = figure["name"], figure["caption"]
-            content = (self.lesson.run / figure["file"]).read_bytes()
         else:
             self.pictures += 1
             name, content = f"{cell.id}-{self.pictures}", base64.b64decode(output.data["image/png"])
@@ -234,6 +262,20 @@ def save_picture(content: bytes, out: Path, folder: str, name: str) -> tuple[str
     with replacing(out / folder / f"{name}.png") as partial:
         small.save(partial, "PNG", optimize=True)
     return f"{folder}/{name}.png", flat.size
+
+
+def _whole(path: Path) -> bytes | None:
+    """The bytes of a picture that can be decoded; None where it is missing or damaged: then the
+    notebook's own copy serves.
+    """
+    try:
+        content = path.read_bytes()
+        with Image.open(io.BytesIO(content)) as picture:
+            picture.load()
+    # Pillow has as many ways to say it
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    return content
 
 
 def _title(lesson: Lesson) -> str:

@@ -218,8 +218,10 @@ def build(sources: Sequence[Path], out: Path, versions: Sequence[str]) -> dict[s
             among = folder == path.parent or (version != "student" and path.stem in NOTEBOOKS and folder.is_relative_to(path.parent))
             if among:
                 raise ValueError(f"--out {out}: the {version} version of {path.name} would lie among the sources in {path.parent}: choose another folder")
-            if target.exists() and worked_in(target):
-                raise ValueError(f"{target} holds outputs, so somebody has worked in it: move it away, or choose another folder with --out")
+            if target.exists() and worked_in(target, VERSIONS[version](nb, path.stem)):
+                what = f"{target} holds outputs, answers or another notebook"
+                remedy = "move it away, or choose another folder with --out"
+                raise ValueError(f"{what}, so somebody has worked in it: {remedy}")
             written[version].append(target)
     for version, targets in written.items():
         for (path, nb), target in zip(loaded.items(), targets, strict=True):
@@ -229,12 +231,23 @@ def build(sources: Sequence[Path], out: Path, versions: Sequence[str]) -> dict[s
     return written
 
 
-def worked_in(path: Path) -> bool:
-    """Whether a notebook was run, or cannot be read: then it is nobody's to overwrite."""
+def worked_in(path: Path, made: NotebookNode) -> bool:
+    """Whether a notebook is more than an earlier build of `made`: it was run, an open answer has
+    been filled in, or it shares no cell.
+
+    One that cannot be read is nobody's to overwrite either.
+    """
     try:
-        return any(c.get("outputs") or c.get("execution_count") for c in load(path).cells)
+        cells = load(path).cells
     except ValueError:
         return True
+    if any(c.get("outputs") or c.get("execution_count") for c in cells):
+        return True
+    new = {c.id: c.source for c in made.cells if "id" in c}  # notebooks before format 4.5 have none
+    shared = [c for c in cells if c.get("id") in new]
+    if new and cells and not shared:
+        return True
+    return any(STUB[1] in new[c.id] and STUB[1] not in c.source for c in shared)
 
 
 def rebase(nb: NotebookNode, old: Path, new: Path) -> None:

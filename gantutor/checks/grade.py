@@ -9,12 +9,10 @@ import json
 import os
 import queue
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -30,7 +28,7 @@ import psutil
 from gantutor.checks.judge import LARGEST, SEEDS, Exercise, Report, Seen, diagnose, wrong
 from gantutor.checks.submission import Submission, Task, read
 from gantutor.checks.worker import LARGEST_MESSAGE
-from gantutor.files import replacing
+from gantutor.files import ours, replacing, scratch
 
 GLANCE = 0.1  # seconds between two looks at a worker
 COLUMNS = ("notebook", "student", "exercise", "points", "of", "key", "sentence")
@@ -215,7 +213,12 @@ class _Nursery:
         """(message or None, key, sentence, seconds) of one exercise."""
         if task.key or halt.is_set():
             return None, "stopped", "the grading was stopped.", 0.0
-        folder = tempfile.mkdtemp(prefix="gantutor-")
+        with scratch() as folder:
+            return self._observe(task, limits, halt, str(folder))
+
+    def _observe(
+        self, task: Task, limits: Limits, halt: threading.Event, folder: str
+    ) -> tuple[bytes | None, str, str, float]:
         answer, theirs = os.pipe()
         worker = None
         try:
@@ -228,7 +231,6 @@ class _Nursery:
         finally:
             self._end(worker)
             os.close(answer)
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _fork(self, folder: str, channel: int) -> int:
         """The pid of a new worker. A student's lines may have ended the nursery: then there is another one."""
@@ -305,6 +307,7 @@ def _excess(pid: int, limits: Limits) -> tuple[str, str] | None:
 # -- what comes out -----------------------------------------------------------------------------------------------------------
 def write_marks(path: Path, graded: Sequence[Graded]) -> None:
     """Marks as CSV, one row for each student and exercise."""
+    ours(path, ",".join(COLUMNS))
     with replacing(path) as beside, open(beside, "w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
         table.writeheader()

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gantutor.datasets import SOURCES, DataError, checked, data_dirs, locate
-from gantutor.files import replacing
+from gantutor.files import cache_dir, replacing
 from gantutor.images import decode
 from gantutor.images.select import gaussian_scores, instance_selection
 from gantutor.images.serve import Epochs, serve
@@ -233,11 +233,6 @@ def verify(name: str, say: Callable[[str], None] = print) -> None:
         done += 1
     if not done:
         raise missing
-
-
-def cache_dir() -> Path:
-    """Where decoded images and small classifiers are kept: $GANTUTOR_CACHE, or ~/.cache/gantutor."""
-    return Path(os.path.expanduser(os.environ.get("GANTUTOR_CACHE") or "~/.cache/gantutor"))
 
 
 # -- the openers ---------------------------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 import warnings
 from pathlib import Path
 
-from gantutor.records import frame_of, read
+from gantutor.files import NotOurs, ours, replacing
+from gantutor.records import COLUMNS, frame_of, read
 from gantutor.reproduce import papers
 
 # a paper's measure -> what a record calls it when it was measured by the paper's own features, on enough images
@@ -45,19 +46,42 @@ def load(folder: str | Path, damage: list[str] | None = None):
 
 
 def export(folder: str | Path, path: str | Path) -> Path:
-    """Write `load(folder)` as CSV or, by the suffix, Parquet (which needs pyarrow); ValueError for another suffix."""
+    """Write `load(folder)` as CSV or, by the suffix, Parquet (which needs pyarrow).
+
+    ValueError for another suffix, and where a file stands there that is no earlier export
+    (NotOurs).
+    """
     path = Path(path)
     if path.suffix not in (".csv", ".parquet"):
         raise ValueError(f"{path}: expected a name that ends in .csv or .parquet")
-    frame = load(folder, damage=[])  # the report, which is made beside it, names them
-    if path.suffix == ".csv":
-        frame.to_csv(path, index=False)
-        return path
+    if not path.parent.is_dir():
+        raise OSError(f"Cannot save file into a non-existent directory: '{path.parent}'")
     try:
-        frame.to_parquet(path, index=False)
+        if path.suffix == ".csv":
+            ours(path, ",".join(COLUMNS[:4]))
+        elif path.is_file():
+            _earlier(path)
+        frame = load(folder, damage=[])  # the report, which is made beside it, names them
+        with replacing(path) as partial:
+            if path.suffix == ".csv":
+                frame.to_csv(partial, index=False)
+            else:
+                frame.to_parquet(partial, index=False)
     except ImportError:
         raise ValueError(f"{path}: Parquet needs pyarrow: pip install 'gantutor[parquet]', or export to .csv") from None
     return path
+
+
+def _earlier(path: Path) -> None:
+    """NotOurs where a Parquet file is no export of ours."""
+    import pyarrow.parquet
+
+    try:
+        columns = pyarrow.parquet.read_schema(path).names
+    except (OSError, ValueError):  # pyarrow's own errors are ValueErrors
+        columns = []
+    if columns[: len(COLUMNS)] != COLUMNS:
+        raise NotOurs(f"{path} was not written by gantutor: move it away, or choose another place")
 
 
 def _number(text: str) -> float:

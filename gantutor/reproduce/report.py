@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gantutor.files import ours
 from gantutor.records import read, write_json, write_text
 from gantutor.reproduce import page
 from gantutor.reproduce.ledger import Ledger, look
@@ -25,7 +26,8 @@ class Built(NamedTuple):
 
 
 def build(out: str | Path) -> Built:
-    """Write report.html and report.csv into `out`."""
+    """Write report.html and report.csv into `out`. Raises NotOurs where somebody else's stand there."""
+    check_place(Path(out))
     ledger = look(out)
     sections = collect(ledger)
     printed = tables(sections, ledger.out)
@@ -44,6 +46,12 @@ def lost_pictures(sections: list[Section], ledger: Ledger) -> list[str]:
             if not page.readable(path):
                 found.append(f"{path} is lost or damaged: delete its run and run it again")
     return found
+
+
+def check_place(out: Path) -> None:
+    """NotOurs where the report would replace a file that is none."""
+    ours(out / "report.csv", ",".join(COLUMNS[:4]))
+    ours(out / "report.html", "<title>gantutor: ")
 
 
 def _csv(sections: list[Section], printed: list[Table]) -> str:

@@ -7,33 +7,31 @@ A run holds the lock of its folder, so two commands never write one; the operati
 
 import argparse
 import ast
+import hashlib
 import json
 import math
 import os
 import re
-import shutil
 import signal
-import socket
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 import gantutor
+from gantutor import files
 from gantutor.config import NOTEBOOKS, BadParameters, did_you_mean, literal
 from gantutor.records import code_hash, read, source_hash, write_json
 
 # seconds that a whole run may take, where the caller does not say; a cell may take all of it
 LIMITS = {"smoke": 600, "class": 3600, "colab": 4 * 3600, "paper": 14 * 24 * 3600}
-STAYS = ("attempts.jsonl", "previous.json", "console.log", ".lock")  # what a fresh start leaves in a run's folder
 # glibc: what a training step frees stays with the process for the next one, instead of going back to the system and being zeroed anew
 KEEP_FREED = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "33554432"}
 EXIT = {"ok": 0, "bad_input": 2, "diverged": 3}  # everything else: 1
@@ -71,11 +69,13 @@ def parameters_cell(notebook: Path) -> dict[str, Any]:
     """Names and literals of the cell tagged "parameters", read without running anything; {} where there is none."""
     try:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        # what its hash, and the run, will ask for
+        [(c["cell_type"], "".join(c["source"])) for c in cells]
         cell = next((c for c in cells if "parameters" in c.get("metadata", {}).get("tags", [])), None)
         tree = ast.parse("".join(cell["source"]) if cell else "")
     except OSError as error:
         raise BadParameters(f"notebook {notebook} cannot be read ({error.strerror}): check the path") from None
-    except (ValueError, KeyError, TypeError, SyntaxError):
+    except (ValueError, KeyError, TypeError, AttributeError, SyntaxError):
         raise BadParameters(f"{notebook} is no intact notebook: open and save it in Jupyter, or get it anew") from None
     found = {}
     for node in tree.body:
@@ -125,6 +125,8 @@ def kept(folder: Path, notebook: Path, parameters: Mapping[str, Any]) -> tuple[d
         result = read(folder)
     except ValueError:
         return None, "its result.json was damaged"
+    if not isinstance(result["parameters"], dict) or not isinstance(result["versions"], dict):
+        return None, "its result.json was damaged"
     # a user's own notebook may leave None to its Config to fill in; the course's parameters are all final
     if any(result["parameters"].get(k) != v for k, v in parameters.items() if k != "out" and v is not None):
         return None, "its record was of other parameters"
@@ -146,9 +148,8 @@ def writable(folder: Path) -> None:
     """Make `folder`; BadParameters where nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):  # it has no name, or loses it at once
+            pass
     except OSError as error:
         raise BadParameters(f"output folder {folder} cannot be written ({error.strerror}): choose another with --out") from None
 
@@ -164,20 +165,33 @@ def run_one(
     say: Callable[[str], None] = print,
     fresh: bool = False,
 ) -> Outcome:
-    """Run a notebook into the folder `out`, unless that holds this very run and `fresh` is not asked for.
+    """Run a notebook into the folder `out`, unless that holds this very run and `fresh` is not
+    asked for.
 
-    Writes result, status, log and executed notebook there, and a line of attempts.jsonl at the start and at the end.
+    Writes result, status, log and executed notebook there, and a line of attempts.jsonl at the
+    start and at the end. A folder that is not this notebook's is refused and left as it is; what an
+    earlier run wrote into this one is set aside, or with `fresh` removed, unless that run was
+    stopped and goes on.
     """
-    begun, folder, name = time.perf_counter(), Path(out).resolve(), Path(notebook).stem
+    begun = time.perf_counter()
     try:
-        writable(folder)
         path = find_notebook(str(notebook))
-        name = path.stem
+        folder = files.run_folder(out, path.stem, path)
+        writable(folder)
+    except (files.NotOurs, BadParameters, FileNotFoundError) as error:
+        return Outcome("bad_input", str(error))
+    name = path.stem
+    try:
         values = check(path, parameters)
         if "out" in values:
             values["out"] = str(folder)
-    except (BadParameters, FileNotFoundError) as error:
-        return _ended(folder, name, dict(parameters), Outcome("bad_input", str(error)))
+    except BadParameters as error:
+        outcome = Outcome("bad_input", str(error))
+        untouched = files.book(folder / "status.json").get("status", "bad_input") == "bad_input"
+        # else it is another attempt's status
+        if untouched and not (folder / "result.json").exists():
+            _ended(folder, name, dict(parameters), outcome)
+        return outcome
     limit = limit or LIMITS.get(str(values.get("profile")), LIMITS["class"])
     lock = FileLock(folder / ".lock", timeout=0)
     try:
@@ -186,20 +200,28 @@ def run_one(
     except Timeout:
         return Outcome("busy", "another command is at this run")
     except OSError as error:  # a full disk, a folder that vanished
-        return _ended(folder, name, values, Outcome("error", f"{error.strerror or error}: {error.filename or folder}"))
+        outcome = Outcome("error", f"{error.strerror or error}: {error.filename or folder}")
+        # not begun: the status is another attempt's
+        if files.book(folder / "status.json").get("pid") != os.getpid():
+            return outcome
+        return _ended(folder, name, values, outcome, source_hash(path))
 
 
 def _locked(path: Path, values: dict[str, Any], folder: Path, begun: float, clock: "_Clock", fresh: bool) -> Outcome:
     done = None if fresh else finished(folder, path, values)
     if done is not None:
         return Outcome(done["status"], done["message"], done["wall_s"], done["step"], reused=True)
-    if (folder / "result.json").exists():  # of other inputs, or not wanted: kept aside, never reused
-        os.replace(folder / "result.json", folder / "previous.json")
-    for thing in folder.iterdir():
-        if thing.name in ("executed.ipynb", "run.log") or (fresh and thing.name not in STAYS):
-            shutil.rmtree(thing) if thing.is_dir() else thing.unlink()
-    _note(folder, "start")
-    write_json(folder / "status.json", {"status": "running", "notebook": path.stem, "parameters": values, "pid": os.getpid()})
+    source = source_hash(path)
+    of = {"notebook": path.stem, "parameters": values, "source_hash": source}
+    of["version"] = gantutor.__version__
+    try:
+        files.run_folder(folder, path.stem, path)  # again: another command may have been quicker
+        listed = _prepared(folder, of, clock, fresh)
+    except files.NotOurs as error:
+        return Outcome("bad_input", str(error))
+    files.note(folder, "start", path.stem)
+    begun_as = {"status": "running", **of, "pid": os.getpid(), "files": listed}
+    write_json(folder / "status.json", begun_as)
     outcome = _execute(path, values, folder, clock)
     if outcome.status == "ok":
         result = finished(folder, path, values)
@@ -210,15 +232,63 @@ def _locked(path: Path, values: dict[str, Any], folder: Path, begun: float, cloc
             outcome = Outcome(result["status"], result["message"], step=result["step"])
     wall = round(time.perf_counter() - begun, 2)
     with suppress(OSError):
-        _note(folder, outcome.status)
-    return _ended(folder, path.stem, values, Outcome(outcome.status, outcome.message, wall, outcome.step))
+        files.note(folder, outcome.status, path.stem)
+    outcome = Outcome(outcome.status, outcome.message, wall, outcome.step)
+    return _ended(folder, path.stem, values, outcome, source)
 
 
-def _note(folder: Path, what: str) -> None:
-    """A line of attempts.jsonl: when, where and by which process the run was started and how that ended."""
-    line = {"what": what, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), "host": socket.gethostname(), "pid": os.getpid()}
-    with open(folder / "attempts.jsonl", "a", encoding="utf-8") as log:
-        log.write(json.dumps(line) + "\n")
+def _prepared(folder: Path, of: Mapping[str, Any], clock: "_Clock", fresh: bool) -> list[str]:
+    """Ready a folder for a run that is not done: what an earlier one wrote goes, unless it was this
+    very run and was stopped.
+
+    Returns the names of all that earlier runs wrote and that stays.
+    """
+    seeds = [place for place in folder.glob("seed*") if not place.is_symlink()]
+    for place in (folder, *seeds, files.cache_dir()):
+        files.sweep(place)
+    _keep_edited(folder, clock)
+    if not fresh and _goes_on(folder, of):
+        for name in files.WRITTEN:
+            (folder / name).unlink(missing_ok=True)
+        return sorted(files.written(folder))
+    # first: a command that is stopped from here on leaves no run that is done or could go on
+    if (folder / "result.json").exists():
+        os.replace(folder / "result.json", folder / "previous.json")
+    moved = files.clear(folder, aside=not fresh)
+    if moved:
+        place = folder / files.ASIDE
+        clock.say(f"  {clock.name}: what another run wrote there is set aside in {place}")
+    return moved
+
+
+def _keep_edited(folder: Path, clock: "_Clock") -> None:
+    """Give an executed notebook that a person has worked in since another name, under which no run
+    will touch it.
+    """
+    path, made = folder / "executed.ipynb", files.book(folder / "status.json").get("executed")
+    if isinstance(made, str) and path.is_file() and not path.is_symlink() and made != _digest(path):
+        place = files.free(folder / "executed-edited.ipynb")
+        os.replace(path, place)
+        said = f"somebody has worked in executed.ipynb, which is now {place.name}"
+        clock.say(f"  {clock.name}: {said}")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def _goes_on(folder: Path, of: Mapping[str, Any]) -> bool:
+    """Whether a run that has ended before its record was of this notebook, these parameters and
+    this version: its checkpoints serve.
+    """
+    if (folder / "result.json").exists():
+        return False
+    status = files.book(folder / "status.json")
+    same = all(status.get(k) == of[k] for k in ("notebook", "source_hash", "version"))
+    before, now = status.get("parameters"), json.loads(json.dumps(of["parameters"]))
+    if not same or not isinstance(before, dict) or status.get("status") == "ok":
+        return False
+    return {**before, "out": None} == {**now, "out": None}  # a folder may have been moved
 
 
 class _Clock:
@@ -284,27 +354,45 @@ def _errors_into(log) -> Iterator[None]:
         os.close(kept)
 
 
+@contextmanager
+def sockets() -> Iterator[dict[str, str]]:
+    """What a KernelManager is to be told: sockets instead of ports, where they are to be had. No
+    races, and nobody listens in.
+
+    Left alone they would lie in the working folder, under the same names for every run.
+    """
+    with ExitStack() as stack:
+        where = {}
+        if os.name == "posix":
+            with suppress(OSError):  # no place for a socket: then ports of this machine
+                folder = stack.enter_context(files.scratch(len("k-99")))
+                where = {"transport": "ipc", "ip": f"{folder}/k"}
+        yield where
+
+
 def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) -> Outcome:
     """Run all cells; what papermill says of them is used only where it raises."""
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from traitlets.config import Config
 
-    # sockets instead of ports: no races, nobody listens in. Left alone they would lie in the working folder, under the same
-    # names for every run; their paths must be short
-    sockets = tempfile.mkdtemp(prefix="gantutor-")
-    config = Config() if sys.platform == "win32" else Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k"}})
     clock.cells = sum(c["cell_type"] == "code" for c in json.loads(path.read_text(encoding="utf-8"))["cells"])
     clock.cells += bool(values)  # papermill adds a cell of its own
     source, target = (str(p).replace("{", "{{").replace("}", "}}") for p in (path, folder / "executed.ipynb"))
     environment = {"MPLBACKEND": "Agg", "GANTUTOR_NOTEBOOK": str(path), "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUNBUFFERED": "1",
                    "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), **KEEP_FREED}  # fmt: skip
+    environment["GANTUTOR_RUN"] = str(folder)
     threading.Thread(target=clock.beat, daemon=True).start()
     try:
-        with _environment(**environment), open(folder / "run.log", "w", encoding="utf-8") as log, _errors_into(log):
+        with ExitStack() as stack:
+            stack.enter_context(_environment(**environment))
+            log = stack.enter_context(open(folder / "run.log", "w", encoding="utf-8"))
+            stack.enter_context(_errors_into(log))
+            config = Config({"KernelManager": stack.enter_context(sockets())})
             papermill.execute_notebook(
                 source, target, parameters=values, kernel_name="python3", language="python", progress_bar=False, stdout_file=log,
                 stderr_file=log, config=config, timeout_func=clock, interrupt_on_timeout=True,
+                extra_arguments=["--IPKernelApp.extra_extensions=gantutor.reproduce.watch"],
             )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         return _raised(error, clock)
@@ -319,7 +407,6 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) ->
         return Outcome("error", f"{type(error).__name__}: {_line(error)}")
     finally:
         clock.stop.set()
-        shutil.rmtree(sockets, ignore_errors=True)
     return Outcome("ok")
 
 
@@ -333,7 +420,8 @@ def _raised(error, clock: _Clock) -> Outcome:
     if error.ename == "Diverged":
         step = re.search(r"step (\d+)", error.evalue)
         return Outcome("diverged", _line(error.evalue), step=int(step[1]) if step else None)
-    if error.ename in ("DataError", "WeightsError", "BadParameters"):  # sentences of ours, complete by themselves
+    # sentences of ours, complete by themselves
+    if error.ename in ("DataError", "WeightsError", "BadParameters", "NotOurs"):
         return Outcome("error", _line(error.evalue))
     return Outcome("error", f"{clock.where()} raised {error.ename}: {_line(error.evalue)}")
 
@@ -343,13 +431,19 @@ def _line(text: object) -> str:
     return next((line.strip() for line in str(text).splitlines() if line.strip()), "no message")
 
 
-def _ended(folder: Path, name: str, values: dict[str, Any], outcome: Outcome) -> Outcome:
+def _ended(
+    folder: Path, name: str, values: dict[str, Any], outcome: Outcome, source: str | None = None
+) -> Outcome:
+    """Write how it ended into the folder, with the list of what the run made there."""
     if folder.is_dir():
         status = {**asdict(outcome), "notebook": name, "parameters": values, "version": gantutor.__version__}
-        try:
+        # the outcome itself still reaches the caller
+        with suppress(OSError, TypeError, ValueError):
+            status |= {"source_hash": source, "files": sorted(files.written(folder))}
+            if "executed.ipynb" in status["files"]:
+                status["executed"] = _digest(folder / "executed.ipynb")
             write_json(folder / "status.json", status)
-        except (OSError, TypeError, ValueError):
-            pass  # the outcome itself still reaches the caller
+            (folder / ".written").unlink(missing_ok=True)
     return outcome
 
 
