@@ -6,7 +6,6 @@ The parameters cell holds plain literals, None meaning "what the profile says"; 
 import difflib
 import re
 from collections.abc import Mapping
-from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
@@ -32,14 +31,41 @@ def did_you_mean(name: str, known) -> str:
 
 
 def literal(text: str) -> Any:
-    """A value typed on the command line: YAML, and "1e-3" is a number (to YAML 1.1 it is a string); dates stay text."""
+    """A value typed on the command line: a decimal number, true or false (True, False), null (None), or the text as it stands.
+
+    What begins with a bracket, a brace or a quotation mark is YAML, with these rules inside: a list, a mapping, a text
+    that looks like a number. What YAML 1.1 makes of 0500 (320), 24:00:00 (86400), 1_000, yes, off or a date stays text,
+    which a field that wants a number or a truth value refuses.
+    """
+    if not text.lstrip().startswith(("[", "{", '"', "'")):
+        return _Plain.scalar(text.strip())
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        return yaml.load(text, _Plain)  # a SafeLoader
+    except (yaml.YAMLError, ValueError, TypeError):  # a mapping's key may be none
         return text
-    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", value):
-        return float(value)
-    return text if isinstance(value, date) else value
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML whose plain scalars are what `literal` says, and nothing else."""
+
+    yaml_implicit_resolvers: ClassVar[dict] = {}
+    WORDS: ClassVar[dict[str, Any]] = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+
+    @classmethod
+    def scalar(cls, text: str) -> Any:
+        if text in cls.WORDS:
+            return cls.WORDS[text]
+        if re.fullmatch(r"[-+]?(0|[1-9][0-9]{0,99})", text):
+            return int(text)
+        if re.fullmatch(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+", text):
+            return float(text)
+        return text
+
+    def plain(self, node: yaml.ScalarNode) -> Any:
+        return self.scalar(node.value) if node.style is None else node.value
+
+
+_Plain.add_constructor("tag:yaml.org,2002:str", _Plain.plain)
 
 
 class Config(BaseModel):
