@@ -1,27 +1,42 @@
 """The command line: gantutor run, reproduce, report, targets, lab, data. What is wrong with an input is said in one sentence."""
 
-import math
-import os
-import signal
 import sys
-import time
-from collections.abc import Callable
-from contextlib import nullcontext
-from pathlib import Path
-from typing import Annotated, Any, NoReturn
 
-import typer
-from typer.core import TyperGroup
+try:
+    import math
+    import os
+    import signal
+    import time
+    from collections.abc import Callable
+    from contextlib import contextmanager, nullcontext
+    from pathlib import Path
+    from typing import Annotated, Any, NoReturn
+
+    import typer
+    from typer.core import TyperGroup
+except KeyboardInterrupt:  # reading all that is half of what a short command takes
+    print("gantutor: stopped", file=sys.stderr)
+    sys.exit(130)
 
 
 class Commands(TyperGroup):
     """Commands that Ctrl-C ends with a sentence."""
 
+    def make_context(self, *arguments, **more):
+        with stoppable():
+            return super().make_context(*arguments, **more)
+
     def invoke(self, ctx):
-        try:
+        with stoppable():
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            fail("stopped; the same command goes on", 130)
+
+
+@contextmanager
+def stoppable():
+    try:
+        yield
+    except KeyboardInterrupt:
+        fail("stopped; the same command goes on", 130)
 
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, cls=Commands,
@@ -515,6 +530,9 @@ def main() -> None:
         signal.signal(word, stop)
     try:
         app()
+    except KeyboardInterrupt:  # before a command began
+        print("gantutor: stopped", file=sys.stderr)
+        sys.exit(130)
     finally:
         for word in words:  # nothing is left to stop: no last words of Python's, where one comes while it ends
             signal.signal(word, signal.SIG_IGN)

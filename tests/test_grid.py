@@ -283,7 +283,7 @@ def test_slurm_jobs_are_single_slots(tmp_path, monkeypatch):
         assert line in script, script
     assert "--nthreads 1" in script and script.rindex("--memory-limit 0") > script.index("--memory-limit") and "--nworkers" not in script
     with pytest.raises(BadParameters, match="--slurm-option 'walltimes': did you mean 'walltime'?"):
-        cluster.slurm({"walltimes": "1:00"})
+        cluster.slurm({"walltimes": "1:00"}).__enter__()
 
 
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path):

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from glob import glob
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,7 @@ def local(slots: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster, Security
 
     here = "127.0.0.1:0"
+    resource_tracker.ensure_running()  # where it starts, it lets a thread hear Ctrl-C again
     with dask.config.set(SETTINGS):
         open_things = ExitStack()
         try:
