@@ -270,7 +270,10 @@ def _silent(where: str, why: str) -> BadParameters:
 def _address(scheduler_file: str) -> str:
     """What a scheduler file says; BadParameters where it says nothing."""
     try:
-        return str(json.loads(Path(scheduler_file).read_text(encoding="utf-8"))["address"])
+        address = json.loads(Path(scheduler_file).read_text(encoding="utf-8"))["address"]
+        if isinstance(address, str):
+            return address
+        why = "it is no scheduler file"
     except OSError as error:
         why = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
     except (ValueError, KeyError, TypeError):
