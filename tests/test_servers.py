@@ -131,6 +131,7 @@ for metric in "modes energy_distance nearest_kept mode_share angle_median_deg me
 GRID = ("reproduce", "kddgan/fig1", "--profile", "smoke", "--out", "out")
 
 
+@pytest.mark.slow
 def test_ctrl_c_of_a_terminal_is_one_sentence_and_the_same_command_goes_on(tmp_path):
     """Twice in a row in the midst of a run, then the same command to its end."""
     course(tmp_path / "notebooks", "03_kdd", BEATS.format(beats=300, place=tmp_path))
@@ -292,6 +293,33 @@ def test_tls_files_are_looked_at_before_anybody_is_asked(tmp_path):
     assert "no certificate that can be used, with its key" in refusal(**ask, tls={**good, "key": str(tmp_path / "other")})
 
 
+class Absent:
+    """A client of a scheduler that has no workers, or is gone."""
+
+    def __init__(self, status: str):
+        self.status = status
+
+    def nthreads(self) -> dict:
+        return {}
+
+    def cancel(self, futures) -> None:
+        assert not futures
+
+    def sync(self, what) -> None:
+        raise TimeoutError
+
+
+def test_a_grid_without_workers_says_so_and_ends_with_a_sentence(tmp_path):
+    plan = plan_of(tmp_path / "out", *jobs_of(write(tmp_path, SETUP, SAVE_STEPS), tmp_path / "out", 2))
+    said: list[str] = []
+    with pytest.raises(cluster.NoWorkers, match="no worker for 0 s: start some; stopped: 0 of 2 runs are done; the same command goes on"):
+        grid.run_plan(plan, Absent("running"), grid.How(patience=0.3), said.append, every=0.1)
+    assert "  -- 0 of 2 done, 0 running, 0 failed, no workers" in said
+    with pytest.raises(cluster.NoWorkers, match="the Dask scheduler is gone: start it again; no finished run is lost"):
+        grid.run_plan(plan, Absent("closed"), say=said.append)
+
+
+@pytest.mark.slow
 def test_a_grid_whose_workers_stay_away_ends_with_a_sentence_and_goes_on_later(tmp_path, scheduler, hire):
     jobs = jobs_of(write(tmp_path, SETUP, SLOW, SAVE_STEPS), tmp_path / "out", 2, steps=8)
     worker, said = hire(), []
@@ -311,6 +339,7 @@ def test_a_grid_whose_workers_stay_away_ends_with_a_sentence_and_goes_on_later(t
     assert sorted(o.reused for o in outcomes.values()) == [False, True] and [scores(j) for j in jobs] == [[8, 18], [18, 28]]
 
 
+@pytest.mark.slow
 def test_a_grid_whose_scheduler_dies_ends_with_a_sentence(tmp_path, hire):
     file = tmp_path / "scheduler.json"
     scheduler = spawn(sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
