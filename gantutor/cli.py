@@ -3,12 +3,14 @@
 import sys
 
 try:
+    import _thread
     import math
     import os
     import signal
+    import threading
     import time
     from collections.abc import Callable
-    from contextlib import contextmanager, nullcontext
+    from contextlib import contextmanager, nullcontext, suppress
     from pathlib import Path
     from typing import Annotated, Any, NoReturn
 
@@ -451,7 +453,9 @@ def lab(
             try:
                 raise typer.Exit(process.wait())
             except KeyboardInterrupt:  # the server hears Ctrl-C too, and ends when it is asked twice
-                if _last == signal.SIGTERM:
+                if _last == signal.SIGTERM:  # which a group hears, too, and a single process does not
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(1.0)
                     process.terminate()
 
 
@@ -524,7 +528,20 @@ def stop(number: int, frame) -> None:
         raise KeyboardInterrupt
 
 
+def once_more(unheard) -> None:
+    """Where Ctrl-C comes while Python tidies up, nobody can hear it: it comes again a moment later."""
+    global _heard
+    if unheard.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(unheard)
+        return
+    _heard = -math.inf
+    again = threading.Timer(0.05, _thread.interrupt_main, [_last])
+    again.daemon = True
+    again.start()
+
+
 def main() -> None:
+    sys.unraisablehook = once_more
     words = [word for word in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(word) is not signal.SIG_IGN]
     for word in words:
         signal.signal(word, stop)

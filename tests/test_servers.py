@@ -145,6 +145,29 @@ def test_ctrl_c_of_a_terminal_is_one_sentence_and_the_same_command_goes_on(tmp_p
     assert process.returncode == 0 and "done     03_kdd" in out, out + err
 
 
+def test_ctrl_c_that_falls_into_python_s_tidying_up_is_heard_all_the_same():
+    code = """
+import os, signal, time, weakref
+from gantutor import cli
+
+class Thing:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+
+def command():
+    thing = Thing()
+    del thing
+    time.sleep(60)
+
+cli.app = command
+cli.main()
+"""
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, preexec_fn=heed)
+    assert (done.returncode, done.stderr) == (130, "gantutor: stopped\n")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("word", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", [1.0, 1.6, 2.2, 2.8, 3.4, 4.0, 5.0, 6.0])
@@ -317,6 +340,41 @@ def test_a_grid_without_workers_says_so_and_ends_with_a_sentence(tmp_path):
     assert "  -- 0 of 2 done, 0 running, 0 failed, no workers" in said
     with pytest.raises(cluster.NoWorkers, match="the Dask scheduler is gone: start it again; no finished run is lost"):
         grid.run_plan(plan, Absent("closed"), say=said.append)
+
+
+class Instant:
+    """A client of three workers whose runs are done at the second look; `most`: how many were under way at once."""
+
+    status, most, running = "running", 0, 0
+
+    def nthreads(self) -> dict:
+        return {"a": 1, "b": 1, "c": 1}
+
+    def submit(self, *arguments, **how):
+        client = self
+
+        class Run:
+            looks = 0
+
+            def done(self) -> bool:
+                self.looks += 1
+                return self.looks > 1
+
+            def result(self) -> dict:
+                client.running -= 1
+                return {"status": "ok"}
+
+        self.running += 1
+        self.most = max(self.most, self.running)
+        return Run()
+
+
+@pytest.mark.parametrize(("jobs", "most"), [(None, 3), (2, 2), (1, 1), (9, 3)])
+def test_jobs_bounds_the_runs_at_once_on_a_scheduler_s_workers_too(tmp_path, jobs, most):
+    plan = plan_of(tmp_path / "out", *jobs_of(write(tmp_path, SETUP, SAVE_STEPS), tmp_path / "out", 4))
+    client = Instant()
+    outcomes = grid.run_plan(plan, client, grid.How(jobs=jobs), lambda line: None)
+    assert len(outcomes) == 4 and client.most == most
 
 
 @pytest.mark.slow
