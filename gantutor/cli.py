@@ -3,7 +3,6 @@
 import sys
 
 try:
-    import _thread
     import math
     import os
     import signal
@@ -535,7 +534,10 @@ def once_more(unheard) -> None:
         sys.__unraisablehook__(unheard)
         return
     _heard = -math.inf
-    again = threading.Timer(0.05, _thread.interrupt_main, [_last])
+    if hasattr(signal, "pthread_kill"):  # wakes a main thread that sleeps
+        again = threading.Timer(0.05, signal.pthread_kill, [threading.main_thread().ident, _last])
+    else:
+        again = threading.Timer(0.05, signal.raise_signal, [_last])
     again.daemon = True
     again.start()
 
