@@ -54,7 +54,7 @@ def fail(message: object, code: int = 2) -> NoReturn:
 
 
 def amount(option: str, unit: str, most: float) -> dict[str, Any]:
-    """For typer.Option: a number above 0, finite and at most `most`; anything else is refused in one sentence."""
+    """For typer.Option: a number above 0 and at most `most`; others are refused in a sentence."""
 
     def number(text: str | float) -> float:
         try:
@@ -86,7 +86,7 @@ def whole(option: str, least: int, most: int) -> dict[str, Any]:
 
 
 def said(option: str, kind: Callable[[str], Any] = str) -> dict[str, Any]:
-    """For typer.Option: a text or path that is not empty, as a shell variable that is not set would make it."""
+    """For typer.Option: a text or path that is not empty, as an unset shell variable makes it."""
 
     def text(given: str) -> Any:
         if not str(given).strip():
@@ -97,22 +97,43 @@ def said(option: str, kind: Callable[[str], Any] = str) -> dict[str, Any]:
 
 
 Out = Annotated[Path, typer.Option("--out", help="folder for records and report")]
-Limit = Annotated[float | None, typer.Option("--limit", help="seconds that a whole run may take", **amount("--limit", "seconds", YEAR))]
+Limit = Annotated[
+    float | None,
+    typer.Option(
+        "--limit", help="seconds that a whole run may take", **amount("--limit", "seconds", YEAR)
+    ),
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="run again what is done")]
 CellTimeout = Annotated[
-    float | None, typer.Option("--cell-timeout", help="seconds that a cell may take", **amount("--cell-timeout", "seconds", YEAR))
+    float | None,
+    typer.Option(
+        "--cell-timeout",
+        help="seconds that a cell may take",
+        **amount("--cell-timeout", "seconds", YEAR),
+    ),
 ]
 FirstSeed = typer.Option("--seed", help="the first seed", **whole("--seed", 0, MAX_SEED))
 
 
 @app.command()
 def run(
-    notebook: Annotated[str, typer.Argument(help='a stem ("01_plane"), a number ("01") or the path of an .ipynb file')],
-    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="again for each")] = None,
+    notebook: Annotated[
+        str,
+        typer.Argument(help='a stem ("01_plane"), a number ("01") or the path of an .ipynb file'),
+    ],
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="again for each"),
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="smoke, class, colab or paper")] = None,
     seed: Annotated[int | None, FirstSeed] = None,
-    seeds: Annotated[int | None, typer.Option(help="how many seeds", **whole("--seeds", 1, MAX_SEEDS))] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="folder for the record; default runs/<notebook>-<hash>")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="how many seeds", **whole("--seeds", 1, MAX_SEEDS))
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="folder for the record; default runs/<notebook>-<hash>"),
+    ] = None,
     limit: Limit = None,
     cell_timeout: CellTimeout = None,
     fresh: Fresh = False,
@@ -195,7 +216,10 @@ def reproduce(
     if sum(map(bool, (scheduler, scheduler_file, slurm))) > 1:
         fail("--scheduler, --scheduler-file and --slurm exclude each other: name one")
     if tls and not (scheduler or scheduler_file):
-        fail("--tls belongs to --scheduler or --scheduler-file: name one" + ", or leave --tls out: Slurm's workers get a certificate" * slurm)
+        fail(
+            "--tls belongs to --scheduler or --scheduler-file: name one"
+            + ", or leave --tls out: Slurm's workers get a certificate" * slurm
+        )
     if slurm_option and not slurm:
         fail("--slurm-option belongs to --slurm: add that")
     elsewhere = bool(scheduler or scheduler_file or slurm)
@@ -204,28 +228,48 @@ def reproduce(
         if features and "features" in given:
             raise ValueError("-p features and --features: one of them says it")
         given |= {"features": features} if features else {}
-        plan = grid.make_plan(choose(target or []), out, profile, seed, seeds, bool(gpus or elsewhere), given)
+        plan = grid.make_plan(
+            choose(target or []), out, profile, seed, seeds, bool(gpus or elsewhere), given
+        )
         note = plan.check_weights(weights, here=not elsewhere)
         files = _pairs("--tls", tls.split(",") if tls else [], ("ca", "cert", "key"))
         options = {name: literal(text) for name, text in _pairs("--slurm-option", slurm_option or []).items()}
         with cluster.slurm(options, plan.out, dry_run) if slurm else nullcontext() as queue:
             todo = [job for job in plan.jobs if fresh or job.kept()[0] is None]
-            _announce(plan, todo, note, jobs, bool(given), "" if (scheduler or scheduler_file) and not asked else f", {jobs} at once")
+            _announce(
+                plan,
+                todo,
+                note,
+                jobs,
+                bool(given),
+                "" if (scheduler or scheduler_file) and not asked else f", {jobs} at once",
+            )
             if dry_run:
                 for job in plan.jobs:
-                    print(f"  {'would run' if job in todo else 'kept':9s} {job.label}" + (f", about {job.minutes:.1f} min" if job in todo else ""))
+                    print(
+                        f"  {'would run' if job in todo else 'kept':9s} {job.label}"
+                        + (f", about {job.minutes:.1f} min" if job in todo else "")
+                    )
                 if queue is not None:
                     print(queue.job_script())
                 return
             if queue is not None:
                 cluster.submit(queue, jobs)
-                workers = cluster.connected(queue.scheduler_address, security=queue.security, arrival=None)
+                workers = cluster.connected(
+                    queue.scheduler_address, security=queue.security, arrival=None
+                )
             elif elsewhere:  # a folder that is done needs no workers
-                workers = cluster.connected(scheduler, scheduler_file, files, arrival=cluster.ARRIVAL if todo else None)
+                workers = cluster.connected(
+                    scheduler, scheduler_file, files, arrival=cluster.ARRIVAL if todo else None
+                )
             else:
                 workers = cluster.local(min(jobs, max(1, len(todo))))
             share = memory or (None if elsewhere else cluster.room(jobs))
-            threads = None if elsewhere or "OMP_NUM_THREADS" in os.environ else max(1, cluster.cores() // jobs)
+            threads = (
+                None
+                if elsewhere or "OMP_NUM_THREADS" in os.environ
+                else max(1, cluster.cores() // jobs)
+            )
             how = grid.How(limit, cell_timeout, share, threads, 0 if elsewhere else gpus, fresh, weights and str(weights.resolve()), asked,
                            grid.QUEUED if slurm else grid.How.patience)  # fmt: skip
             with workers as client:
@@ -249,7 +293,10 @@ def _announce(plan, todo, note: str, jobs: int, changed: bool, at_once: str) -> 
     """Say what will run, and what will not."""
     minutes = sum(job.minutes for job in todo) / min(jobs, max(len(todo), 1))
     guess = f", about {minutes:.0f} min" + " without -p" * changed if minutes >= 1 else ""
-    counted = ", ".join(f"{n} {word}{'s' * (n != 1)}" for n, word in ((len(plan.targets), "target"), (len(plan.jobs), "run")))
+    counted = ", ".join(
+        f"{n} {word}{'s' * (n != 1)}"
+        for n, word in ((len(plan.targets), "target"), (len(plan.jobs), "run"))
+    )
     print(f"{counted}, {len(todo)} to do{guess}{at_once} -> {plan.out}", flush=True)
     for reason, names in plan.reasons().items():
         print(f"  not run  {names}: {reason}")
@@ -377,12 +424,27 @@ def build(
 
 @app.command()
 def check(
-    notebooks: Annotated[list[Path], typer.Argument(help="handed-in .ipynb files, or folders of them")],
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line for each notebook")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="marks as .csv, one row for each student and exercise")] = None,
-    seconds: Annotated[float, typer.Option(help="that an exercise may take", **amount("--seconds", "seconds", 24 * 3600))] = 20.0,
-    memory: Annotated[float, typer.Option(help="GiB that an exercise may use, beside Python and torch",
-                                          **amount("--memory", "GiB", 2**20))] = 4.0,
+    notebooks: Annotated[
+        list[Path], typer.Argument(help="handed-in .ipynb files, or folders of them")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="one JSON object a line for each notebook")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="marks as .csv, one row for each student and exercise"),
+    ] = None,
+    seconds: Annotated[
+        float,
+        typer.Option(help="that an exercise may take", **amount("--seconds", "seconds", 24 * 3600)),
+    ] = 20.0,
+    memory: Annotated[
+        float,
+        typer.Option(
+            help="GiB that an exercise may use, beside Python and torch",
+            **amount("--memory", "GiB", 2**20),
+        ),
+    ] = 4.0,
     jobs: Annotated[int, typer.Option(help="exercises at once", **whole("--jobs", 1, 256))] = 2,
 ) -> None:
     """Grade handed-in notebooks: each exercise runs in a process of its own with limits, and its answers are compared here."""
@@ -415,10 +477,22 @@ def check(
 @app.command(context_settings={"allow_extra_args": True})
 def lab(
     ctx: typer.Context,
-    as_app: Annotated[bool, typer.Option("--app", help="notebook 12 alone by Voila, for a lecture screen: no code, one kernel a visitor")] = False,
-    profile: Annotated[str, typer.Option(help="of the app: how long its labs train before they are shown")] = "smoke",
-    port: Annotated[int | None, typer.Option(help="default: 8888 or the next free one; with --app 8866",
-                                             **whole("--port", 1, 65535))] = None,
+    as_app: Annotated[
+        bool,
+        typer.Option(
+            "--app",
+            help="notebook 12 alone by Voila, for a lecture screen: no code, one kernel a visitor",
+        ),
+    ] = False,
+    profile: Annotated[
+        str, typer.Option(help="of the app: how long its labs train before they are shown")
+    ] = "smoke",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            help="default: 8888 or the next free one; with --app 8866", **whole("--port", 1, 65535)
+        ),
+    ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="only say the address")] = False,
 ) -> None:
     """Open the notebooks in JupyterLab, for this machine alone and with a token; what follows -- goes to Jupyter, or with --app to Voila."""
@@ -451,8 +525,12 @@ def lab(
         while True:
             try:
                 raise typer.Exit(process.wait())
-            except KeyboardInterrupt:  # the server hears Ctrl-C too, and ends when it is asked twice
-                if _last == signal.SIGTERM:  # which a group hears, too, and a single process does not
+            except (
+                KeyboardInterrupt
+            ):  # the server hears Ctrl-C too, and ends when it is asked twice
+                if (
+                    _last == signal.SIGTERM
+                ):  # which a group hears, too, and a single process does not
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(1.0)
                     process.terminate()
@@ -495,7 +573,13 @@ def data_list() -> None:
 
 
 @data.command("fetch")
-def data_fetch(name: SetName, to: Annotated[Path | None, typer.Option("--to", help="default: $GANTUTOR_DATA or ./data", **said("--to", Path))] = None) -> None:
+def data_fetch(
+    name: SetName,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="default: $GANTUTOR_DATA or ./data", **said("--to", Path)),
+    ] = None,
+) -> None:
     """Download an image set; the same command goes on where it was cut off."""
     from gantutor.datasets import DataError, fetch
 
@@ -520,7 +604,10 @@ _heard, _last = -math.inf, 0
 
 
 def stop(number: int, frame) -> None:
-    """Ctrl-C and SIGTERM (from Slurm, systemd, `timeout`) stop the command; what comes within five seconds is the same wish."""
+    """Ctrl-C and SIGTERM (from Slurm, systemd, `timeout`) stop the command.
+
+    What comes within five seconds is the same wish.
+    """
     global _heard, _last
     if time.monotonic() - _heard > 5.0:
         _heard, _last = time.monotonic(), number
@@ -528,7 +615,7 @@ def stop(number: int, frame) -> None:
 
 
 def once_more(unheard) -> None:
-    """Where Ctrl-C comes while Python tidies up, nobody can hear it: it comes again a moment later."""
+    """Where Ctrl-C comes while Python tidies up, nobody can hear it: it comes again soon."""
     global _heard
     if unheard.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(unheard)
@@ -544,7 +631,11 @@ def once_more(unheard) -> None:
 
 def main() -> None:
     sys.unraisablehook = once_more
-    words = [word for word in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(word) is not signal.SIG_IGN]
+    words = [
+        word
+        for word in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(word) is not signal.SIG_IGN
+    ]
     for word in words:
         signal.signal(word, stop)
     try:
@@ -553,7 +644,9 @@ def main() -> None:
         print("gantutor: stopped", file=sys.stderr)
         sys.exit(130)
     finally:
-        for word in words:  # nothing is left to stop: no last words of Python's, where one comes while it ends
+        for word in (
+            words
+        ):  # nothing is left to stop: no last words of Python's, where one comes while it ends
             signal.signal(word, signal.SIG_IGN)
 
 

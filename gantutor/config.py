@@ -31,11 +31,12 @@ def did_you_mean(name: str, known) -> str:
 
 
 def literal(text: str) -> Any:
-    """A value typed on the command line: a decimal number, true or false (True, False), null (None), or the text as it stands.
+    """A value typed on the command line: a decimal number, true or false, null, or the text itself.
 
-    What begins with a bracket, a brace or a quotation mark is YAML, with these rules inside: a list, a mapping, a text
-    that looks like a number. What YAML 1.1 makes of 0500 (320), 24:00:00 (86400), 1_000, yes, off or a date stays text,
-    which a field that wants a number or a truth value refuses.
+    True, False and None are words for the same. What begins with a bracket, a brace or a
+    quotation mark is YAML, with these rules inside: a list, a mapping, a text that looks like a
+    number. What YAML 1.1 makes of 0500 (320), 24:00:00 (86400), 1_000, yes, off or a date stays
+    text, which a field that wants a number or a truth value refuses.
     """
     if not text.lstrip().startswith(("[", "{", '"', "'")):
         return _Plain.scalar(text.strip())
@@ -49,7 +50,14 @@ class _Plain(yaml.SafeLoader):
     """YAML whose plain scalars are what `literal` says, and nothing else."""
 
     yaml_implicit_resolvers: ClassVar[dict] = {}
-    WORDS: ClassVar[dict[str, Any]] = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+    WORDS: ClassVar[dict[str, Any]] = {
+        "true": True,
+        "True": True,
+        "false": False,
+        "False": False,
+        "null": None,
+        "None": None,
+    }
 
     @classmethod
     def scalar(cls, text: str) -> Any:
@@ -57,7 +65,9 @@ class _Plain(yaml.SafeLoader):
             return cls.WORDS[text]
         if re.fullmatch(r"[-+]?(0|[1-9][0-9]{0,99})", text):
             return int(text)
-        if re.fullmatch(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+", text):
+        if re.fullmatch(
+            r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+", text
+        ):
             return float(text)
         return text
 

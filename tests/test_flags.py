@@ -108,6 +108,8 @@ def test_patterns_are_for_whole_names_of_targets(name, some, others):
 
 
 def test_a_target_that_no_pattern_fits_is_named():
-    with pytest.raises(ValueError, match=r"unknown target 'kddgan/figg\*': did you mean 'kddgan/fig"):
+    with pytest.raises(
+        ValueError, match=r"unknown target 'kddgan/figg\*': did you mean 'kddgan/fig"
+    ):
         choose(["kddgan/figg*"])
     assert choose(["*"]) == list(ALL) == choose([])

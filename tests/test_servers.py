@@ -15,7 +15,18 @@ import pytest
 
 from gantutor.config import BadParameters
 from gantutor.reproduce import cluster, grid
-from test_grid import SAVE_STEPS, SETUP, SLOW, attempts, beating, jobs_of, plan_of, scores, spawn, until
+from test_grid import (
+    SAVE_STEPS,
+    SETUP,
+    SLOW,
+    attempts,
+    beating,
+    jobs_of,
+    plan_of,
+    scores,
+    spawn,
+    until,
+)
 from tiny import course, write
 
 
@@ -30,7 +41,10 @@ def client():
 
 
 def named(client) -> dict[int, str]:
-    return {worker["name"]: address for address, worker in client.scheduler_info(n_workers=-1)["workers"].items()}
+    return {
+        worker["name"]: address
+        for address, worker in client.scheduler_info(n_workers=-1)["workers"].items()
+    }
 
 
 def test_slots_are_workers_whatever_the_number_of_cores(client):
@@ -39,7 +53,10 @@ def test_slots_are_workers_whatever_the_number_of_cores(client):
 
 def test_two_workers_have_a_gpu_each_and_keep_it_when_they_are_started_again(client, monkeypatch):
     def cards() -> dict[int, str]:
-        asked = {name: client.submit(cluster._environment, None, 2, None, workers=[place], pure=False) for name, place in named(client).items()}
+        asked = {
+            name: client.submit(cluster._environment, None, 2, None, workers=[place], pure=False)
+            for name, place in named(client).items()
+        }
         return {name: future.result(60)["CUDA_VISIBLE_DEVICES"] for name, future in asked.items()}
 
     assert cards() == {0: "0", 1: "1"}
@@ -58,18 +75,36 @@ def test_nobody_without_the_certificate_connects(client, monkeypatch):
     monkeypatch.setattr(cluster, "KNOCK", 1.0)
     address = client.scheduler.address
     assert address.startswith("tls://127.0.0.1:")
-    for place, security in ((address, None), (address.replace("tls", "tcp"), None), (address, Security.temporary())):
-        with pytest.raises(BadParameters, match="no Dask scheduler answers"), cluster.connected(place, security=security):
+    for place, security in (
+        (address, None),
+        (address.replace("tls", "tcp"), None),
+        (address, Security.temporary()),
+    ):
+        with (
+            pytest.raises(BadParameters, match="no Dask scheduler answers"),
+            cluster.connected(place, security=security),
+        ):
             pass
 
 
 def test_all_that_listens_listens_on_loopback_and_tells_nothing(client):
     me = psutil.Process()
-    ports = [c.laddr for p in (me, *me.children(recursive=True)) for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    ports = [
+        c.laddr
+        for p in (me, *me.children(recursive=True))
+        for c in p.net_connections("inet")
+        if c.status == psutil.CONN_LISTEN
+    ]
     assert len(ports) >= 6 and {ip for ip, _ in ports} == {"127.0.0.1"}
     page = client.dashboard_link.rsplit("/", 1)[0]
     told = []
-    for path in ("/health", "/info/main/workers.html", "/json/identity.json", "/api/v1/retire_workers", "/metrics"):
+    for path in (
+        "/health",
+        "/info/main/workers.html",
+        "/json/identity.json",
+        "/api/v1/retire_workers",
+        "/metrics",
+    ):
         asked = http.client.HTTPConnection(page.split("//")[1], timeout=20)
         asked.request("GET", path)
         told += [path] if asked.getresponse().status == 200 else []
@@ -93,16 +128,25 @@ def test_ctrl_c_waits_for_what_is_half_done_and_is_not_lost():
 
 
 def test_what_starts_while_signals_are_held_hears_no_ctrl_c_but_a_run_does():
-    hears = "import signal; print(signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    hears = (
+        "import signal; print(signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    )
     run = f"import sys; from gantutor.reproduce import run; run.run_one = lambda *a, **k: exit({hears!r} and exec({hears!r})); run.main(['x', 'y', '{{}}'])"
     with cluster.held():
-        said = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() for code in (hears, run)]
+        said = [
+            subprocess.run(
+                [sys.executable, "-c", code], capture_output=True, text=True
+            ).stdout.strip()
+            for code in (hears, run)
+        ]
     assert said == ["False", "True"]
 
 
 def command(folder: Path, *arguments: str) -> subprocess.Popen:
     """A command as a terminal starts it: the leader of its own process group."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GANTUTOR_")} | {"OMP_NUM_THREADS": "1"}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GANTUTOR_")} | {
+        "OMP_NUM_THREADS": "1"
+    }
     heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
     return subprocess.Popen([sys.executable, "-m", "gantutor.cli", *arguments], cwd=folder, env=environment, text=True, start_new_session=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed)  # fmt: skip
@@ -115,7 +159,9 @@ def stopped(process: subprocess.Popen, *words: int, pause: float = 0.3) -> str:
         os.killpg(process.pid, word)
         time.sleep(pause)
     out, err = process.communicate(timeout=120)
-    assert (process.returncode, err) == (130, "gantutor: stopped; the same command goes on\n"), out + err
+    assert (process.returncode, err) == (130, "gantutor: stopped; the same command goes on\n"), (
+        out + err
+    )
     assert not psutil.wait_procs(family, timeout=30)[1]
     return out
 
@@ -164,7 +210,9 @@ cli.app = command
 cli.main()
 """
     heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, preexec_fn=heed)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=50, preexec_fn=heed
+    )
     assert (done.returncode, done.stderr) == (130, "gantutor: stopped\n")
 
 
@@ -246,7 +294,9 @@ def test_a_grid_asks_its_scheduler_s_workers_within_half_a_minute():
 
 
 def test_a_scheduler_without_workers_is_said(scheduler):
-    assert "has no worker after 0.5 s: start some with `dask worker tcp://127.0.0.1:" in refusal(scheduler_file=str(scheduler), arrival=0.5)
+    assert "has no worker after 0.5 s: start some with `dask worker tcp://127.0.0.1:" in refusal(
+        scheduler_file=str(scheduler), arrival=0.5
+    )
 
 
 @pytest.mark.parametrize(("line", "sentence"), [
@@ -285,9 +335,16 @@ def test_an_address_of_nonsense_is_one_sentence(address, monkeypatch):
         def log_message(self, *arguments):
             pass
 
-    with http.server.HTTPServer(("127.0.0.1", 0), Quiet) as web, socket.create_server(("127.0.0.1", 0)) as mute:
+    with (
+        http.server.HTTPServer(("127.0.0.1", 0), Quiet) as web,
+        socket.create_server(("127.0.0.1", 0)) as mute,
+    ):
         threading.Thread(target=web.serve_forever, daemon=True).start()
-        places = {"web": f"tcp://127.0.0.1:{web.server_port}", "tls web": f"tls://127.0.0.1:{web.server_port}", "mute": f"tcp://127.0.0.1:{mute.getsockname()[1]}"}
+        places = {
+            "web": f"tcp://127.0.0.1:{web.server_port}",
+            "tls web": f"tls://127.0.0.1:{web.server_port}",
+            "mute": f"tcp://127.0.0.1:{mute.getsockname()[1]}",
+        }
         place = places.get(address, address)
         assert refusal(address=place).startswith(f"no Dask scheduler answers at {place} (")
         web.shutdown()
@@ -297,7 +354,9 @@ def test_an_address_of_nonsense_is_one_sentence(address, monkeypatch):
 def test_a_scheduler_file_of_nonsense_is_one_sentence(tmp_path, content):
     file = tmp_path / "scheduler.json"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert refusal(scheduler_file=str(file)).startswith(f"no Dask scheduler answers at {file} (it is no scheduler file): start one")
+    assert refusal(scheduler_file=str(file)).startswith(
+        f"no Dask scheduler answers at {file} (it is no scheduler file): start one"
+    )
     assert "(Is a directory)" in refusal(scheduler_file=str(tmp_path))
 
 
@@ -305,15 +364,26 @@ def test_tls_files_are_looked_at_before_anybody_is_asked(tmp_path):
     from distributed import Security
 
     made = Security.temporary()
-    for name, text in {"cert": made.tls_client_cert, "key": made.tls_client_key, "other": Security.temporary().tls_client_key, "text": "no key"}.items():
+    for name, text in {
+        "cert": made.tls_client_cert,
+        "key": made.tls_client_key,
+        "other": Security.temporary().tls_client_key,
+        "text": "no key",
+    }.items():
         (tmp_path / name).write_text(text)
     good = {k: str(tmp_path / v) for k, v in {"ca": "cert", "cert": "cert", "key": "key"}.items()}
     ask = dict(address="tls://127.0.0.1:1")
     assert "--tls lacks cert=FILE" in refusal(**ask, tls={"ca": good["ca"]})
     for name in good:
-        assert f"--tls {name}=nowhere.pem: no such file" in refusal(**ask, tls={**good, name: "nowhere.pem"})
-        assert "no certificate that can be used, with its key" in refusal(**ask, tls={**good, name: str(tmp_path / "text")})
-    assert "no certificate that can be used, with its key" in refusal(**ask, tls={**good, "key": str(tmp_path / "other")})
+        assert f"--tls {name}=nowhere.pem: no such file" in refusal(
+            **ask, tls={**good, name: "nowhere.pem"}
+        )
+        assert "no certificate that can be used, with its key" in refusal(
+            **ask, tls={**good, name: str(tmp_path / "text")}
+        )
+    assert "no certificate that can be used, with its key" in refusal(
+        **ask, tls={**good, "key": str(tmp_path / "other")}
+    )
 
 
 class Absent:
@@ -333,12 +403,20 @@ class Absent:
 
 
 def test_a_grid_without_workers_says_so_and_ends_with_a_sentence(tmp_path):
-    plan = plan_of(tmp_path / "out", *jobs_of(write(tmp_path, SETUP, SAVE_STEPS), tmp_path / "out", 2))
+    plan = plan_of(
+        tmp_path / "out", *jobs_of(write(tmp_path, SETUP, SAVE_STEPS), tmp_path / "out", 2)
+    )
     said: list[str] = []
-    with pytest.raises(cluster.NoWorkers, match="no worker for 0 s: start some; stopped: 0 of 2 runs are done; the same command goes on"):
+    with pytest.raises(
+        cluster.NoWorkers,
+        match="no worker for 0 s: start some; stopped: 0 of 2 runs are done; the same command goes on",
+    ):
         grid.run_plan(plan, Absent("running"), grid.How(patience=0.3), said.append, every=0.1)
     assert "  -- 0 of 2 done, 0 running, 0 failed, no workers" in said
-    with pytest.raises(cluster.NoWorkers, match="the Dask scheduler is gone: start it again; no finished run is lost"):
+    with pytest.raises(
+        cluster.NoWorkers,
+        match="the Dask scheduler is gone: start it again; no finished run is lost",
+    ):
         grid.run_plan(plan, Absent("closed"), say=said.append)
 
 
@@ -371,14 +449,18 @@ class Instant:
 
 @pytest.mark.parametrize(("jobs", "most"), [(None, 3), (2, 2), (1, 1), (9, 3)])
 def test_jobs_bounds_the_runs_at_once_on_a_scheduler_s_workers_too(tmp_path, jobs, most):
-    plan = plan_of(tmp_path / "out", *jobs_of(write(tmp_path, SETUP, SAVE_STEPS), tmp_path / "out", 4))
+    plan = plan_of(
+        tmp_path / "out", *jobs_of(write(tmp_path, SETUP, SAVE_STEPS), tmp_path / "out", 4)
+    )
     client = Instant()
     outcomes = grid.run_plan(plan, client, grid.How(jobs=jobs), lambda line: None)
     assert len(outcomes) == 4 and client.most == most
 
 
 @pytest.mark.slow
-def test_a_grid_whose_workers_stay_away_ends_with_a_sentence_and_goes_on_later(tmp_path, scheduler, hire):
+def test_a_grid_whose_workers_stay_away_ends_with_a_sentence_and_goes_on_later(
+    tmp_path, scheduler, hire
+):
     jobs = jobs_of(write(tmp_path, SETUP, SLOW, SAVE_STEPS), tmp_path / "out", 2, steps=8)
     worker, said = hire(), []
     with cluster.connected(scheduler_file=str(scheduler)) as client:
@@ -388,13 +470,19 @@ def test_a_grid_whose_workers_stay_away_ends_with_a_sentence_and_goes_on_later(t
             if "done" in line.split()[:1]:
                 worker.kill()
 
-        with pytest.raises(cluster.NoWorkers, match="no worker for 3 s: start some; stopped: 1 of 2 runs are done"):
-            grid.run_plan(plan_of(tmp_path / "out", *jobs), client, grid.How(patience=3.0), say, every=0.2)
+        with pytest.raises(
+            cluster.NoWorkers, match="no worker for 3 s: start some; stopped: 1 of 2 runs are done"
+        ):
+            grid.run_plan(
+                plan_of(tmp_path / "out", *jobs), client, grid.How(patience=3.0), say, every=0.2
+            )
     assert any("no workers" in line for line in said)
     hire()
     with cluster.connected(scheduler_file=str(scheduler)) as client:
         outcomes = grid.run_plan(plan_of(tmp_path / "out", *jobs), client, say=said.append)
-    assert sorted(o.reused for o in outcomes.values()) == [False, True] and [scores(j) for j in jobs] == [[8, 18], [18, 28]]
+    assert sorted(o.reused for o in outcomes.values()) == [False, True] and [
+        scores(j) for j in jobs
+    ] == [[8, 18], [18, 28]]
 
 
 @pytest.mark.slow
@@ -412,7 +500,10 @@ def test_a_grid_whose_scheduler_dies_ends_with_a_sentence(tmp_path, hire):
                 scheduler.kill()
                 scheduler.wait()
 
-        with pytest.raises(cluster.NoWorkers, match="the Dask scheduler is gone: start it again; no finished run is lost"):
+        with pytest.raises(
+            cluster.NoWorkers,
+            match="the Dask scheduler is gone: start it again; no finished run is lost",
+        ):
             grid.run_plan(plan_of(tmp_path / "out", job), client, say=say, every=0.2)
     assert "error" not in attempts(job)
 
@@ -441,7 +532,10 @@ def as_slurm(folder: Path, monkeypatch, sbatch: str, scancel: str = "exit 0") ->
 
 def test_slurm_without_sbatch_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(BadParameters, match="--slurm: no sbatch on the PATH"), cluster.slurm({}, tmp_path):
+    with (
+        pytest.raises(BadParameters, match="--slurm: no sbatch on the PATH"),
+        cluster.slurm({}, tmp_path),
+    ):
         pass
     with cluster.slurm({"interface": "lo"}, tmp_path, script_only=True) as queue:
         assert "--protocol tls:// --tls-ca-file" in queue.job_script()
@@ -449,23 +543,36 @@ def test_slurm_without_sbatch_is_one_sentence(tmp_path, monkeypatch):
 
 
 def test_a_job_that_slurm_refuses_is_told_in_its_words(tmp_path, monkeypatch):
-    as_slurm(tmp_path, monkeypatch, 'echo "sbatch: error: invalid partition specified: gpu" >&2; exit 1')
+    as_slurm(
+        tmp_path, monkeypatch, 'echo "sbatch: error: invalid partition specified: gpu" >&2; exit 1'
+    )
     with (
-        pytest.raises(BadParameters, match=r"--slurm: the job was refused \(sbatch: error: invalid partition specified: gpu\)"),
+        pytest.raises(
+            BadParameters,
+            match=r"--slurm: the job was refused \(sbatch: error: invalid partition specified: gpu\)",
+        ),
         cluster.slurm({"interface": "lo"}, tmp_path) as queue,
     ):
         cluster.submit(queue, 1)
 
 
-def test_a_slurm_job_s_worker_speaks_tls_with_keys_that_are_its_owner_s_alone(tmp_path, monkeypatch):
+def test_a_slurm_job_s_worker_speaks_tls_with_keys_that_are_its_owner_s_alone(
+    tmp_path, monkeypatch
+):
     as_slurm(tmp_path, monkeypatch, f'setsid sh "$(cp "$1" {tmp_path}/job.sh; echo {tmp_path}/job.sh)" >/dev/null 2>&1 &\necho "Submitted batch job $!"',
              'kill -- -"$1"')  # fmt: skip
     monkeypatch.setattr(cluster, "KNOCK", 2.0)
     with cluster.slurm({"interface": "lo"}, tmp_path) as queue:
         (keys,) = tmp_path.glob(".tls-*")
-        assert [p.stat().st_mode & 0o777 for p in (keys, *sorted(keys.iterdir()))] == [0o700, 0o600, 0o600]
+        assert [p.stat().st_mode & 0o777 for p in (keys, *sorted(keys.iterdir()))] == [
+            0o700,
+            0o600,
+            0o600,
+        ]
         cluster.submit(queue, 1)
-        with cluster.connected(queue.scheduler_address, security=queue.security, arrival=60) as client:
+        with cluster.connected(
+            queue.scheduler_address, security=queue.security, arrival=60
+        ) as client:
             assert client.submit(cluster.about).result(60)[0] == cluster.gantutor.__version__
         assert "no Dask scheduler answers" in refusal(address=queue.scheduler_address)
     assert not list(tmp_path.glob(".tls-*"))

@@ -30,7 +30,7 @@ from gantutor.config import BadParameters, did_you_mean
 from gantutor.reproduce.run import Outcome
 
 GRACE = 20.0  # seconds that a run gets to end by itself
-# seconds for a scheduler to answer, for its first worker to be there, for all its workers to answer: 30 in all
+# seconds for a scheduler to answer, for its first worker to come, for its workers to answer
 KNOCK, ARRIVAL, ANSWER = 8.0, 14.0, 7.0
 # one task on a worker and the others here: a worker that dies takes a single run along, and is suspected of no other
 SETTINGS = {"distributed.scheduler.worker-saturation": 1.0, "distributed.scheduler.allowed-failures": 10,
@@ -83,7 +83,11 @@ def attempt(notebook: str, folder: str, parameters: dict[str, Any], limit: float
         _running.pop(folder, None)
     wall = round(time.monotonic() - begun, 2)
     if verdict is None:
-        verdict = Outcome("interrupted", "stopped: the same command goes on") if folder in _halted else said(process, folder)
+        verdict = (
+            Outcome("interrupted", "stopped: the same command goes on")
+            if folder in _halted
+            else said(process, folder)
+        )
     return asdict(verdict) | {"wall_s": verdict.wall_s or wall}
 
 
@@ -170,10 +174,11 @@ def about() -> tuple[str, str]:
 # -- at the command ---------------------------------------------------------------------------------------------------------
 @contextmanager
 def held() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait for the end of the block: what is half started cannot be ended cleanly.
+    """Let Ctrl-C and SIGTERM wait for the end of the block: what is half started ends badly.
 
-    Threads and processes that start in the block, and those that they start later, hear no Ctrl-C at all:
-    a terminal sends it to the whole process group, and the command alone decides what it means.
+    Threads and processes that start in the block, and those that they start later, hear no
+    Ctrl-C at all: a terminal sends it to the whole process group, and the command alone decides
+    what it means.
     """
     if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
         yield
@@ -199,10 +204,10 @@ def held() -> Iterator[None]:
 
 @contextmanager
 def local(slots: int) -> Iterator[Any]:
-    """A client of `slots` workers on this machine, named 0 to slots - 1; they end with us, however we end.
+    """A client of `slots` workers on this machine, named 0 to slots - 1; they end with us.
 
-    They are reachable from this machine alone, and by us alone: everything but a sign of life asks for a
-    certificate that is made anew each time and never leaves memory and pipes.
+    They are reachable from this machine alone, and by us alone: everything but a sign of life
+    asks for a certificate that is made anew each time and that no file keeps.
     """
     import dask
     from distributed import Client, LocalCluster, Security
@@ -233,10 +238,11 @@ def connected(
     security: Any = None,
     arrival: float | None = ARRIVAL,
 ) -> Iterator[Any]:
-    """A client of a scheduler that is up already: by its address or file, with the files of `tls` or a `security`.
+    """A client of a scheduler that is up, by its address or file, with `tls` files or a `security`.
 
-    BadParameters, within half a minute, where it does not answer, has no worker within `arrival` seconds
-    (None: they may come later), or a worker does not answer or has no gantutor of this version.
+    BadParameters, within half a minute, where it does not answer, has no worker within `arrival`
+    seconds (None: they may come later), or a worker does not answer or has no gantutor of this
+    version.
     """
     import dask
     from distributed import Client
@@ -263,7 +269,8 @@ def connected(
 
 def _silent(where: str, why: str) -> BadParameters:
     return BadParameters(
-        f"no Dask scheduler answers at {where} ({why}): start one with `dask scheduler`, or check address and TLS files"
+        f"no Dask scheduler answers at {where} ({why}): "
+        "start one with `dask scheduler`, or check address and TLS files"
     )
 
 
@@ -285,7 +292,7 @@ def _address(scheduler_file: str) -> str:
 
 
 def _security(tls: Mapping[str, str]):
-    """Dask's Security of the files of --tls; BadParameters names one that is missing or cannot be read as what it is."""
+    """Dask's Security of the files of --tls; BadParameters names one that is missing or no PEM."""
     from distributed import Security
 
     for name in ("ca", "cert"):  # the key may stand in the certificate's file
@@ -301,13 +308,14 @@ def _security(tls: Mapping[str, str]):
     except (ssl.SSLError, OSError, ValueError) as error:
         files = ",".join(f"{k}={v}" for k, v in tls.items())
         raise BadParameters(
-            f"--tls {files}: no certificate that can be used, with its key ({_first(error)}): expected PEM files"
+            f"--tls {files}: no certificate that can be used, with its key ({_first(error)}): "
+            "expected PEM files"
         ) from None
     return security
 
 
 def _knock(where: str, security: Any) -> None:
-    """Ask who is there, with a time limit that Dask's client does not keep where somebody listens and says nothing."""
+    """Ask who is there, within a time that Dask's client does not keep where nobody replies."""
     from distributed import rpc
 
     async def ask() -> dict[str, Any]:
@@ -319,20 +327,21 @@ def _knock(where: str, security: Any) -> None:
         kind = asyncio.run(ask()).get("type")
     except TimeoutError:
         raise _silent(where, f"no answer within {KNOCK:g} s") from None
-    except Exception as error:  # whatever an address of nonsense, or somebody who is no scheduler, leads to
+    except Exception as error:  # whatever nonsense, or somebody who is no scheduler, leads to
         raise _silent(where, _first(error)) from None
     if kind != "Scheduler":
         raise _silent(where, f"a {kind} does")
 
 
 def _check_workers(client, where: str, arrival: float | None) -> None:
-    """BadParameters where no worker comes in time, one does not answer, or has another gantutor than this."""
+    """BadParameters where no worker comes, one does not answer, or has another gantutor."""
     if arrival is not None:
         try:
             client.wait_for_workers(1, timeout=arrival)
         except TimeoutError:
             raise BadParameters(
-                f"the Dask scheduler at {where} has no worker after {arrival:g} s: start some with `dask worker {where}`"
+                f"the Dask scheduler at {where} has no worker after {arrival:g} s: "
+                f"start some with `dask worker {where}`"
             ) from None
 
     async def ask() -> dict[str, Any]:
@@ -344,25 +353,35 @@ def _check_workers(client, where: str, arrival: float | None) -> None:
         found = client.sync(ask)
     except TimeoutError:
         raise BadParameters(
-            f"a worker of the Dask scheduler at {where} does not answer within {ANSWER:g} s: end it, or start it anew"
+            f"a worker of the Dask scheduler at {where} does not answer within {ANSWER:g} s: "
+            "end it, or start it anew"
         ) from None
     except Exception as error:  # what its Python makes of ours
-        raise BadParameters(f"a worker of the Dask scheduler at {where} cannot run gantutor ({_first(error)}): {same}") from None
+        raise BadParameters(
+            f"a worker of the Dask scheduler at {where} cannot run gantutor "
+            f"({_first(error)}): {same}"
+        ) from None
     for worker, answer in found.items():
         if isinstance(answer, BaseException):
             raise BadParameters(f"worker {worker} cannot run gantutor ({_first(answer)}): {same}")
         version, host = answer
         if version != gantutor.__version__:
-            raise BadParameters(f"worker {worker} on {host} has gantutor {version}, this is {gantutor.__version__}: install the same there")
+            raise BadParameters(
+                f"worker {worker} on {host} has gantutor {version}, "
+                f"this is {gantutor.__version__}: install the same there"
+            )
 
 
 @contextmanager
-def slurm(options: Mapping[str, Any], folder: Path | None = None, script_only: bool = False) -> Iterator[Any]:
+def slurm(
+    options: Mapping[str, Any], folder: Path | None = None, script_only: bool = False
+) -> Iterator[Any]:
     """A dask-jobqueue SLURMCluster, not yet scaled: each job one worker, each worker one run at a time.
 
     `options` go to SLURMCluster as they are (queue, account, walltime, memory, job_cpu, job_extra_directives, ...), over
-    what Dask's own jobqueue.yaml says. Scheduler and workers talk by a certificate made anew; the workers read it in
-    a folder inside `folder` that is the user's alone and goes with the cluster. `script_only`: nothing is to be submitted.
+    what Dask's own jobqueue.yaml says. Scheduler and workers talk by a certificate made anew; the
+    workers read it in a folder inside `folder` that is the user's alone and goes with the cluster.
+    `script_only`: nothing is to be submitted.
     BadParameters where the package or Slurm is missing, or an option is refused.
     """
     if not _there("dask_jobqueue"):
@@ -377,7 +396,10 @@ def slurm(options: Mapping[str, Any], folder: Path | None = None, script_only: b
             raise BadParameters(f"--slurm-option {name!r}: {did_you_mean(name, sorted(known - {'self', 'args', 'kwargs'}))}")
     submit = SLURMCluster.job_cls.submit_command.split()[0]
     if not script_only and shutil.which(submit) is None:
-        raise BadParameters(f"--slurm: no {submit} on the PATH: run this on a machine of the cluster that submits jobs")
+        raise BadParameters(
+            f"--slurm: no {submit} on the PATH: "
+            "run this on a machine of the cluster that submits jobs"
+        )
     usual = {"cores": 1, "processes": 1, "memory": "8GB", "walltime": "24:00:00", "job_cpu": 2, "python": sys.executable,
              "scheduler_options": {"dashboard_address": "127.0.0.1:0"}}  # fmt: skip
     # without a memory limit: what a run's kernel holds is watched for each run
@@ -396,20 +418,28 @@ def slurm(options: Mapping[str, Any], folder: Path | None = None, script_only: b
 
 @contextmanager
 def _certificate_in(folder: Path | None) -> Iterator[Any]:
-    """A new certificate for scheduler and workers, and its key, as files that their owner alone can read."""
+    """A new certificate and its key, as files that their owner alone can read."""
     from distributed import Security
 
     made = Security.temporary()
-    if folder is not None and shlex.quote(str(folder)) != str(folder):  # Slurm's script names the files unquoted
+    if folder is not None and shlex.quote(str(folder)) != str(
+        folder
+    ):  # Slurm's script names the files unquoted
         folder = Path.home()
-    with tempfile.TemporaryDirectory(prefix=".tls-", dir=folder, ignore_cleanup_errors=True) as place:
+    with tempfile.TemporaryDirectory(
+        prefix=".tls-", dir=folder, ignore_cleanup_errors=True
+    ) as place:
         files = {"cert": made.tls_worker_cert, "key": made.tls_worker_key}
         for name, text in files.items():
             path = Path(place, f"{name}.pem").resolve()
             path.touch(mode=0o600)
             path.write_text(text, encoding="utf-8")
             files[name] = str(path)
-        roles = {f"tls_{role}_{name}": file for role in ("client", "scheduler", "worker") for name, file in files.items()}
+        roles = {
+            f"tls_{role}_{name}": file
+            for role in ("client", "scheduler", "worker")
+            for name, file in files.items()
+        }
         yield Security(require_encryption=True, tls_ca_file=files["cert"], **roles)
 
 
@@ -422,7 +452,9 @@ def submit(queue, jobs: int) -> None:
     """Submit a SLURMCluster's jobs; BadParameters in Slurm's own words where it takes none."""
     from distributed.core import Status
 
-    while len(queue.worker_spec) < jobs:  # what its scale() does, but that keeps a refusal to itself
+    while (
+        len(queue.worker_spec) < jobs
+    ):  # what its scale() does, but that keeps a refusal to itself
         queue.worker_spec.update(queue.new_worker_spec())
 
     async def start() -> None:
@@ -436,7 +468,10 @@ def submit(queue, jobs: int) -> None:
                 job.status = Status.failed
         lines = [line for line in str(error).splitlines() if line.strip()]
         said = lines[lines.index("stderr:") + 1 :] if "stderr:" in lines else lines
-        raise BadParameters(f"--slurm: the job was refused ({said[0] if said else _first(error)}): mend --slurm-option") from None
+        raise BadParameters(
+            f"--slurm: the job was refused ({said[0] if said else _first(error)}): "
+            "mend --slurm-option"
+        ) from None
 
 
 def cores() -> int:

@@ -27,7 +27,9 @@ WORDS = {"ok": "done", "bad_input": "bad input", "kernel_died": "kernel died"}
 STEADY = ("profile", "seed", "seeds", "out")  # parameters that do not tell runs of one plan apart
 IN_A_ROW = ("nets", "objective", "terms", "qua_eps", "augment", "n_dis", "beta1", "beta2", "ema", "decay")  # what its recipe says
 FID_FROM = 10_000  # images on both sides: with fewer a Frechet distance is not called fid
-QUEUED = 7 * 24 * 3600.0  # seconds without a worker that a grid stands where a queue decides when one starts
+QUEUED = (
+    7 * 24 * 3600.0
+)  # seconds without a worker that a grid stands where a queue decides when one starts
 FROM_FILE = ("inception", "fidelity")  # features whose net comes from a file
 
 
@@ -197,8 +199,9 @@ def _job(plan: Plan, notebook: Path, target: Target, changes: dict[str, Any], as
 @dataclass(frozen=True)
 class How:
     """How runs are run. Seconds for a whole run (None: the profile's) and for a cell, GiB and threads for each run, the GPUs that
-    the slots of one machine share; `fresh`: run what is done, too; `weights`: where the feature net's file lies; `jobs`: how many
-    at once at most (None: as many as there are workers); `patience`: seconds without any worker before the grid gives up.
+    the slots of one machine share; `fresh`: run what is done, too; `weights`: where the feature
+    net's file lies; `jobs`: how many at once at most (None: as many as there are workers);
+    `patience`: seconds without any worker before the grid gives up.
     """
 
     limit: float | None = None
@@ -216,7 +219,8 @@ def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = 
     """Run what is not done on the workers of a Dask client; a failure stops nothing else. {label: Outcome}.
 
     Ctrl-C ends the runs that are under way and is raised. A run that another command is at is waited for.
-    `cluster.NoWorkers` where the scheduler goes, or all workers stay away longer than `how.patience`; nothing finished is lost.
+    `cluster.NoWorkers` where the scheduler goes, or all workers stay away longer than
+    `how.patience`; nothing finished is lost.
     """
     try:
         plan.save()
@@ -241,7 +245,9 @@ def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = 
                 slots, asked = _slots(client), time.monotonic()
                 manned = asked if slots else manned
                 if asked - manned > how.patience:
-                    raise cluster.NoWorkers(f"no worker for {how.patience:.0f} s: start some; {progress.stopped()}")
+                    raise cluster.NoWorkers(
+                        f"no worker for {how.patience:.0f} s: start some; {progress.stopped()}"
+                    )
             for job in list(waiting):
                 if len(futures) >= min(slots, how.jobs or slots):
                     break
@@ -282,20 +288,25 @@ def _submit(client, job: Job, plan: Plan, how: How):
 
 
 def _slots(client) -> int:
-    """How many runs the workers take at once; NoWorkers where the scheduler does not answer any more."""
+    """How many runs the workers take at once; NoWorkers where the scheduler is gone."""
     try:
         if client.status == "running":
             return sum(client.nthreads().values())
     except (OSError, TimeoutError):
         pass
-    raise cluster.NoWorkers("the Dask scheduler is gone: start it again; no finished run is lost, and the same command goes on")
+    raise cluster.NoWorkers(
+        "the Dask scheduler is gone: start it again; "
+        "no finished run is lost, and the same command goes on"
+    )
 
 
 def _halt(client, futures: Mapping[Any, Job]) -> None:
     """Tell the workers to end these runs, as far as somebody still listens."""
 
     async def tell() -> None:
-        words = client.run(cluster.halt, [str(job.folder) for job in futures.values()], on_error="ignore")
+        words = client.run(
+            cluster.halt, [str(job.folder) for job in futures.values()], on_error="ignore"
+        )
         await asyncio.wait_for(words, 5.0)
 
     with suppress(Exception):
@@ -306,8 +317,13 @@ def _halt(client, futures: Mapping[Any, Job]) -> None:
 def _outcome(future) -> Outcome:
     try:
         return Outcome(**future.result())
-    except (Exception, asyncio.CancelledError) as error:  # lost workers, unpicklable answers: Dask's own words
-        return Outcome("error", f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}")
+    except (
+        Exception,
+        asyncio.CancelledError,
+    ) as error:  # lost workers, unpicklable answers: Dask's own words
+        return Outcome(
+            "error", f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+        )
 
 
 def _patient(jobs, seconds: float = cluster.GRACE + 5) -> None:

@@ -367,7 +367,7 @@ def follow(parent: int, every: float = 0.5) -> None:
 
 
 def _stop(number: int, frame) -> None:
-    """A stop from outside ends like Ctrl-C does, so that the kernel is shut down; a second one changes nothing."""
+    """A stop from outside ends like Ctrl-C, so that the kernel is shut down; once is enough."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
@@ -386,7 +386,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--parent", type=int, help="end when this process is no longer the parent")
     a = parser.parse_args(arguments)
-    if hasattr(signal, "pthread_sigmask"):  # workers hold Ctrl-C back, and a kernel is interrupted by it
+    if hasattr(
+        signal, "pthread_sigmask"
+    ):  # workers hold Ctrl-C back, and a kernel is interrupted by it
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, _stop)
     if a.parent:
@@ -400,7 +402,15 @@ def main(arguments: list[str] | None = None) -> int:
             print(line, file=talk, flush=True)
 
     try:
-        outcome = run_one(a.notebook, json.loads(a.parameters), a.out, a.cell_timeout, a.limit, say=say, fresh=a.fresh)
+        outcome = run_one(
+            a.notebook,
+            json.loads(a.parameters),
+            a.out,
+            a.cell_timeout,
+            a.limit,
+            say=say,
+            fresh=a.fresh,
+        )
     except KeyboardInterrupt:  # while it began or ended
         outcome = Outcome("interrupted", "stopped: the same command goes on")
     print(json.dumps(asdict(outcome)), flush=True)

@@ -331,14 +331,17 @@ TARGETS: dict[str, Target] = {t.name: t for t in ALL}
 def choose(names: Sequence[str]) -> list[Target]:
     """The targets of these names; all where none is named. ValueError with a did-you-mean.
 
-    A name is a target's own, a paper's ("kddgan"), a table's ("kddgan/table1": its rows), a pattern for whole names
-    ("kddgan/fig*", "*/image"), or a table's with a pattern for its rows, from the beginning or after a slash
-    ("advlatgan/table4:wgangp*", "*/table1:hinge").
+    A name is a target's own, a paper's ("kddgan"), a table's ("kddgan/table1": its rows), a
+    pattern for whole names ("kddgan/fig*", "*/image"), or a table's with a pattern for its rows,
+    from the beginning or after a slash ("advlatgan/table4:wgangp*", "*/table1:hinge").
     """
     found = []
     for name in names:
         if not name.strip():
-            raise ValueError(f"target {name!r} is empty: leave it out for all, or take one that `gantutor targets` lists")
+            raise ValueError(
+                f"target {name!r} is empty: leave it out for all, "
+                "or take one that `gantutor targets` lists"
+            )
         here = [t for t in ALL if _fits(t, name)]
         if not here:
             close = difflib.get_close_matches(name, [*TARGETS, *{t.name.split(":")[0] for t in ALL}], 1)
