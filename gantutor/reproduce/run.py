@@ -386,9 +386,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--parent", type=int, help="end when this process is no longer the parent")
     a = parser.parse_args(arguments)
-    if hasattr(
-        signal, "pthread_sigmask"
-    ):  # workers hold Ctrl-C back, and a kernel is interrupted by it
+    # workers hold Ctrl-C back, and a kernel is interrupted by it
+    if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, _stop)
     if a.parent:
