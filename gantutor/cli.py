@@ -1,20 +1,50 @@
 """The command line: gantutor run, reproduce, report, targets, lab, data. What is wrong with an input is said in one sentence."""
 
-import os
-import signal
 import sys
-from pathlib import Path
-from typing import Annotated, NoReturn
 
-import typer
+try:
+    import math
+    import os
+    import signal
+    import threading
+    import time
+    from collections.abc import Callable
+    from contextlib import contextmanager, nullcontext, suppress
+    from pathlib import Path
+    from typing import Annotated, Any, NoReturn
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    import typer
+    from typer.core import TyperGroup
+except KeyboardInterrupt:  # reading all that is half of what a short command takes
+    print("gantutor: stopped", file=sys.stderr)
+    sys.exit(130)
+
+
+class Commands(TyperGroup):
+    """Commands that Ctrl-C ends with a sentence."""
+
+    def make_context(self, *arguments, **more):
+        with stoppable():
+            return super().make_context(*arguments, **more)
+
+    def invoke(self, ctx):
+        with stoppable():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def stoppable():
+    try:
+        yield
+    except KeyboardInterrupt:
+        fail("stopped; the same command goes on", 130)
+
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, cls=Commands,
                   help="Run the course's notebooks, reproduce the papers' figures and tables, and report.")  # fmt: skip
 
-Out = Annotated[Path, typer.Option("--out", help="folder for records and report")]
-Limit = Annotated[float | None, typer.Option("--limit", help="seconds that a whole run may take")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="run again what is done")]
-CellTimeout = Annotated[float | None, typer.Option("--cell-timeout", help="seconds that a cell may take")]
+YEAR = 366 * 24 * 3600
+MAX_SEEDS, MAX_SEED = 1000, 2_000_000_000  # as in config.py, whose import takes a second
 
 
 def fail(message: object, code: int = 2) -> NoReturn:
@@ -23,14 +53,87 @@ def fail(message: object, code: int = 2) -> NoReturn:
     raise typer.Exit(code)
 
 
+def amount(option: str, unit: str, most: float) -> dict[str, Any]:
+    """For typer.Option: a number above 0 and at most `most`; others are refused in a sentence."""
+
+    def number(text: str | float) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not value > 0:
+            fail(f"{option} {text}: expected {unit} above 0")
+        if value > most:
+            fail(f"{option} {text}: expected at most {most:,.0f} {unit}")
+        return value
+
+    return {"parser": number, "metavar": "NUMBER"}
+
+
+def whole(option: str, least: int, most: int) -> dict[str, Any]:
+    """For typer.Option: an integer from `least` to `most`."""
+
+    def number(text: str | int) -> int:
+        digits = str(text).removeprefix("-")
+        value = int(text) if digits.isascii() and digits.isdigit() and len(digits) < 30 else None
+        if value is None or value < least:
+            fail(f"{option} {text}: expected an integer of at least {least}")
+        if value > most:
+            fail(f"{option} {text}: expected at most {most:,}")
+        return value
+
+    return {"parser": number, "metavar": "INTEGER"}
+
+
+def said(option: str, kind: Callable[[str], Any] = str) -> dict[str, Any]:
+    """For typer.Option: a text or path that is not empty, as an unset shell variable makes it."""
+
+    def text(given: str) -> Any:
+        if not str(given).strip():
+            fail(f"{option} {str(given)!r} is empty: leave it out, or say a value")
+        return kind(given)
+
+    return {"parser": text, "metavar": "PATH" if kind is Path else "TEXT"}
+
+
+Out = Annotated[Path, typer.Option("--out", help="folder for records and report")]
+Limit = Annotated[
+    float | None,
+    typer.Option(
+        "--limit", help="seconds that a whole run may take", **amount("--limit", "seconds", YEAR)
+    ),
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="run again what is done")]
+CellTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--cell-timeout",
+        help="seconds that a cell may take",
+        **amount("--cell-timeout", "seconds", YEAR),
+    ),
+]
+FirstSeed = typer.Option("--seed", help="the first seed", **whole("--seed", 0, MAX_SEED))
+
+
 @app.command()
 def run(
-    notebook: Annotated[str, typer.Argument(help='a stem ("01_plane"), a number ("01") or the path of an .ipynb file')],
-    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="again for each")] = None,
+    notebook: Annotated[
+        str,
+        typer.Argument(help='a stem ("01_plane"), a number ("01") or the path of an .ipynb file'),
+    ],
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="again for each"),
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="smoke, class, colab or paper")] = None,
-    seed: Annotated[int | None, typer.Option(help="the first seed")] = None,
-    seeds: Annotated[int | None, typer.Option(help="how many seeds")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="folder for the record; default runs/<notebook>-<hash>")] = None,
+    seed: Annotated[int | None, FirstSeed] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="how many seeds", **whole("--seeds", 1, MAX_SEEDS))
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="folder for the record; default runs/<notebook>-<hash>"),
+    ] = None,
     limit: Limit = None,
     cell_timeout: CellTimeout = None,
     fresh: Fresh = False,
@@ -48,6 +151,8 @@ def run(
         texts = _pairs("-p", parameter or [])
         if "out" in texts:
             raise ValueError("-p out: say it with --out")
+        for name in texts.keys() & given.keys():
+            raise ValueError(f"-p {name} and --{name}: one of them says it")
         path = find_notebook(notebook)
         parameters = check(path, {**typed(path, texts), **given})
         if path.stem in NOTEBOOKS:
@@ -70,7 +175,7 @@ def run(
         process.wait()
     except KeyboardInterrupt:
         cluster.end([process])
-        fail("stopped; the same command goes on", 130)
+        raise
     outcome = cluster.said(process, str(folder))
     if outcome.status != "ok":
         fail(f"{path.stem} ended with {outcome.status}: {outcome.message}", EXIT.get(outcome.status, 1))
@@ -83,21 +188,25 @@ def reproduce(
                                                             '("advlatgan/table4:wgangp*"); none: all')] = None,
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE",
                                                         help="for every run that leaves it open, again for each")] = None,
-    features: Annotated[str | None, typer.Option(help="the net behind the measures of rows: -p features=inception and so on")] = None,
-    weights: Annotated[Path | None, typer.Option(help="its file, or the folder of that; default: $GANTUTOR_WEIGHTS, $GANTUTOR_DATA, ./data")] = None,
+    features: Annotated[str | None, typer.Option(help="the net behind the measures of rows: -p features=inception and so on",
+                                                 **said("--features"))] = None,
+    weights: Annotated[Path | None, typer.Option(help="its file, or the folder of that; default: $GANTUTOR_WEIGHTS, $GANTUTOR_DATA, ./data",
+                                                 **said("--weights", Path))] = None,
     profile: Annotated[str, typer.Option(help="smoke, class, colab or paper")] = "class",
-    seed: Annotated[int, typer.Option(help="the first seed")] = 0,
-    seeds: Annotated[int | None, typer.Option(help="how many seeds; default: the profile's")] = None,
-    jobs: Annotated[int | None, typer.Option(help="runs at once; default: one for each GPU, or 2, or 1 on a single core")] = None,
+    seed: Annotated[int, FirstSeed] = 0,
+    seeds: Annotated[int | None, typer.Option(help="how many seeds; default: the profile's", **whole("--seeds", 1, MAX_SEEDS))] = None,
+    jobs: Annotated[int | None, typer.Option(help="runs at once; default: one for each GPU, or 2, or 1 on a single core; "
+                                                  "with --scheduler as many as it has workers", **whole("--jobs", 1, 1024))] = None,
     out: Out = Path("runs"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would run, and how long")] = False,
     fresh: Fresh = False,
     limit: Limit = None,
     cell_timeout: CellTimeout = None,
-    memory: Annotated[float | None, typer.Option(help="GiB that a run may use; default: its share of nine tenths")] = None,
-    scheduler: Annotated[str | None, typer.Option(help="address of a Dask scheduler that is up")] = None,
-    scheduler_file: Annotated[str | None, typer.Option(help="its scheduler file")] = None,
-    tls: Annotated[str | None, typer.Option(help="ca=FILE,cert=FILE,key=FILE for that scheduler")] = None,
+    memory: Annotated[float | None, typer.Option(help="GiB that a run may use; default: its share of nine tenths",
+                                                 **amount("--memory", "GiB", 2**20))] = None,
+    scheduler: Annotated[str | None, typer.Option(help="address of a Dask scheduler that is up", **said("--scheduler"))] = None,
+    scheduler_file: Annotated[str | None, typer.Option(help="its scheduler file", **said("--scheduler-file"))] = None,
+    tls: Annotated[str | None, typer.Option(help="ca=FILE,cert=FILE,key=FILE for that scheduler", **said("--tls"))] = None,
     slurm: Annotated[bool, typer.Option("--slurm", help="a Slurm job for each of --jobs workers, by dask-jobqueue")] = False,
     slurm_option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="for its SLURMCluster, again for each")] = None,
 ) -> None:  # fmt: skip
@@ -106,60 +215,76 @@ def reproduce(
     from gantutor.reproduce import cluster, grid, report
     from gantutor.reproduce.targets import choose
 
-    gpus = cluster.gpus()
+    gpus, asked = cluster.gpus(), jobs
     jobs = (gpus or min(2, cluster.cores())) if jobs is None else jobs
-    if jobs < 1:
-        fail(f"--jobs {jobs}: expected at least 1")
     if sum(map(bool, (scheduler, scheduler_file, slurm))) > 1:
         fail("--scheduler, --scheduler-file and --slurm exclude each other: name one")
+    if tls and not (scheduler or scheduler_file):
+        fail(
+            "--tls belongs to --scheduler or --scheduler-file: name one"
+            + ", or leave --tls out: Slurm's workers get a certificate" * slurm
+        )
+    if slurm_option and not slurm:
+        fail("--slurm-option belongs to --slurm: add that")
+    elsewhere = bool(scheduler or scheduler_file or slurm)
     try:
-        given = _pairs("-p", parameter or []) | ({"features": features} if features else {})
-        gpu = bool(gpus or scheduler or scheduler_file or slurm)
-        here = not (scheduler or scheduler_file or slurm)
-        plan = grid.make_plan(choose(target or []), out, profile, seed, seeds, gpu, given, here)
-        note = plan.check_weights(weights, here)
+        given = _pairs("-p", parameter or [])
+        if features and "features" in given:
+            raise ValueError("-p features and --features: one of them says it")
+        given |= {"features": features} if features else {}
+        gpu = bool(gpus or elsewhere)
+        chosen = choose(target or [])
+        plan = grid.make_plan(chosen, out, profile, seed, seeds, gpu, given, not elsewhere)
+        note = plan.check_weights(weights, not elsewhere)
+        report.check_place(plan.out)
         files = _pairs("--tls", tls.split(",") if tls else [], ("ca", "cert", "key"))
         options = {name: literal(text) for name, text in _pairs("--slurm-option", slurm_option or []).items()}
-        queue = cluster.slurm(options) if slurm else None
+        with cluster.slurm(options, plan.out, dry_run) if slurm else nullcontext() as queue:
+            todo = [job for job in plan.jobs if fresh or job.kept()[0] is None]
+            _announce(
+                plan,
+                todo,
+                note,
+                jobs,
+                bool(given),
+                "" if (scheduler or scheduler_file) and not asked else f", {jobs} at once",
+            )
+            if dry_run:
+                for job in plan.jobs:
+                    print(
+                        f"  {'would run' if job in todo else 'kept':9s} {job.label}"
+                        + (f", about {job.minutes:.1f} min" if job in todo else "")
+                    )
+                if queue is not None:
+                    print(queue.job_script())
+                return
+            if queue is not None:
+                cluster.submit(queue, jobs)
+                workers = cluster.connected(
+                    queue.scheduler_address, security=queue.security, arrival=None
+                )
+            elif elsewhere:  # a folder that is done needs no workers
+                workers = cluster.connected(
+                    scheduler, scheduler_file, files, arrival=cluster.ARRIVAL if todo else None
+                )
+            else:
+                workers = cluster.local(min(jobs, max(1, len(todo))))
+            share = memory or (None if elsewhere else cluster.room(jobs))
+            threads = (
+                None
+                if elsewhere or "OMP_NUM_THREADS" in os.environ
+                else max(1, cluster.cores() // jobs)
+            )
+            how = grid.How(limit, cell_timeout, share, threads, 0 if elsewhere else gpus, fresh, weights and str(weights.resolve()), asked,
+                           grid.QUEUED if slurm else grid.How.patience)  # fmt: skip
+            with workers as client:
+                if client.dashboard_link and cluster.has_dashboard():
+                    print(f"dashboard: {client.dashboard_link}")
+                outcomes = grid.run_plan(plan, client, how)
     except ValueError as error:
         fail(error)
-    todo = [job for job in plan.jobs if fresh or job.kept()[0] is None]
-    minutes = sum(job.minutes for job in todo) / min(jobs, max(len(todo), 1))
-    guess = f", about {minutes:.0f} min" + " without -p" * bool(given) if minutes >= 1 else ""
-    counted = ", ".join(f"{n} {word}{'s' * (n != 1)}" for n, word in ((len(plan.targets), "target"), (len(plan.jobs), "run")))
-    print(f"{counted}, {len(todo)} to do{guess}, {jobs} at once -> {plan.out}", flush=True)
-    for reason, names in plan.reasons().items():
-        print(f"  not run  {names}: {reason}")
-    if note:
-        print(f"  note     {note}")
-    if dry_run:
-        for job in plan.jobs:
-            print(f"  {'would run' if job in todo else 'kept':9s} {job.label}" + (f", about {job.minutes:.1f} min" if job in todo else ""))
-        if queue is not None:
-            print(queue.job_script())
-        return
-    if queue is not None:
-        queue.scale(jobs)
-        scheduler = queue.scheduler_address
-    elsewhere = scheduler or scheduler_file
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what Slurm, systemd and `timeout` send ends it as Ctrl-C does
-    try:
-        # a whole folder that is done needs no workers
-        workers = cluster.connected(scheduler, scheduler_file, files) if elsewhere else cluster.local(min(jobs, max(1, len(todo))))
-        share = memory or (None if elsewhere else cluster.room(jobs))
-        threads = None if elsewhere or "OMP_NUM_THREADS" in os.environ else max(1, cluster.cores() // jobs)
-        how = grid.How(limit, cell_timeout, share, threads, 0 if elsewhere else gpus, fresh, weights and str(weights.resolve()))
-        with workers as client:
-            if client.dashboard_link and cluster.has_dashboard():
-                print(f"dashboard: {client.dashboard_link}")
-            outcomes = grid.run_plan(plan, client, how)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    except ValueError as error:
-        fail(error)
-    finally:
-        if queue is not None:
-            queue.close()
+    except cluster.NoWorkers as error:
+        fail(error, 1)
     print(grid.tally(outcomes))
     built = _built(report, plan.out)
     print(f"report: {built.page}")
@@ -171,6 +296,21 @@ def reproduce(
         fail(next(iter(plan.missing.values())), 1)
 
 
+def _announce(plan, todo, note: str, jobs: int, changed: bool, at_once: str) -> None:
+    """Say what will run, and what will not."""
+    minutes = sum(job.minutes for job in todo) / min(jobs, max(len(todo), 1))
+    guess = f", about {minutes:.0f} min" + " without -p" * changed if minutes >= 1 else ""
+    counted = ", ".join(
+        f"{n} {word}{'s' * (n != 1)}"
+        for n, word in ((len(plan.targets), "target"), (len(plan.jobs), "run"))
+    )
+    print(f"{counted}, {len(todo)} to do{guess}{at_once} -> {plan.out}", flush=True)
+    for reason, names in plan.reasons().items():
+        print(f"  not run  {names}: {reason}")
+    if note:
+        print(f"  note     {note}")
+
+
 def _pairs(option: str, texts: list[str], names: tuple[str, ...] = ()) -> dict[str, str]:
     """NAME=VALUE texts; ValueError quotes a text that is none."""
     found = {}
@@ -178,6 +318,8 @@ def _pairs(option: str, texts: list[str], names: tuple[str, ...] = ()) -> dict[s
         name, equals, value = text.partition("=")
         if not equals or not name or (names and name not in names):
             raise ValueError(f"{option} {text!r}: expected NAME=VALUE" + (f" with NAME among {', '.join(names)}" if names else ""))
+        if not value.strip():
+            raise ValueError(f"{option} {text!r}: the value is empty: leave it out for the default")
         found[name] = value
     return found
 
@@ -297,8 +439,6 @@ def build(
         fail(f"{(error.name or 'a package').split('.')[0]} is not installed: pip install 'gantutor[site]'")
     except OSError as error:  # a full disk, a folder that cannot be written
         fail(f"{error.filename or out}: {error.strerror}")
-    except KeyboardInterrupt:
-        fail("stopped; the same command goes on", 130)
     if failed:
         fail(failed, 1)
     print(f"site: {out / 'index.html'}")
@@ -306,12 +446,28 @@ def build(
 
 @app.command()
 def check(
-    notebooks: Annotated[list[Path], typer.Argument(help="handed-in .ipynb files, or folders of them")],
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line for each notebook")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="marks as .csv, one row for each student and exercise")] = None,
-    seconds: Annotated[float, typer.Option(help="that an exercise may take")] = 20.0,
-    memory: Annotated[float, typer.Option(help="GiB that an exercise may use, beside Python and torch")] = 4.0,
-    jobs: Annotated[int, typer.Option(help="exercises at once")] = 2,
+    notebooks: Annotated[
+        list[Path], typer.Argument(help="handed-in .ipynb files, or folders of them")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="one JSON object a line for each notebook")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="marks as .csv, one row for each student and exercise"),
+    ] = None,
+    seconds: Annotated[
+        float,
+        typer.Option(help="that an exercise may take", **amount("--seconds", "seconds", 24 * 3600)),
+    ] = 20.0,
+    memory: Annotated[
+        float,
+        typer.Option(
+            help="GiB that an exercise may use, beside Python and torch",
+            **amount("--memory", "GiB", 2**20),
+        ),
+    ] = 4.0,
+    jobs: Annotated[int, typer.Option(help="exercises at once", **whole("--jobs", 1, 256))] = 2,
 ) -> None:
     """Grade handed-in notebooks: each exercise runs in a process of its own with limits, and its answers are compared here."""
     import json
@@ -320,9 +476,6 @@ def check(
     from gantutor.files import ours
     from gantutor.reproduce.run import writable
 
-    for name, value in {"--seconds": seconds, "--memory": memory, "--jobs": jobs}.items():
-        if not value > 0:
-            fail(f"{name} {value:g}: expected more than 0")
     if out is not None and out.suffix != ".csv":
         fail(f"--out {out}: expected a name that ends in .csv")
     try:
@@ -340,8 +493,6 @@ def check(
         fail(error)
     except OSError as error:
         fail(f"{error.filename or out}: {error.strerror or error}", 1)
-    except KeyboardInterrupt:
-        fail("stopped", 130)
     unknown = [g for g in done if g.submission.problem]
     if unknown:
         fail(f"{len(unknown)} of {len(done)} files could not be graded: {unknown[0].submission.problem}")
@@ -350,9 +501,22 @@ def check(
 @app.command(context_settings={"allow_extra_args": True})
 def lab(
     ctx: typer.Context,
-    as_app: Annotated[bool, typer.Option("--app", help="notebook 12 alone by Voila, for a lecture screen: no code, one kernel a visitor")] = False,
-    profile: Annotated[str, typer.Option(help="of the app: how long its labs train before they are shown")] = "smoke",
-    port: Annotated[int | None, typer.Option(help="default: 8888 or the next free one; with --app 8866")] = None,
+    as_app: Annotated[
+        bool,
+        typer.Option(
+            "--app",
+            help="notebook 12 alone by Voila, for a lecture screen: no code, one kernel a visitor",
+        ),
+    ] = False,
+    profile: Annotated[
+        str, typer.Option(help="of the app: how long its labs train before they are shown")
+    ] = "smoke",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            help="default: 8888 or the next free one; with --app 8866", **whole("--port", 1, 65535)
+        ),
+    ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="only say the address")] = False,
 ) -> None:
     """Open the notebooks in JupyterLab, for this machine alone and with a token; what follows -- goes to Jupyter, or with --app to Voila."""
@@ -389,8 +553,15 @@ def lab(
         while True:
             try:
                 raise typer.Exit(process.wait())
-            except KeyboardInterrupt:  # the server hears it too, and ends when it is asked twice
-                continue
+            except (
+                KeyboardInterrupt
+            ):  # the server hears Ctrl-C too, and ends when it is asked twice
+                if (
+                    _last == signal.SIGTERM
+                ):  # which a group hears, too, and a single process does not
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(1.0)
+                    process.terminate()
 
 
 def _sockets(as_app: bool, stack) -> tuple[list[str], dict[str, str]]:
@@ -460,7 +631,13 @@ def data_list() -> None:
 
 
 @data.command("fetch")
-def data_fetch(name: SetName, to: Annotated[Path | None, typer.Option("--to", help="default: $GANTUTOR_DATA or ./data")] = None) -> None:
+def data_fetch(
+    name: SetName,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="default: $GANTUTOR_DATA or ./data", **said("--to", Path)),
+    ] = None,
+) -> None:
     """Download an image set; the same command goes on where it was cut off."""
     from gantutor.datasets import DataError, fetch
 
@@ -468,8 +645,6 @@ def data_fetch(name: SetName, to: Annotated[Path | None, typer.Option("--to", he
         fetch(name, to, lambda line: print(line, flush=True))
     except DataError as error:
         fail(error, 1)
-    except KeyboardInterrupt:
-        fail("stopped; the same command goes on from there", 130)
 
 
 @data.command("verify")
@@ -483,8 +658,54 @@ def data_verify(name: SetName) -> None:
         fail(error, 1)
 
 
+_heard, _last = -math.inf, 0
+
+
+def stop(number: int, frame) -> None:
+    """Ctrl-C and SIGTERM (from Slurm, systemd, `timeout`) stop the command.
+
+    What comes within five seconds is the same wish.
+    """
+    global _heard, _last
+    if time.monotonic() - _heard > 5.0:
+        _heard, _last = time.monotonic(), number
+        raise KeyboardInterrupt
+
+
+def once_more(unheard) -> None:
+    """Where Ctrl-C comes while Python tidies up, nobody can hear it: it comes again soon."""
+    global _heard
+    if unheard.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(unheard)
+        return
+    _heard = -math.inf
+    if hasattr(signal, "pthread_kill"):  # wakes a main thread that sleeps
+        again = threading.Timer(0.05, signal.pthread_kill, [threading.main_thread().ident, _last])
+    else:
+        again = threading.Timer(0.05, signal.raise_signal, [_last])
+    again.daemon = True
+    again.start()
+
+
 def main() -> None:
-    app()
+    sys.unraisablehook = once_more
+    words = [
+        word
+        for word in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(word) is not signal.SIG_IGN
+    ]
+    for word in words:
+        signal.signal(word, stop)
+    try:
+        app()
+    except KeyboardInterrupt:  # before a command began
+        print("gantutor: stopped", file=sys.stderr)
+        sys.exit(130)
+    finally:
+        for word in (
+            words
+        ):  # nothing is left to stop: no last words of Python's, where one comes while it ends
+            signal.signal(word, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ The parameters cell holds plain literals, None meaning "what the profile says"; 
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
@@ -17,7 +16,7 @@ Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]  # Adam's decay rates, and a moving average's
-MAX_SEED, MAX_SEEDS = 2**53, 1000  # seeds are exact in JSON and far from the bounds of torch's generators
+MAX_SEED, MAX_SEEDS = 2_000_000_000, 1000  # with what notebooks add to it, a seed stays below 2**32
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
 Profile = Literal["smoke", "class", "colab", "paper"]
 ImageName = Literal["digits", "folder", "cifar10", "cifar100", "stl10", "mnist", "fashion-mnist", "celeba", "lsun-church", "tiny-imagenet", "imagenet64", "cifar10-jpeg"]
@@ -35,14 +34,51 @@ def did_you_mean(name: str, known) -> str:
 
 
 def literal(text: str) -> Any:
-    """A value typed on the command line: YAML, and "1e-3" is a number (to YAML 1.1 it is a string); dates stay text."""
+    """A value typed on the command line: a decimal number, true or false, null, or the text itself.
+
+    True, False and None are words for the same. What begins with a bracket, a brace or a
+    quotation mark is YAML, with these rules inside: a list, a mapping, a text that looks like a
+    number. What YAML 1.1 makes of 0500 (320), 24:00:00 (86400), 1_000, yes, off or a date stays
+    text, which a field that wants a number or a truth value refuses.
+    """
+    if not text.lstrip().startswith(("[", "{", '"', "'")):
+        return _Plain.scalar(text.strip())
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        return yaml.load(text, _Plain)  # a SafeLoader
+    except (yaml.YAMLError, ValueError, TypeError):  # a mapping's key may be none
         return text
-    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", value):
-        return float(value)
-    return text if isinstance(value, date) else value
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML whose plain scalars are what `literal` says, and nothing else."""
+
+    yaml_implicit_resolvers: ClassVar[dict] = {}
+    WORDS: ClassVar[dict[str, Any]] = {
+        "true": True,
+        "True": True,
+        "false": False,
+        "False": False,
+        "null": None,
+        "None": None,
+    }
+
+    @classmethod
+    def scalar(cls, text: str) -> Any:
+        if text in cls.WORDS:
+            return cls.WORDS[text]
+        if re.fullmatch(r"[-+]?(0|[1-9][0-9]{0,99})", text):
+            return int(text)
+        if re.fullmatch(
+            r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+", text
+        ):
+            return float(text)
+        return text
+
+    def plain(self, node: yaml.ScalarNode) -> Any:
+        return self.scalar(node.value) if node.style is None else node.value
+
+
+_Plain.add_constructor("tag:yaml.org,2002:str", _Plain.plain)
 
 
 def no_gpu(device: str, there: int) -> str:

@@ -70,7 +70,7 @@ def test_texts_of_the_command_line(text, value):
 
 def test_a_text_field_keeps_its_text():
     assert Images.typed("path", "012") == "012" and Images.typed("path", "no") == "no"
-    assert Images.typed("steps", "012") == 10 and Images.typed("path", "None") is None
+    assert Images.typed("steps", "012") == "012" and Images.typed("path", "None") is None
 
 
 def test_choices_are_the_package_s_own_and_an_unknown_profile_is_one_problem():

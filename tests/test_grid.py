@@ -276,14 +276,14 @@ def test_a_full_disk_without_a_disk(tmp_path, monkeypatch):
 
 def test_slurm_jobs_are_single_slots(tmp_path, monkeypatch):
     monkeypatch.setenv("DASK_CONFIG", str(tmp_path))
-    queue = cluster.slurm({"queue": "gpu", "memory": "16GB", "job_cpu": 4, "job_extra_directives": ["--gres=gpu:1"], "interface": "lo"})
-    script = queue.job_script()
-    queue.close()
+    options = {"queue": "gpu", "memory": "16GB", "job_cpu": 4, "job_extra_directives": ["--gres=gpu:1"], "interface": "lo"}
+    with cluster.slurm(options, tmp_path, script_only=True) as queue:
+        script = queue.job_script()
     for line in ("#SBATCH -p gpu", "#SBATCH --cpus-per-task=4", "#SBATCH --mem=15G", "#SBATCH --gres=gpu:1", "#SBATCH -t 24:00:00"):
         assert line in script, script
     assert "--nthreads 1" in script and script.rindex("--memory-limit 0") > script.index("--memory-limit") and "--nworkers" not in script
-    with pytest.raises(BadParameters, match="--slurm-option 'walltimes': did you mean 'walltime'?"):
-        cluster.slurm({"walltimes": "1:00"})
+    with pytest.raises(BadParameters, match="--slurm-option 'walltimes': did you mean 'walltime'?"), cluster.slurm({"walltimes": "1:00"}):
+        pass
 
 
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path):

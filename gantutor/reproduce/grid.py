@@ -4,12 +4,14 @@ The folder is the ledger: `runs/<notebook>-<hash>/` holds a run, `plan.json` say
 anything at any time loses no finished run; the same command goes on.
 """
 
+import asyncio
 import json
 import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +30,9 @@ from gantutor.weights import find_weights
 WORDS = {"ok": "done", "bad_input": "bad input", "kernel_died": "kernel died"}
 STEADY = ("profile", "seed", "seeds", "out")  # parameters that do not tell runs of one plan apart
 FID_FROM = 10_000  # images on both sides: with fewer a Frechet distance is not called fid
+QUEUED = (
+    7 * 24 * 3600.0
+)  # seconds without a worker that a grid stands where a queue decides when one starts
 FROM_FILE = ("inception", "fidelity")  # features whose net comes from a file
 
 
@@ -233,7 +238,10 @@ def _job(plan: Plan, notebook: Path, target: Target, changes: dict[str, Any], as
 @dataclass(frozen=True)
 class How:
     """How runs are run. Seconds for a whole run (None: the profile's) and for a cell, GiB and threads for each run, the GPUs that
-    the slots of one machine share; `fresh`: run what is done, too; `weights`: where the feature net's file lies."""
+    the slots of one machine share; `fresh`: run what is done, too; `weights`: where the feature
+    net's file lies; `jobs`: how many at once at most (None: as many as there are workers);
+    `patience`: seconds without any worker before the grid gives up.
+    """
 
     limit: float | None = None
     cell_timeout: float | None = None
@@ -242,12 +250,16 @@ class How:
     gpus: int = 0
     fresh: bool = False
     weights: str | None = None
+    jobs: int | None = None
+    patience: float = 600.0
 
 
 def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = print, every: float = 20.0) -> dict[str, Outcome]:
     """Run what is not done on the workers of a Dask client; a failure stops nothing else. {label: Outcome}.
 
     Ctrl-C ends the runs that are under way and is raised. A run that another command is at is waited for.
+    `cluster.NoWorkers` where the scheduler goes, or all workers stay away longer than
+    `how.patience`; nothing finished is lost.
     """
     try:
         plan.save()
@@ -265,13 +277,18 @@ def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = 
             outcome = Outcome(done["status"], done["message"], done["wall_s"], done["step"], reused=True)
             progress.ended(job, replace(outcome, message="; ".join(filter(None, [outcome.message, why]))))
     futures: dict[Any, Job] = {}
-    slots, asked = 0, 0.0
+    slots, asked, manned = 0, 0.0, time.monotonic()
     try:
         while waiting or futures:
             if time.monotonic() - asked > 1.0:  # workers come and go
-                slots, asked = sum(client.nthreads().values()), time.monotonic()
+                slots, asked = _slots(client), time.monotonic()
+                manned = asked if slots else manned
+                if asked - manned > how.patience:
+                    raise cluster.NoWorkers(
+                        f"no worker for {how.patience:.0f} s: start some; {progress.stopped()}"
+                    )
             for job in list(waiting):
-                if len(futures) >= slots:
+                if len(futures) >= min(slots, how.jobs or slots):
                     break
                 if job.busy():
                     progress.waits(job)
@@ -282,6 +299,7 @@ def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = 
             for future in [f for f in futures if f.done()]:
                 job = futures.pop(future)
                 outcome = _outcome(future)
+                _slots(client)  # a run that was lost with its scheduler has not failed
                 if outcome.status == "busy":
                     waiting.append(job)
                     progress.waits(job)
@@ -292,10 +310,12 @@ def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = 
     except KeyboardInterrupt:
         running = len(futures)
         say(f"stopping {running} run{'s' * (running != 1)} ...")
-        client.cancel(list(futures))
-        client.run(cluster.halt)
+        _halt(client, futures)
         _patient(futures.values())
         say(progress.stopped())
+        raise
+    except cluster.NoWorkers:
+        _halt(client, futures)
         raise
     return progress.outcomes
 
@@ -306,11 +326,43 @@ def _submit(client, job: Job, plan: Plan, how: How):
     return client.submit(cluster.attempt, str(job.notebook), str(job.folder), job.parameters, **given, pure=False, retries=1)
 
 
+def _slots(client) -> int:
+    """How many runs the workers take at once; NoWorkers where the scheduler is gone."""
+    try:
+        if client.status == "running":
+            return sum(client.nthreads().values())
+    except (OSError, TimeoutError):
+        pass
+    raise cluster.NoWorkers(
+        "the Dask scheduler is gone: start it again; "
+        "no finished run is lost, and the same command goes on"
+    )
+
+
+def _halt(client, futures: Mapping[Any, Job]) -> None:
+    """Tell the workers to end these runs, as far as somebody still listens."""
+
+    async def tell() -> None:
+        words = client.run(
+            cluster.halt, [str(job.folder) for job in futures.values()], on_error="ignore"
+        )
+        await asyncio.wait_for(words, 5.0)
+
+    with suppress(Exception):
+        client.cancel(list(futures))
+        client.sync(tell)
+
+
 def _outcome(future) -> Outcome:
     try:
         return Outcome(**future.result())
-    except Exception as error:  # lost workers, unpicklable answers: Dask's own words
-        return Outcome("error", f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}")
+    except (
+        Exception,
+        asyncio.CancelledError,
+    ) as error:  # lost workers, unpicklable answers: Dask's own words
+        return Outcome(
+            "error", f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+        )
 
 
 def _patient(jobs, seconds: float = cluster.GRACE + 5) -> None:
@@ -374,8 +426,9 @@ class Progress:
         now = time.monotonic()
         left = sum(max(job.minutes * factor - (now - since) / 60, 0) for job, since in self.running.items())
         left = (left + sum(job.minutes for job in waiting) * factor) / max(1, min(slots, len(self.running) + len(waiting)))
+        last = f"about {max(left, 0.1):.1f} min left" if slots else "no workers"
         return "  -- " + ", ".join([f"{len(self.outcomes)} of {self.total} done", f"{len(self.running)} running", f"{failed} failed",
-                                    f"about {max(left, 0.1):.1f} min left"])  # fmt: skip
+                                    last])  # fmt: skip
 
     def stopped(self) -> str:
         return f"stopped: {len(self.outcomes)} of {self.total} runs are done; the same command goes on from there, and inside a run from its checkpoint"

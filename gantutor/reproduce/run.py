@@ -460,6 +460,12 @@ def follow(parent: int, every: float = 0.5) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _stop(number: int, frame) -> None:
+    """A stop from outside ends like Ctrl-C, so that the kernel is shut down; once is enough."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main(arguments: list[str] | None = None) -> int:
     """`python -m gantutor.reproduce.run NOTEBOOK OUT JSON`: what the grid starts for each run.
 
@@ -474,7 +480,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--parent", type=int, help="end when this process is no longer the parent")
     a = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop from outside ends like Ctrl-C: the kernel is shut down
+    # workers hold Ctrl-C back, and a kernel is interrupted by it
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGTERM, _stop)
     if a.parent:
         follow(a.parent)
     # where JupyterLab is installed, jsonschema would import this one and so build a grammar of web addresses: two seconds a run
@@ -485,7 +494,18 @@ def main(arguments: list[str] | None = None) -> int:
         with suppress(OSError):  # on a full disk the talk is lost, not the run
             print(line, file=talk, flush=True)
 
-    outcome = run_one(a.notebook, json.loads(a.parameters), a.out, a.cell_timeout, a.limit, say=say, fresh=a.fresh)
+    try:
+        outcome = run_one(
+            a.notebook,
+            json.loads(a.parameters),
+            a.out,
+            a.cell_timeout,
+            a.limit,
+            say=say,
+            fresh=a.fresh,
+        )
+    except KeyboardInterrupt:  # while it began or ended
+        outcome = Outcome("interrupted", "stopped: the same command goes on")
     print(json.dumps(asdict(outcome)), flush=True)
     return EXIT.get(outcome.status, 1)
 

@@ -336,13 +336,18 @@ TARGETS: dict[str, Target] = {t.name: t for t in ALL}
 def choose(names: Sequence[str]) -> list[Target]:
     """The targets of these names; all where none is named. ValueError with a did-you-mean.
 
-    A name is a target's own, a paper's ("kddgan"), a table's ("kddgan/table1": its rows), or a table's with a pattern for its
-    rows, from the beginning or after a slash ("advlatgan/table4:wgangp*").
+    A name is a target's own, a paper's ("kddgan"), a table's ("kddgan/table1": its rows), a
+    pattern for whole names ("kddgan/fig*", "*/image"), or a table's with a pattern for its rows,
+    from the beginning or after a slash ("advlatgan/table4:wgangp*", "*/table1:hinge").
     """
     found = []
     for name in names:
-        place, _, pattern = name.partition(":")
-        here = [t for t in ALL if name in (t.name, t.name.split("/")[0]) or (place == t.name.split(":")[0] and ":" in t.name and _fits(t, pattern))]
+        if not name.strip():
+            raise ValueError(
+                f"target {name!r} is empty: leave it out for all, "
+                "or take one that `gantutor targets` lists"
+            )
+        here = [t for t in ALL if _fits(t, name)]
         if not here:
             close = difflib.get_close_matches(name, [*TARGETS, *{t.name.split(":")[0] for t in ALL}], 1)
             raise ValueError(
@@ -352,8 +357,13 @@ def choose(names: Sequence[str]) -> list[Target]:
     return list(dict.fromkeys(found)) if names else list(ALL)
 
 
-def _fits(target: Target, pattern: str) -> bool:
-    row = target.name.split(":", 1)[1]
+def _fits(target: Target, name: str) -> bool:
+    place, _, row = target.name.partition(":")
+    if name == place.split("/")[0] or fnmatchcase(target.name, name):
+        return True
+    its_place, _, pattern = name.partition(":")
+    if not row or not fnmatchcase(place, its_place):
+        return False
     return not pattern or fnmatchcase(row, pattern) or fnmatchcase(row, f"*/{pattern}")
 
 
