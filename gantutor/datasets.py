@@ -160,8 +160,9 @@ def locate(name: str, split: str = "train", path: str | Path | None = None) -> P
     places = [p.format(split=split) for p in source.places]
     roots = data_dirs() if path is None else [Path(path), *(d / path for d in data_dirs())]
     for root in roots:
-        if found := next((root / p for p in places if _there(root / p)), None):
-            return found.resolve()
+        here = [root / p for p in places if os.path.exists(root / p)]
+        if here:  # an empty folder hides no archive beside it
+            return next((p for p in here if not _empty(p)), here[0]).resolve()
         if path is not None and os.path.exists(root):
             return root.resolve()
     if path is not None:
@@ -170,14 +171,11 @@ def locate(name: str, split: str = "train", path: str | Path | None = None) -> P
                     "'digits' needs no file")  # fmt: skip
 
 
-def _there(path: Path) -> bool:
-    """Whether something lies there; an empty folder hides no archive beside it."""
-    if not os.path.exists(path):
-        return False
+def _empty(path: Path) -> bool:
     try:
-        return not path.is_dir() or len(os.listdir(path)) > 0
-    except OSError:  # one that may not be read is there: opening it says what is wrong
-        return True
+        return path.is_dir() and not os.listdir(path)
+    except OSError:  # opening it says what is wrong
+        return False
 
 
 def remedy(source: Source) -> str:

@@ -472,14 +472,14 @@ def test_a_pinned_checksum_that_is_none_is_named(data, site):
     fetch("mnist", say=str)
     for content in (b"", b"\xff\xfe", b"hello", b"abc123  x.gz\n"):
         (data / "mnist/x.gz.sha256").write_bytes(content)
-        with pytest.raises(DataError, match="x.gz.sha256 holds no sha256, so .* delete x.gz.sha256"):
+        with pytest.raises(DataError, match="x.gz.sha256 holds no sha256, so .* delete x.gz"):
             fetch("mnist", say=str)
 
 
 def test_an_empty_folder_does_not_hide_the_archive_beside_it(data):
     _, files = stl10_files()
     (data / "stl10_binary").mkdir()
-    with pytest.raises(DataError, match="stl10 is not here"):
+    with pytest.raises(DataError, match="stl10_binary has no train_X.bin: unpack the archive anew"):
         open_images("stl10")
     tar(data / "stl10_binary.tar.gz", files)
     assert len(open_images("stl10")) == 3
@@ -513,7 +513,7 @@ def test_a_published_file_that_cannot_be_read_is_one_sentence(data, monkeypatch)
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(datasets, "digest", refused)
-    with pytest.raises(DataError, match="stl10_binary.tar.gz cannot be read .Permission denied.: copy"):
+    with pytest.raises(DataError, match="stl10_binary.tar.gz cannot be read .Permission denied."):
         open_images("stl10")
 
 

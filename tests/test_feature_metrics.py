@@ -60,7 +60,7 @@ def test_statistics_of_pytorch_fid_are_taken_with_their_number(tmp_path):
     m, path = Moments.of(spread(50, 5)), tmp_path / "fid_stats.npz"
     for save in (np.savez, np.savez_compressed):
         save(path, mu=m.mean.numpy(), sigma=m.covariance.numpy())
-        with pytest.raises(ValueError, match="fid_stats.npz holds mu and sigma but .*: pass n=, their"):
+        with pytest.raises(ValueError, match="fid_stats.npz holds mu and sigma but .*: pass n="):
             Moments.load(path)
         again = Moments.load(path, n=50)
         assert again.n == 50 and frechet(m, again) == pytest.approx(0, abs=1e-12)
@@ -68,7 +68,7 @@ def test_statistics_of_pytorch_fid_are_taken_with_their_number(tmp_path):
         Moments.load(path, n=1)
     m.save(path)
     assert Moments.load(path, n=50).n == 50
-    with pytest.raises(ValueError, match="n=60: .*fid_stats.npz says that it is of 50 images; leave"):
+    with pytest.raises(ValueError, match="n=60: .*fid_stats.npz says that it is of 50 images"):
         Moments.load(path, n=60)
 
 
