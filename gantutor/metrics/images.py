@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, relu
 
 from gantutor.files import replacing
-from gantutor.images import ImageSet, cache_dir
+from gantutor.images import ImageSet, cache_dir, in_range
 from gantutor.metrics.features import density_coverage, kernel_distance
 from gantutor.metrics.features import name as called
 from gantutor.nets import initialise
@@ -64,8 +64,8 @@ def small_cnn(images: ImageSet, seed: int = 0, steps: int = 400, batch: int = 12
     nothing: then it learns by which quarter turn an image was rotated (RotNet: Gidaris, Singh &
     Komodakis 2018, arXiv 1803.07728), all else equal, and is named "rotations". Turns teach shapes
     more than texture: on photographs these features see repetition and static noise, but blur,
-    mild noise and missing kinds of image only weakly. All random numbers come from `seed`. Raises ValueError for images of one class that
-    are not square.
+    mild noise and missing kinds of image only weakly. All random numbers come from `seed`. Raises
+    ValueError for images of one class that are not square.
     """
     name = feature_name(images)
     if name == "rotations" and images.shape[1] != images.shape[2]:
@@ -133,6 +133,8 @@ def _loaded(net: SmallCnn, place: Path) -> bool:
 @torch.no_grad()
 def features(net: SmallCnn, images: Tensor | ImageSet, chunk: int = 500) -> Tensor:
     """Features (N, 128) of images (N, C, H, W) in [-1, 1], or of all of an ImageSet, by the net in eval mode."""
+    if not isinstance(images, ImageSet):
+        in_range(images)
     training, n = net.training, len(images)
     net.eval()
     parts = (slice(i, i + chunk) for i in range(0, n, chunk))
