@@ -212,6 +212,8 @@ def local(slots: int) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster, Security
 
+    if not _there("cryptography"):
+        raise BadParameters("a grid needs the package cryptography, for its certificate: pip install cryptography")
     here = "127.0.0.1:0"
     resource_tracker.ensure_running()  # where it starts, it lets a thread hear Ctrl-C again
     with dask.config.set(SETTINGS):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from glob import glob
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 from gantutor.config import POWERS, BadParameters, did_you_mean, fitting, no_gpu
@@ -58,8 +59,8 @@ def may_have_gpu() -> bool:
     """Whether a CUDA or ROCm device may be here: False only where there is no trace of a driver."""
     if platform.system() == "Windows":
         return True
-    return bool(glob("/proc/driver/nvidia/gpus/*") or glob("/dev/nvidia[0-9]*")
-                or glob("/dev/dxg") or glob("/dev/kfd"))  # fmt: skip
+    traces = ("/proc/driver/nvidia", "/dev/nvidia*", "/dev/dxg", "/dev/kfd")
+    return any(glob(trace) for trace in traces) or which("nvidia-smi") is not None
 
 
 def _device(values: Mapping[str, Any]) -> None:
@@ -68,7 +69,7 @@ def _device(values: Mapping[str, Any]) -> None:
         raise BadParameters(no_gpu(device, 0))
     if graph and (device == "cpu" or not may_have_gpu()):
         raise BadParameters(f"graph=True with device={device!r}: a CUDA graph needs a GPU, and "
-                            "there is none here; leave graph=False")  # fmt: skip
+                            "there is none here; leave graph=False")
 
 
 def _data(values: Mapping[str, Any], row: str | None) -> None:
@@ -82,10 +83,10 @@ def _data(values: Mapping[str, Any], row: str | None) -> None:
     if name == "folder":
         if not path:
             raise DataError("dataset='folder' needs a path: add -p path=FOLDER, a class folder or "
-                            "an archive of one")  # fmt: skip
+                            "an archive of one")
         if not any(p.exists() for p in (Path(path), *(d / path for d in data_dirs()))):
             raise DataError(f"path={path!r} is not here: check it, or set GANTUTOR_DATA to the "
-                            "folder that holds it")  # fmt: skip
+                            "folder that holds it")
         return
     split = values.get("split") or next(iter(SOURCES[name].splits))
     if split not in SOURCES[name].splits:
