@@ -83,18 +83,15 @@ def read(path: str | Path, device: torch.device) -> dict:
         raise
     except Exception as error:
         raise ValueError(
-            f"checkpoint {path} cannot be read ({type(error).__name__}): delete it to start "
-            "over"
+            f"checkpoint {path} cannot be read ({type(error).__name__}): delete it to start over"
         ) from error
     if not isinstance(state, dict) or not KNOWN <= state.keys():
         raise ValueError(
-            f"{path} is no checkpoint of this version of gantutor: delete it to start "
-            "over"
+            f"{path} is no checkpoint of this version of gantutor: delete it to start over"
         )
     if "gantutor" in state and state.pop("digest", None) != digest(state):
         raise ValueError(
-            f"checkpoint {path} does not hold what was written: delete it to start "
-            "over"
+            f"checkpoint {path} does not hold what was written: delete it to start over"
         )
     return {"gantutor": None, "code": None} | state
 

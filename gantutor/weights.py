@@ -1,4 +1,5 @@
-"""Where the weights of the papers' feature net lie, and whether they are what they should be; loads no torch."""
+"""Where the weights of the papers' feature net lie, and whether they are what they should be;
+loads no torch."""
 
 import hashlib
 import os
@@ -14,20 +15,24 @@ TF_INCEPTION = ("7ff4a85c3a63", "6726825d")
 
 
 class WeightsError(ValueError):
-    """Weights that are missing or are not what they should be; the message names the file and the remedy."""
+    """Weights that are missing or are not what they should be; the message names the file and the
+    remedy."""
 
 
 def find_weights(features: str, path: str | Path | None = None) -> Path:
-    """The file that the nets "inception" and "fidelity" are opened from, looked for and checked as they do; raises WeightsError."""
+    """The file that the nets "inception" and "fidelity" are opened from, looked for and checked as
+    they do; raises WeightsError."""
     known = {"inception": (INCEPTION, INCEPTION_SHA256), "fidelity": (FIDELITY, TF_INCEPTION[1])}
     file, expected = known[features]
     return weights_file(file, path, expected)[0]
 
 
 def weights_file(file: str, path: str | Path | None, expected: str) -> tuple[Path, str]:
-    """A file of weights and its sha256, which begins as `expected`; `path` is that file or its folder.
+    """A file of weights and its sha256, which begins as `expected`; `path` is that file or its
+    folder.
 
-    Without a path it is looked for in $GANTUTOR_WEIGHTS, $GANTUTOR_DATA and ./data. Raises WeightsError.
+    Without a path it is looked for in $GANTUTOR_WEIGHTS, $GANTUTOR_DATA and ./data. Raises
+    WeightsError.
     """
     named = os.environ.get("GANTUTOR_WEIGHTS")
     given = [path] if path is not None else [named] if named else []
@@ -36,14 +41,21 @@ def weights_file(file: str, path: str | Path | None, expected: str) -> tuple[Pat
     place = next((p for r in roots for p in (r, r / file) if os.path.isfile(p)), None)
     if place is None:
         where = ", ".join(map(str, roots))
-        raise WeightsError(f"{file} is not in {where}: pass its path, or set GANTUTOR_WEIGHTS to the file")
+        raise WeightsError(
+            f"{file} is not in {where}: pass its path, or set GANTUTOR_WEIGHTS to the file"
+        )
     try:
         digest = sha256(place)
     except OSError as error:
-        raise WeightsError(f"{place} cannot be read ({error.strerror}): check its permissions") from None
+        raise WeightsError(
+            f"{place} cannot be read ({error.strerror}): check its permissions"
+        ) from None
     if not digest.startswith(expected.lower()):
-        raise WeightsError(f"{place} is damaged or another net (sha256 {digest}, expected {expected}), so it is not opened: "
-                           "get it anew, or pass sha256= to admit it under another name")  # fmt: skip
+        found = f"sha256 {digest}, expected {expected}"
+        raise WeightsError(
+            f"{place} is damaged or another net ({found}), so it is not opened: get it anew, or "
+            "pass sha256= to admit it under another name"
+        )
     return place, digest
 
 

@@ -45,19 +45,30 @@ def test_a_checkpoint_holds_these_keys(tmp_path):
     }  # fmt: skip
 
 
-def test_a_checkpoint_beyond_the_asked_steps_is_set_aside_and_never_measured_under_their_name(tmp_path):
+def test_a_checkpoint_beyond_the_asked_steps_is_set_aside_and_never_measured_under_their_name(
+    tmp_path,
+):
     file = tmp_path / "run.pt"
     longer = saved(file, 20)
-    with pytest.warns(UserWarning, match=r"run.pt is of step 20, beyond the 4 .*run.aside.pt, and training starts over"):
+    with pytest.warns(
+        UserWarning,
+        match=r"run.pt is of step 20, beyond the 4 .*run.aside.pt, and training starts over",
+    ):
         run = saved(file, 4)
-    assert run.step == 4 and same(run.state_dict(), last(train(LITTLE, toy.ring(), 0, 4)).run.state_dict())
+    assert run.step == 4 and same(
+        run.state_dict(), last(train(LITTLE, toy.ring(), 0, 4)).run.state_dict()
+    )
     kept = Run(LITTLE, toy.ring(), 0)
     kept.load(tmp_path / "run.aside.pt")
     assert same(kept.state_dict(), longer.state_dict())
     saved(file, 9)
     with pytest.warns(UserWarning, match="run.aside-2.pt"):
         saved(file, 3)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["run.aside-2.pt", "run.aside.pt", "run.pt"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "run.aside-2.pt",
+        "run.aside.pt",
+        "run.pt",
+    ]
 
 
 @pytest.mark.parametrize("changes, why", [
@@ -72,7 +83,9 @@ def test_a_checkpoint_of_another_version_or_code_is_set_aside(changes, why, tmp_
     content = file.read_bytes()
     with pytest.raises(ValueError, match=f"{why}.*delete it"):
         Run(LITTLE, toy.ring(), 0).load(file)
-    with pytest.warns(UserWarning, match=f"{why}.*set aside as .*run.aside.pt, and training starts over"):
+    with pytest.warns(
+        UserWarning, match=f"{why}.*set aside as .*run.aside.pt, and training starts over"
+    ):
         first = next(train(LITTLE, toy.ring(), 0, 3, checkpoint=file))
     assert first.index == 1 and (tmp_path / "run.aside.pt").read_bytes() == content
     assert same(saved(file, 3).state_dict(), want)
@@ -106,14 +119,21 @@ def test_the_code_of_a_run_is_what_training_and_its_parts_reach(tmp_path, monkey
 
 
 def test_a_change_in_the_package_is_a_change_of_code_only_where_training_reaches(tmp_path):
-    files = {"train.py": "from gantutor.recipes import TOY", "recipes.py": "1", "nets/resnet.py": "1", "cli.py": "1"}
+    files = {
+        "train.py": "from gantutor.recipes import TOY",
+        "recipes.py": "1",
+        "nets/resnet.py": "1",
+        "cli.py": "1",
+    }
     (tmp_path / "gantutor/nets").mkdir(parents=True)
     for name, text in files.items():
         (tmp_path / "gantutor" / name).write_text(text)
 
     def code():
         sources.reached.cache_clear(), sources.module.cache_clear()
-        return sources.reached("import gantutor.train\nimport gantutor.nets.resnet", tmp_path / "gantutor")
+        return sources.reached(
+            "import gantutor.train\nimport gantutor.nets.resnet", tmp_path / "gantutor"
+        )
 
     before = code()
     for name in files:
@@ -129,8 +149,15 @@ def test_nothing_is_overwritten_by_what_is_set_aside(tmp_path):
         set_aside(tmp_path / "a.pt")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "inside").write_text("x")
-    assert set_aside(tmp_path / "b") == tmp_path / "b.aside" and (tmp_path / "b.aside/inside").read_text() == "x"
-    assert [(tmp_path / n).read_text() for n in ("a.aside.pt", "a.aside-2.pt", "a.aside-3.pt")] == ["0", "1", "2"]
+    assert (
+        set_aside(tmp_path / "b") == tmp_path / "b.aside"
+        and (tmp_path / "b.aside/inside").read_text() == "x"
+    )
+    assert [(tmp_path / n).read_text() for n in ("a.aside.pt", "a.aside-2.pt", "a.aside-3.pt")] == [
+        "0",
+        "1",
+        "2",
+    ]
 
 
 def test_rings_of_one_name_and_other_radii_are_other_data(tmp_path):
@@ -148,7 +175,9 @@ def test_a_flipped_bit_is_named_or_changes_nothing(tmp_path):
     good = file.read_bytes()
     end = good.index(b"PK\x01\x02")
     run, harmless = Run(LITTLE, toy.ring(), 0), 0
-    bits = [draw.randrange(8 * len(good)) for _ in range(300)] + [draw.randrange(8 * end, 8 * len(good)) for _ in range(100)]
+    bits = [draw.randrange(8 * len(good)) for _ in range(300)] + [
+        draw.randrange(8 * end, 8 * len(good)) for _ in range(100)
+    ]
     for bit in bits:
         bad = bytearray(good)
         bad[bit // 8] ^= 1 << bit % 8
@@ -181,11 +210,25 @@ def test_a_digest_sees_names_types_shapes_and_order():
     assert len({checkpoints.digest(s) for s in states}) == len(states)
     channels_last = torch.arange(16.0).reshape(1, 2, 2, 4).to(memory_format=torch.channels_last)
     assert checkpoints.digest(channels_last) == checkpoints.digest(channels_last.contiguous())
-    assert checkpoints.digest(torch.tensor(1.0).bfloat16()) != checkpoints.digest(torch.tensor(2.0).bfloat16())
+    assert checkpoints.digest(torch.tensor(1.0).bfloat16()) != checkpoints.digest(
+        torch.tensor(2.0).bfloat16()
+    )
 
 
 # -- of this run, whole or not at all --------------------------------------------------------------
-ALL = ["data_numbers", "precision", "world", "device", "graph", "diverged", "losses", "ema", "g_opt", "d_opt", "position"]
+ALL = [
+    "data_numbers",
+    "precision",
+    "world",
+    "device",
+    "graph",
+    "diverged",
+    "losses",
+    "ema",
+    "g_opt",
+    "d_opt",
+    "position",
+]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -195,7 +238,9 @@ def test_a_state_that_lacks_a_key_is_told(name, tmp_path):
     state = torch.load(file, weights_only=True)
     del state[name], state["digest"]
     torch.save({**state, "digest": checkpoints.digest(state)}, file)
-    with pytest.raises(ValueError, match=f"run.pt: the checkpoint lacks {name}; .*delete this file to start over"):
+    with pytest.raises(
+        ValueError, match=f"run.pt: the checkpoint lacks {name}; .*delete this file to start over"
+    ):
         next(train(LITTLE, toy.ring(), 0, 4, checkpoint=file))
 
 
@@ -230,7 +275,9 @@ def test_a_state_of_another_form_is_told_and_nothing_of_it_is_taken(place, value
     list(run.steps(2))
 
 
-@pytest.mark.parametrize("parts", [{"g_opt": RmsProp(1e-3)}, {"d_opt": Sgd(1e-2)}, {"terms": (LeCam(start=0),)}])
+@pytest.mark.parametrize(
+    "parts", [{"g_opt": RmsProp(1e-3)}, {"d_opt": Sgd(1e-2)}, {"terms": (LeCam(start=0),)}]
+)
 def test_every_optimisers_state_fits_its_own_run(parts):
     recipe = LITTLE.but(**parts)
     state = last(Run(recipe, toy.ring(), 0).steps(2)).run.state_dict()
@@ -274,7 +321,11 @@ def test_a_full_disk_is_a_sentence_and_the_old_checkpoint_stays(tmp_path):
     file = tmp_path / "run.pt"
     done = subprocess.run([sys.executable, "-c", FULL, str(file)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "run.pt cannot be written (" in done.stdout and "free space there" in done.stdout and done.stdout.count("\n") == 1
+    assert (
+        "run.pt cannot be written (" in done.stdout
+        and "free space there" in done.stdout
+        and done.stdout.count("\n") == 1
+    )
     Run(TOY, toy.ring(), 0).load(file)
     assert [p.name for p in tmp_path.iterdir()] == ["run.pt"]
 
@@ -285,11 +336,16 @@ def test_a_shorter_run_keeps_nothing_of_the_longer_one(tmp_path):
     for step in (5, 10, 20):
         journal.numbers(step, loss=step)
         journal.grid(step, torch.zeros(1, 1, 4, 4))
-    mine = [tmp_path / "grids" / name for name in ("holiday.png", "0000020.jpg", "20.png", "0000020.png.txt")]
+    mine = [
+        tmp_path / "grids" / name
+        for name in ("holiday.png", "0000020.jpg", "20.png", "0000020.png.txt")
+    ]
     for path in mine:
         path.write_text("not a journal's")
     assert [r["step"] for r in Journal(tmp_path, step=np.int64(5)).rows] == [5]
-    assert sorted(p.name for p in (tmp_path / "grids").iterdir()) == sorted(["0000005.png", *(p.name for p in mine)])
+    assert sorted(p.name for p in (tmp_path / "grids").iterdir()) == sorted(
+        ["0000005.png", *(p.name for p in mine)]
+    )
 
 
 # -- refused before the first step -----------------------------------------------------------------
@@ -319,9 +375,19 @@ def test_numbers_of_numpy_are_plain_ones(tmp_path):
     class Scaled(WGAN):
         factor: float = 1.0
 
-    recipe = LITTLE.but(objective=Scaled(np.float64(0.5), np.float32(0.5)), batch=np.int64(8), n_dis=np.int32(1))
+    recipe = LITTLE.but(
+        objective=Scaled(np.float64(0.5), np.float32(0.5)), batch=np.int64(8), n_dis=np.int32(1)
+    )
     steps, every = np.int64(2), np.int64(1)
-    (_, step) = train(recipe, toy.ring(), np.int64(3), steps, every, checkpoint=tmp_path / "a.pt", save_every=np.int64(1))
+    (_, step) = train(
+        recipe,
+        toy.ring(),
+        np.int64(3),
+        steps,
+        every,
+        checkpoint=tmp_path / "a.pt",
+        save_every=np.int64(1),
+    )
     assert type(recipe.batch) is int and type(describe(recipe)["objective"]["clip"]) is float
     assert step.run.rng.seeds == (3,) and step.run.sample(np.int64(5)).shape == (5, 2)
     run = Run(recipe, toy.ring(), np.int64(3))
@@ -369,6 +435,11 @@ def test_a_run_is_not_asked_for_fewer_steps_than_it_has_done():
     assert list(run.steps(3)) == []
     with pytest.raises(ValueError, match="until=2: this run has done 3 steps"):
         next(run.steps(2))
-    for bad in ({"n": 0}, {"n": 2.5}, {"n": 4, "chunk": 0}, {"n": 4, "labels": torch.zeros(4, dtype=torch.long)}):
+    for bad in (
+        {"n": 0},
+        {"n": 2.5},
+        {"n": 4, "chunk": 0},
+        {"n": 4, "labels": torch.zeros(4, dtype=torch.long)},
+    ):
         with pytest.raises(ValueError, match="n=0|n=2.5|chunk=0|labels="):
             run.sample(**bad)

@@ -28,7 +28,9 @@ def recorded(folder, stem, values=(0.5, 0.6, 0.7), status="ok", **parameters):
     record.figure("samples", fig, "Made up.")
     if row := parameters.get("row"):
         record.note("data", {"name": "cifar10-jpeg", "images": 50000, "digest": "abc123"})
-        record.note("protocol", {"features": "small", "split": "train", "n_real": 50000, "n_fake": 500})
+        record.note(
+            "protocol", {"features": "small", "split": "train", "n_real": 50000, "n_fake": 500}
+        )
         recipe = ROWS[row].recipe
         record.trained(row, recipe, 30, device="cpu", sampler=ROWS[row].sampler)
     record.add("kd_small", values[: cfg.seeds], variant=row or "mine")
@@ -55,7 +57,9 @@ def test_a_row_that_was_run_alone_is_in_the_report(here):
     recorded(here / "out/mine", "10_full_run", row=QUA, profile="class")
     qua = found(here / "out")["advlatgan/table4:cifar10/dcgan/qua"]
     assert qua.status == "not run" or qua.own[0] == "mine"
-    assert [run for run, _ in qua.results] == ["mine"] and "no record of it under these parameters" in " ".join(qua.problems)
+    assert [run for run, _ in qua.results] == [
+        "mine"
+    ] and "no record of it under these parameters" in " ".join(qua.problems)
     recorded(here / "out/plain", "10_full_run", (1.5, 1.6, 1.7), row=BARE, profile="class")
     qua = found(here / "out")["advlatgan/table4:cifar10/dcgan/qua"]
     assert (qua.status, [run for run, _ in qua.results]) == ("direction only", ["plain", "mine"])
@@ -71,16 +75,26 @@ def test_a_row_is_held_against_a_baseline_of_the_same_parameters_alone(here):
 def test_a_record_that_no_target_asks_for_stands_in_a_place_of_its_own(here):
     recorded(here / "out/mine", "10_full_run", profile="class", objective="kdd")
     page = report.build(here / "out").page.read_text()
-    assert "Other records in this folder" in page and "<code>mine</code>" in page and "objective = kdd" in page
+    assert (
+        "Other records in this folder" in page
+        and "<code>mine</code>" in page
+        and "objective = kdd" in page
+    )
 
 
 def test_of_two_records_of_a_row_the_newer_is_judged_and_the_other_shown(here):
     for i, name in enumerate(("old", "new")):
-        folder = recorded(here / "out" / name, "10_full_run", row=BARE, profile="class", width=4 + i)
+        folder = recorded(
+            here / "out" / name, "10_full_run", row=BARE, profile="class", width=4 + i
+        )
         record = json.loads((folder / "result.json").read_text())
-        (folder / "result.json").write_text(json.dumps(record | {"started": f"2026-01-0{i + 1}T00:00:00+00:00"}))
+        (folder / "result.json").write_text(
+            json.dumps(record | {"started": f"2026-01-0{i + 1}T00:00:00+00:00"})
+        )
     bare = found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"]
-    assert [run for run, _ in bare.results] == ["new"] and [run for run, _ in bare.others] == ["old"]
+    assert [run for run, _ in bare.results] == ["new"] and [run for run, _ in bare.others] == [
+        "old"
+    ]
     page = report.build(here / "out").page.read_text()
     assert "1 more record in this folder, made otherwise" in page and "width = 4" in page
 
@@ -112,23 +126,48 @@ def test_a_record_says_what_ran_and_not_what_a_row_stood_above(here):
     recorded(here / "out/mine", "10_full_run", row=row, profile="class")
     result = read(here / "out/mine")
     asked = result["parameters"]
-    assert not {k: asked[k] for k in ("nets", "objective", "terms", "n_dis", "beta1", "ema") if asked[k] is not None}
-    assert result["trained"][row]["recipe"] == describe(ROWS[row].recipe) and result["trained"][row]["steps"] == 30
+    assert not {
+        k: asked[k]
+        for k in ("nets", "objective", "terms", "n_dis", "beta1", "ema")
+        if asked[k] is not None
+    }
+    assert (
+        result["trained"][row]["recipe"] == describe(ROWS[row].recipe)
+        and result["trained"][row]["steps"] == 30
+    )
     page = report.build(here / "out").page.read_text()
-    for words in ("Trained: objective", "KDD(tau=1.0, kernel=vmf", "Ema(decay=0.9999, start=1000): a copy of G here", "Trained: n_dis"):
+    for words in (
+        "Trained: objective",
+        "KDD(tau=1.0, kernel=vmf",
+        "Ema(decay=0.9999, start=1000): a copy of G here",
+        "Trained: n_dis",
+    ):
         assert words in page, words
-    assert "nets = dcgan" not in page and "non-saturating" not in page.split("Other records")[0].split("<h2>")[0]
+    assert (
+        "nets = dcgan" not in page
+        and "non-saturating" not in page.split("Other records")[0].split("<h2>")[0]
+    )
 
 
 def test_an_old_record_does_not_show_what_its_row_ignored(here):
     """Records of 0.1.0's first days hold the notebook's defaults beside a row that had its own."""
     folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
     record = json.loads((folder / "result.json").read_text())
-    record["parameters"] |= {"nets": "dcgan", "objective": "non-saturating", "n_dis": 1, "beta1": 0.5, "ema": 0.0}
+    record["parameters"] |= {
+        "nets": "dcgan",
+        "objective": "non-saturating",
+        "n_dis": 1,
+        "beta1": 0.5,
+        "ema": 0.0,
+    }
     del record["trained"]
     (folder / "result.json").write_text(json.dumps(record))
     page = report.build(here / "out").page.read_text()
-    assert "nets = dcgan" not in page and "n_dis = 1" not in page and "not in this record, which an earlier version made" in page
+    assert (
+        "nets = dcgan" not in page
+        and "n_dis = 1" not in page
+        and "not in this record, which an earlier version made" in page
+    )
 
 
 def test_a_variant_is_trained_in_one_way_within_a_record():
@@ -174,7 +213,9 @@ WHOLLY = {
     "a status that nobody knows": put("status", "fine"),
     "another schema": put("schema", 99),
     "a list": lambda folder: (folder / "result.json").write_text("[]"),
-    "cut in half": lambda folder: (folder / "result.json").write_bytes((folder / "result.json").read_bytes()[:200]),
+    "cut in half": lambda folder: (folder / "result.json").write_bytes(
+        (folder / "result.json").read_bytes()[:200]
+    ),
     "bytes": lambda folder: (folder / "result.json").write_bytes(bytes(range(256))),
     "empty": lambda folder: (folder / "result.json").write_bytes(b""),
     "brackets without end": lambda folder: (folder / "result.json").write_text("[" * 100_000),
@@ -192,8 +233,17 @@ def test_a_damaged_record_is_named_and_the_rest_is_shown(here, how):
     assert found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"].status == "measured"
 
 
-@pytest.mark.parametrize("figure", [{"name": "samples"}, {"name": "samples", "file": "../../secret.png", "caption": ""}, "samples.png", None,
-                                    {"name": "samples", "file": "/etc/passwd", "caption": ""}, {"name": 3, "file": "a.png", "caption": ""}])
+@pytest.mark.parametrize(
+    "figure",
+    [
+        {"name": "samples"},
+        {"name": "samples", "file": "../../secret.png", "caption": ""},
+        "samples.png",
+        None,
+        {"name": "samples", "file": "/etc/passwd", "caption": ""},
+        {"name": 3, "file": "a.png", "caption": ""},
+    ],
+)
 def test_a_damaged_figure_costs_itself_alone(here, figure):
     folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
     spoiled(lambda record: record["figures"].append(figure))(folder)
@@ -202,7 +252,15 @@ def test_a_damaged_figure_costs_itself_alone(here, figure):
     assert found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"].status == "measured"
 
 
-@pytest.mark.parametrize("data", [{"data": "digits"}, {"data": {"name": 3}}, {"protocol": "fid"}, {"protocol": {"n_fake": "many", "split": None}}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"data": "digits"},
+        {"data": {"name": 3}},
+        {"protocol": "fid"},
+        {"protocol": {"n_fake": "many", "split": None}},
+    ],
+)
 def test_a_record_may_note_anything(here, data):
     """A user's own notebook does."""
     folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
@@ -211,8 +269,19 @@ def test_a_record_may_note_anything(here, data):
     assert built.damage == [] and "<code>mine</code>" in built.page.read_text()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "null", '{"kddgan/fig1": {}}', '{"kddgan/fig1": {"runs": null}}', '{"kddgan/fig1": 3}',
-                                  '{"kddgan/fig1": {"profile": "class", "seed": 0, "seeds": 3, "runs": ["../x"], "missing": null}}', "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "null",
+        '{"kddgan/fig1": {}}',
+        '{"kddgan/fig1": {"runs": null}}',
+        '{"kddgan/fig1": 3}',
+        '{"kddgan/fig1": {"profile": "class", "seed": 0, "seeds": 3, "runs": ["../x"], "missing": null}}',
+        "\x00",
+    ],
+)
 def test_a_damaged_plan_is_named_and_the_records_are_shown(here, text):
     recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
     (here / "out/plan.json").write_text(text)
@@ -241,7 +310,10 @@ def test_what_no_check_foresaw_costs_its_own_place(here, monkeypatch):
     recorded(here / "out/flow", "03_kdd", profile="class")
     monkeypatch.setattr(report.page, "_measures", lambda s: 1 / 0)
     built = report.build(here / "out")
-    assert any("kddgan/fig1 cannot be drawn (ZeroDivisionError: division by zero); its runs: flow" in words for words in built.damage)
+    assert any(
+        "kddgan/fig1 cannot be drawn (ZeroDivisionError: division by zero); its runs: flow" in words
+        for words in built.damage
+    )
     assert "advlatgan/table4" in built.page.read_text()
 
 
@@ -249,6 +321,11 @@ def test_a_damaged_record_is_the_exit_code_of_report_and_export(here):
     recorded(here / "out/whole", "10_full_run", row=BARE, profile="class")
     WHOLLY["rows null"](recorded(here / "out/broken", "10_full_run", row=QUA, profile="class"))
     code, out, err = gantutor("report", "--out", "out", "--export", "all.csv", cwd=here)
-    assert code == 1 and "broken/result.json is damaged (rows is 'None'" in err and err.count("broken/result.json") == 1 and "Warning" not in err
+    assert (
+        code == 1
+        and "broken/result.json is damaged (rows is 'None'" in err
+        and err.count("broken/result.json") == 1
+        and "Warning" not in err
+    )
     assert BARE in (here / "all.csv").read_text()
     assert look(here / "out").record("whole")

@@ -50,7 +50,8 @@ def test_an_export_over_another_table(tmp_path):
     assert done.exit_code == 2 and "values.csv was not written by gantutor" in done.stderr
     assert (tmp_path / "values.csv").read_text().startswith("day,")
     pytest.importorskip(
-        "pyarrow", reason="pyarrow is not installed: pip install 'gantutor[parquet]'",
+        "pyarrow",
+        reason="pyarrow is not installed: pip install 'gantutor[parquet]'",
     )
     for _ in range(2):
         records.export(tmp_path / "runs", tmp_path / "ours.parquet")
@@ -100,8 +101,8 @@ def test_a_site_among_a_person_s_files_or_over_their_pages(tmp_path):
     (made / "notes.txt").write_text("mine")
     site.check_place(made, [source])  # ours, with a person's beside it
     assert (
-        make_up(tmp_path / "again", ("01_plane",)) / "style.css"
-    ).read_text().startswith("\n:root")
+        (make_up(tmp_path / "again", ("01_plane",)) / "style.css").read_text().startswith("\n:root")
+    )
 
 
 def test_a_damaged_picture_of_a_run_gives_way_to_the_notebook_s_own(tmp_path):
@@ -145,10 +146,13 @@ def test_a_history_of_somebody_else_s_and_one_with_damaged_lines(tmp_path):
 
 
 def test_a_checksum_that_a_person_laid_beside_a_download_is_held_to_and_stays(
-    tmp_path, monkeypatch,
+    tmp_path,
+    monkeypatch,
 ):
     monkeypatch.setattr(
-        datasets, "_transfer", lambda url, part, size, say: part.write_bytes(b"other"),
+        datasets,
+        "_transfer",
+        lambda url, part, size, say: part.write_bytes(b"other"),
     )
     file, target = datasets.File("x.gz", ("http://127.0.0.1/x.gz",)), tmp_path / "x.gz"
     (tmp_path / "x.gz.sha256").write_text(f"{'0' * 64}  x.gz\n")

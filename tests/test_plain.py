@@ -97,7 +97,11 @@ def test_numbers_of_numpy_become_plain_in_every_part(part):
     def plain(value):
         if isinstance(value, dict):
             return all(map(plain, value.values()))
-        return all(map(plain, value)) if isinstance(value, list) else type(value) in (bool, int, float, str, type(None))
+        return (
+            all(map(plain, value))
+            if isinstance(value, list)
+            else type(value) in (bool, int, float, str, type(None))
+        )
 
     told = describe(part)
     assert plain(told) and json.loads(json.dumps(told)) == told and hash(part) == hash(part)
@@ -106,10 +110,26 @@ def test_numbers_of_numpy_become_plain_in_every_part(part):
 def test_whole_numbers_and_numbers():
     assert [whole("n", v) for v in (3, np.int8(3), np.uint64(3), torch.tensor(3))] == [3] * 4
     assert {type(whole("n", v)) for v in (3, np.int8(3), torch.tensor(3))} == {int}
-    for bad in (True, np.bool_(True), 3.0, np.float64(3), "3", None, [3], np.array([3]), torch.tensor([3]), torch.tensor(3.0), 1j):
+    for bad in (
+        True,
+        np.bool_(True),
+        3.0,
+        np.float64(3),
+        "3",
+        None,
+        [3],
+        np.array([3]),
+        torch.tensor([3]),
+        torch.tensor(3.0),
+        1j,
+    ):
         with pytest.raises(ValueError, match="n=.*expected a whole number"):
             whole("n", bad)
-    assert number("x", np.float32(0.5)) == 0.5 and type(number("x", np.float32(0.5))) is float and number("x", 2) == 2
+    assert (
+        number("x", np.float32(0.5)) == 0.5
+        and type(number("x", np.float32(0.5))) is float
+        and number("x", 2) == 2
+    )
     for bad in (True, "0.5", None, 1j, [0.5], torch.zeros(2)):
         with pytest.raises(ValueError, match="x=.*expected a number"):
             number("x", bad)
@@ -118,9 +138,14 @@ def test_whole_numbers_and_numbers():
 # -- seeds -----------------------------------------------------------------------------------------
 def test_every_seed_draws_its_own_numbers_and_others_aside():
     """torch's generator on a CPU takes seeds below 2**64 and looks at 32 bits of them: larger ones would repeat others."""
-    first = [tuple(Rng(s).randn(3).tolist()) for s in (0, 1, SEEDS - 1, SEEDS - 2, np.int64(7), np.uint32(8))]
+    first = [
+        tuple(Rng(s).randn(3).tolist())
+        for s in (0, 1, SEEDS - 1, SEEDS - 2, np.int64(7), np.uint32(8))
+    ]
     assert len(set(first)) == len(first)
-    assert torch.equal(torch.randn(3, generator=torch.Generator().manual_seed(SEEDS)), Rng(0).randn(3))
+    assert torch.equal(
+        torch.randn(3, generator=torch.Generator().manual_seed(SEEDS)), Rng(0).randn(3)
+    )
     for seed in (0, 5, SEEDS - 1, SEEDS - ASIDE):
         aside = Rng(seed).aside()
         assert not torch.equal(aside.randn(3), Rng(seed).randn(3)) and 0 <= aside.seeds[0] < SEEDS
@@ -131,13 +156,18 @@ def test_every_seed_draws_its_own_numbers_and_others_aside():
     assert Rng(generator).seeds == (2**63,) and Rng(generator).aside().randn(1).shape == (1,)
 
 
-@pytest.mark.parametrize("seed", [-1, SEEDS, 2**63, 2**64, 2**70, True, 1.0, "1", None, [0, -1], [0.5], np.array([1.5])])
+@pytest.mark.parametrize(
+    "seed", [-1, SEEDS, 2**63, 2**64, 2**70, True, 1.0, "1", None, [0, -1], [0.5], np.array([1.5])]
+)
 def test_other_seeds_are_refused(seed):
     with pytest.raises(ValueError, match="seed="):
         Rng(seed)
 
 
-@pytest.mark.parametrize("how", [{"seed": -1}, {"seed": 2**64}, {"seed": 0.5}, {"batch": 2.5}, {"batch": True}, {"ahead": "2"}])
+@pytest.mark.parametrize(
+    "how",
+    [{"seed": -1}, {"seed": 2**64}, {"seed": 0.5}, {"batch": 2.5}, {"batch": True}, {"ahead": "2"}],
+)
 def test_epochs_refuse_what_they_cannot_count(how):
     with pytest.raises(ValueError, match=f"{next(iter(how))}="):
         Epochs(pictures(), **{"batch": 4} | how)
@@ -162,7 +192,9 @@ def photos(size, channels=3):
     (Mlp(), photos(32), "nets for points of the plane.*32x32"), (Cnn(), toy.ring(), "nets for 32x32.*ring has points of the plane"),
     (Cnn(), toy.circles(), "circles has points of the plane"),
 ])  # fmt: skip
-def test_nets_that_do_not_fit_the_data_are_told_before_a_weight_is_drawn(nets, data, said, monkeypatch):
+def test_nets_that_do_not_fit_the_data_are_told_before_a_weight_is_drawn(
+    nets, data, said, monkeypatch
+):
     monkeypatch.setattr(type(nets), "build", lambda self, rng: pytest.fail("the nets were built"))
     with pytest.raises(ValueError, match=said):
         Run(Recipe(nets, batch=4), data, 0)

