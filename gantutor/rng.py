@@ -8,7 +8,7 @@ from torch import Tensor
 from gantutor.plain import whole
 
 # torch's generator on a CPU looks at 32 bits: seeds that differ by this draw the same numbers
-SEEDS = 2**32
+SEED_LIMIT = 2**32
 ASIDE = 1_000_003
 
 
@@ -41,7 +41,7 @@ class Rng:
 
     def aside(self) -> "Rng":
         """Other numbers for the same seeds, always the same ones: for looking at a run without disturbing it."""
-        seeds = [(s + ASIDE) % SEEDS for s in self.seeds]
+        seeds = [(s + ASIDE) % SEED_LIMIT for s in self.seeds]
         return Rng(seeds if self.stacked else seeds[0], self.device)
 
     def share(self, rank: int, world: int) -> "Rng":
@@ -125,7 +125,7 @@ class Rng:
 
 def _seed(value) -> int:
     seed = whole("seed", value)
-    if not 0 <= seed < SEEDS:
+    if not 0 <= seed < SEED_LIMIT:
         raise ValueError(f"seed={value}: expected a whole number from 0 and below 2**32")
     return seed
 

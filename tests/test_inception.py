@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from gantutor.images import ImageSet, cache_dir, open_images
-from gantutor.metrics import inception as room
+from gantutor import weights
 from gantutor.metrics.features import Moments, frechet, measure
 from gantutor.metrics.inception import (
     INCEPTION, Extractor, WeightsError, efficientnet_lite0, fidelity_inception, inception, pictures, reference, resize_tf1, small,
@@ -176,7 +176,7 @@ def test_other_weights_are_admitted_under_another_name(script):
 
 def test_weights_are_found_by_the_environment(script, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(room, "_sha256", lambda path: seen.append(path) or "0")
+    monkeypatch.setattr(weights, "sha256", lambda path: seen.append(path) or "0")
     for variable, value in (("GANTUTOR_WEIGHTS", script), ("GANTUTOR_WEIGHTS", tmp_path), ("GANTUTOR_DATA", tmp_path)):
         with monkeypatch.context() as m:
             m.delenv("GANTUTOR_WEIGHTS", raising=False)

@@ -135,14 +135,11 @@ def test_a_notebook_that_somebody_wrote_into_is_not_built_over(tmp_path):
     )["cells"][0]["source"] == ["mine = 1"]
 
 
-def test_a_history_of_somebody_else_s_and_one_with_damaged_lines(tmp_path):
+def test_a_history_of_somebody_else_s_is_kept_aside(tmp_path):
     (tmp_path / "history.jsonl").write_text('{"day": 1}\n')
-    with pytest.raises(NotOurs, match="history.jsonl was not written by gantutor"):
-        Journal(tmp_path)
-    (tmp_path / "history.jsonl").write_bytes(
-        b'{"step": 1, "fid": 2.0}\n3\nnull\n{"step": "x"}\n\xff\n{"step": 2}\n{"st',
-    )
-    assert [row["step"] for row in Journal(tmp_path, 5).rows] == [1, 2]
+    with pytest.warns(UserWarning, match="the file as it was is history.aside.jsonl"):
+        assert Journal(tmp_path).rows == []
+    assert (tmp_path / "history.aside.jsonl").read_text() == '{"day": 1}\n'
 
 
 def test_a_checksum_that_a_person_laid_beside_a_download_is_held_to_and_stays(

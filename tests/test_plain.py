@@ -22,7 +22,7 @@ from gantutor.parts import describe
 from gantutor.penalties import R1, AuxClassifier, DivPenalty, GradientPenalty, LeCam
 from gantutor.plain import number, whole
 from gantutor.recipes import TOY, Adam, Ema, Recipe, RmsProp, Sgd
-from gantutor.rng import ASIDE, SEEDS, Rng
+from gantutor.rng import ASIDE, SEED_LIMIT, Rng
 from gantutor.train import Run
 
 WRONG = {
@@ -140,15 +140,15 @@ def test_every_seed_draws_its_own_numbers_and_others_aside():
     """torch's generator on a CPU takes seeds below 2**64 and looks at 32 bits of them: larger ones would repeat others."""
     first = [
         tuple(Rng(s).randn(3).tolist())
-        for s in (0, 1, SEEDS - 1, SEEDS - 2, np.int64(7), np.uint32(8))
+        for s in (0, 1, SEED_LIMIT - 1, SEED_LIMIT - 2, np.int64(7), np.uint32(8))
     ]
     assert len(set(first)) == len(first)
     assert torch.equal(
-        torch.randn(3, generator=torch.Generator().manual_seed(SEEDS)), Rng(0).randn(3)
+        torch.randn(3, generator=torch.Generator().manual_seed(SEED_LIMIT)), Rng(0).randn(3)
     )
-    for seed in (0, 5, SEEDS - 1, SEEDS - ASIDE):
+    for seed in (0, 5, SEED_LIMIT - 1, SEED_LIMIT - ASIDE):
         aside = Rng(seed).aside()
-        assert not torch.equal(aside.randn(3), Rng(seed).randn(3)) and 0 <= aside.seeds[0] < SEEDS
+        assert not torch.equal(aside.randn(3), Rng(seed).randn(3)) and 0 <= aside.seeds[0] < SEED_LIMIT
     assert torch.equal(Rng(5).aside().randn(3), Rng(5 + ASIDE).randn(3))
     assert Rng(np.arange(3)).seeds == Rng(range(3)).seeds == Rng(torch.arange(3)).seeds == (0, 1, 2)
     assert not Rng(np.array(4)).stacked and Rng([4]).stacked
@@ -157,7 +157,7 @@ def test_every_seed_draws_its_own_numbers_and_others_aside():
 
 
 @pytest.mark.parametrize(
-    "seed", [-1, SEEDS, 2**63, 2**64, 2**70, True, 1.0, "1", None, [0, -1], [0.5], np.array([1.5])]
+    "seed", [-1, SEED_LIMIT, 2**63, 2**64, 2**70, True, 1.0, "1", None, [0, -1], [0.5], np.array([1.5])]
 )
 def test_other_seeds_are_refused(seed):
     with pytest.raises(ValueError, match="seed="):

@@ -39,7 +39,7 @@ def here(tmp_path_factory):
             ["10", "-p", "device=gpu"],
             "device='gpu': expected auto, cpu, cuda or cuda:1 and the like",
         ),
-        (["10", "--seed", str(2**70)], f"seed={2**70}: expected at most 2,000,000,000"),
+        (["10", "--seed", str(2**70)], f"--seed {2**70}: expected at most 2,000,000,000"),
         (["10", "-p", "nets=dcgam"], "nets='dcgam': did you mean 'dcgan'?"),
         (["10", "-p", "objective=hinges"], "objective='hinges': did you mean 'hinge'?"),
         (

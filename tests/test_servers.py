@@ -114,7 +114,7 @@ def test_all_that_listens_listens_on_loopback_and_tells_nothing(client):
 
 # -- signals ---------------------------------------------------------------------------------------------------------------
 def test_ctrl_c_waits_for_what_is_half_done_and_is_not_lost():
-    done = []
+    done, before = [], signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         with cluster.held():
             signal.raise_signal(signal.SIGINT)
@@ -124,7 +124,17 @@ def test_ctrl_c_waits_for_what_is_half_done_and_is_not_lost():
             done.append("second")
         done.append("third")
     assert done == ["first", "second"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_slurm_needs_leaves_ctrl_c_as_it_was():
+    """dask-jobqueue's import makes of it an exit without a word."""
+    pytest.importorskip("dask_jobqueue")
+    before = signal.getsignal(signal.SIGINT)
+    for name in [name for name in sys.modules if name.split(".")[0] == "dask_jobqueue"]:
+        del sys.modules[name]
+    cluster._slurm_cluster()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_what_starts_while_signals_are_held_hears_no_ctrl_c_but_a_run_does():

@@ -389,8 +389,8 @@ def slurm(
     if not _there("dask_jobqueue"):
         raise BadParameters("--slurm needs dask-jobqueue: pip install 'gantutor[slurm]'")
     import dask
-    from dask_jobqueue import SLURMCluster
 
+    SLURMCluster = _slurm_cluster()
     makers = (*SLURMCluster.__mro__, *SLURMCluster.job_cls.__mro__)
     known = {name for maker in makers for name in inspect.signature(maker.__init__).parameters}
     for name in options:
@@ -503,6 +503,16 @@ def _there(package: str) -> bool:
     from importlib.util import find_spec
 
     return find_spec(package) is not None
+
+
+def _slurm_cluster() -> type:
+    """dask-jobqueue's SLURMCluster; its import would make Ctrl-C a silent exit, with status 0."""
+    heard = signal.getsignal(signal.SIGINT)
+    from dask_jobqueue import SLURMCluster
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, heard)
+    return SLURMCluster
 
 
 def _first(error: BaseException) -> str:
