@@ -175,8 +175,13 @@ def test_the_extractor_of_one_class_says_rotations_in_every_name(shape):
     assert (extractor.digest, v.shape) == (small_cnn(data, steps=1, batch=4).digest, (60, 128))
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize("kind", ["digits", "photographs"])
+# one of them in each test run, all of them among the slow tests
+CASES = [("digits", 0)]
+for case in (("digits", 1), ("digits", 2), *(("photographs", seed) for seed in range(3))):
+    CASES.append(pytest.param(*case, marks=pytest.mark.slow))
+
+
+@pytest.mark.parametrize(("kind", "seed"), CASES)
 def test_rotations_see_repetition_static_and_noise_and_leave_reals_alone(kind, seed, digits):
     data = of_one_class(digits.images if kind == "digits" else views())
     net = small_cnn(data, seed, steps=80, batch=64)
@@ -199,6 +204,7 @@ def test_rotations_see_repetition_static_and_noise_and_leave_reals_alone(kind, s
     assert errors["static"] > 9 and coverage["static"] < 0.05
 
 
+@pytest.mark.slow
 def test_turns_teach_something_even_of_zeros_and_eights(digits):
     def only(digit):
         return digits.bytes((digits.labels == digit).nonzero()[:, 0])
