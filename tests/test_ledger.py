@@ -223,14 +223,20 @@ WHOLLY = {
 
 
 @pytest.mark.parametrize("how", WHOLLY)
-def test_a_damaged_record_is_named_and_the_rest_is_shown(here, how):
+def test_a_damaged_record_is_named_and_the_rest_is_judged(here, how):
     recorded(here / "out/whole", "10_full_run", row=BARE, profile="class")
     WHOLLY[how](recorded(here / "out/broken", "10_full_run", row=QUA, profile="class"))
-    built = report.build(here / "out")
-    assert any("broken/result.json" in words for words in built.damage)
-    page = built.page.read_text()
-    assert "broken/result.json" in page and "<code>whole</code>" in page
-    assert found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"].status == "measured"
+    ledger = look(here / "out")
+    assert [words for words in ledger.damage if "broken/result.json" in words] == ledger.damage
+    sections_ = {s.target.name: s for s in sections.collect(ledger)}
+    assert sections_["advlatgan/table4:cifar10/dcgan/bare"].status == "measured"
+
+
+def test_a_damaged_record_stands_on_the_page_beside_the_whole_ones(here):
+    recorded(here / "out/whole", "10_full_run", row=BARE, profile="class")
+    WHOLLY["rows null"](recorded(here / "out/broken", "10_full_run", row=QUA, profile="class"))
+    page = report.build(here / "out").page.read_text()
+    assert "<li>broken/result.json is damaged" in page and "<code>whole</code>" in page
 
 
 @pytest.mark.parametrize(

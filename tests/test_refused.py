@@ -4,12 +4,13 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
+from gantutor.cli import app
 from gantutor.config import BadParameters
 from gantutor.datasets import DataError
 from gantutor.reproduce import ready
 from gantutor.weights import WeightsError
-from test_cli import gantutor
 from tiny import course
 
 STEMS = (
@@ -23,11 +24,26 @@ STEMS = (
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory):
+def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("course")
     for stem in STEMS:
         course(folder / "notebooks", stem)
     return folder
+
+
+@pytest.fixture
+def here(made, monkeypatch):
+    """A folder with the course's notebooks, without data and weights."""
+    monkeypatch.chdir(made)
+    for name in ("GANTUTOR_DATA", "GANTUTOR_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+    return made
+
+
+def gantutor(*arguments: str) -> tuple[int, str, str]:
+    """The command within this process: tests of what it refuses need no other."""
+    result = CliRunner().invoke(app, arguments)
+    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.mark.parametrize(
@@ -99,7 +115,7 @@ def here(tmp_path_factory):
     ],
 )
 def test_a_run_is_refused_before_it_starts(here, arguments, sentence):
-    code, out, err = gantutor("run", *arguments, "--out", "never", cwd=here)
+    code, out, err = gantutor("run", *arguments, "--out", "never")
     assert (
         code == 2 and err.startswith(f"gantutor: {sentence}") and err.count("\n") == 1 and not out
     )
@@ -129,7 +145,7 @@ def test_a_gpu_where_there_is_none_is_refused(monkeypatch, device):
     ],
 )
 def test_a_plan_is_refused_as_a_run_is(here, asked):
-    code, out, err = gantutor("reproduce", *asked, "--profile", "smoke", "--out", "never", cwd=here)
+    code, out, err = gantutor("reproduce", *asked, "--profile", "smoke", "--out", "never")
     assert code == 2 and err.count("\n") == 1 and not (here / "never/plan.json").exists()
 
 
@@ -146,9 +162,9 @@ def test_rows_take_what_a_row_leaves_open(here):
         "dataset=digits",
         "--dry-run",
     ]
-    code, out, err = gantutor(*ask, cwd=here)
+    code, out, err = gantutor(*ask)
     assert (code, err) == (0, "") and "n_dis=3 beta1=0.25" in out.replace(",", "")
-    code, _, err = gantutor("reproduce", "kddgan/table1:hinge", "-p", "nets=cnn", cwd=here)
+    code, _, err = gantutor("reproduce", "kddgan/table1:hinge", "-p", "nets=cnn")
     assert code == 2 and err == "gantutor: -p nets: no planned run takes it: a row has its own\n"
 
 
