@@ -96,7 +96,9 @@ def said(option: str, kind: Callable[[str], Any] = str) -> dict[str, Any]:
     return {"parser": text, "metavar": "PATH" if kind is Path else "TEXT"}
 
 
-Out = Annotated[Path, typer.Option("--out", help="folder for records and report")]
+Out = Annotated[
+    Path, typer.Option("--out", help="folder for records and report", **said("--out", Path))
+]
 Limit = Annotated[
     float | None,
     typer.Option(
@@ -132,7 +134,11 @@ def run(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="folder for the record; default runs/<notebook>-<hash>"),
+        typer.Option(
+            "--out",
+            help="folder for the record; default runs/<notebook>-<hash>",
+            **said("--out", Path),
+        ),
     ] = None,
     limit: Limit = None,
     cell_timeout: CellTimeout = None,
@@ -320,6 +326,8 @@ def _pairs(option: str, texts: list[str], names: tuple[str, ...] = ()) -> dict[s
             raise ValueError(f"{option} {text!r}: expected NAME=VALUE" + (f" with NAME among {', '.join(names)}" if names else ""))
         if not value.strip():
             raise ValueError(f"{option} {text!r}: the value is empty: leave it out for the default")
+        if name in found:
+            raise ValueError(f"{option} {name} is given twice: {found[name]!r} and {value!r}")
         found[name] = value
     return found
 
@@ -405,7 +413,12 @@ def targets(
 @app.command()
 def build(
     notebook: Annotated[list[str] | None, typer.Argument(help="stems, numbers or paths, as for `run`; none: the whole course")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="folder; default build, or site with --site")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="folder; default build, or site with --site", **said("--out", Path)
+        ),
+    ] = None,
     student: Annotated[bool, typer.Option("--student", help="exercises open")] = False,
     solution: Annotated[bool, typer.Option("--solution", help="exercises solved")] = False,
     instructor: Annotated[bool, typer.Option("--instructor", help="solved, with expected answers, symptoms and minutes")] = False,
@@ -454,7 +467,11 @@ def check(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="marks as .csv, one row for each student and exercise"),
+        typer.Option(
+            "--out",
+            help="marks as .csv, one row for each student and exercise",
+            **said("--out", Path),
+        ),
     ] = None,
     seconds: Annotated[
         float,

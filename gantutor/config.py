@@ -128,7 +128,7 @@ class Config(BaseModel):
             "greater_than": f"a number above {limits.get('gt', 0):g}",
             "greater_than_equal": f"at least {limits.get('ge', 0):g}",
             "less_than_equal": f"at most {limits.get('le', 0):,}",
-            "less_than": f"a number below {limits.get('lt', 0):g}",
+            "less_than": f"a number of at least 0 and below {limits.get('lt', 0):g}",
             "string_pattern_mismatch": "auto, cpu, cuda or cuda:1 and the like",
         }.get(kind)  # fmt: skip
         if kind == "value_error":  # a validator's own sentence
@@ -277,6 +277,16 @@ def fitting(what: str, size: int, sides: Sequence[int]) -> None:
         raise BadParameters(f"size={size}: {what} takes pictures with a side of {first}")
 
 
+FROM_FILE = ("inception", "fidelity")  # features whose net comes from a file
+
+
+def placed(dataset: str | None, path: str | None) -> None:
+    """BadParameters where a path is given and the data need none."""
+    if path is not None and dataset == "digits":
+        raise BadParameters(f"path={path!r}: the bundled digits need none; for pictures of your own "
+                            "say dataset='folder' too")
+
+
 class Images(Config):
     """05: the first real images; `path` is a class-folder tree or a tar of one, None: GANTUTOR_DATA or what is bundled."""
 
@@ -302,6 +312,7 @@ class Images(Config):
 
     @model_validator(mode="after")
     def _fits(self):
+        placed(self.dataset, self.path)
         fitting("the DCGAN of this notebook", self.size, SIDES["dcgan"])
         return self
 
@@ -317,6 +328,12 @@ class OnImages(Config):
     dataset: ImageName = "digits"
     path: str | None = None
     size: Count = 32
+
+    @model_validator(mode="after")
+    def _placed(self):
+        unnamed = self.dataset is None and getattr(self, "row", None) is None
+        placed("digits" if unnamed else self.dataset, self.path)
+        return self
 
 
 class Measuring(OnImages):
@@ -340,6 +357,13 @@ class Measuring(OnImages):
     weights: str = ""
     reference: Literal["train", "val", "test", "unlabeled"] = "test"
     device: Device = "auto"
+
+    @model_validator(mode="after")
+    def _read(self):
+        if self.weights and self.features not in FROM_FILE:
+            raise ValueError(f"weights={self.weights!r}: features={self.features!r} reads no file; "
+                             "give features='inception', or leave weights")
+        return self
 
     @property
     def feature_steps(self) -> int:
@@ -542,6 +566,13 @@ class FullRun(OnImages):
 
     @model_validator(mode="after")
     def _known(self):
+        for name, least in (("batch", 2), ("n_fake", 20)):
+            if 0 < getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)}: expected at least {least}, or 0 "
+                                 "for the row's own")
+        if self.weights is not None and self.features not in FROM_FILE:
+            raise ValueError(f"weights={self.weights!r}: features={self.features!r} reads no file; "
+                             f"give features among {', '.join(FROM_FILE)}, or leave weights")
         if self.row is not None:
             given = [f"{k}={v!r}" for k in ROW_HAS if (v := getattr(self, k)) is not None]
             if given:
@@ -554,7 +585,8 @@ class FullRun(OnImages):
                 raise ValueError(f"{name}={value!r}: {did_you_mean(value, known)}")
         for term in self.term_list:
             if term not in TERMS:
-                raise ValueError(f"terms={self.terms!r}, {term!r}: {did_you_mean(term, TERMS)}")
+                raise ValueError(f"terms={self.terms!r}: {term!r} is no name of a term, which commas "
+                                 f"set apart; {did_you_mean(term, TERMS)}")
         if self.row is not None:
             return self
         fitting(f"nets={self.nets!r}", self.size or self.usual_size, SIDES[self.nets])

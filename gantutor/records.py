@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from gantutor import __version__
 from gantutor.config import MINUTES
@@ -186,9 +186,9 @@ class _Row(BaseModel):
     variant: str
     metric: str
     seed: int | None
-    value: float | None
+    value: FiniteFloat | None
     value_flag: Literal["nan", "inf", "-inf"] | None = None
-    se: float | None = None
+    se: FiniteFloat | None = None
     se_flag: Literal["nan", "inf", "-inf"] | None = None
     unit: str = ""
     n: int | None = None
@@ -197,6 +197,21 @@ class _Row(BaseModel):
     def _whole(self):
         if self.value is None and self.value_flag is None:
             raise ValueError("a number, or a flag that says why there is none")
+        return self
+
+
+class _Trained(BaseModel):
+    """What was trained under a variant's name."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    steps: int
+    recipe: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _described(self):
+        if not isinstance(self.recipe.get("kind"), str) or not isinstance(self.recipe.get("nets"), dict):
+            raise ValueError("a recipe as `parts.describe` writes it")
         return self
 
 
@@ -233,7 +248,7 @@ class _Result(BaseModel):
     seeds: list[int] = []
     rows: list[_Row]
     data: dict[str, Any]
-    trained: dict[str, dict[str, Any]] = {}
+    trained: dict[str, _Trained] = {}
     versions: dict[str, str | None]
     commit: str | None = None
     hardware: _Hardware = _Hardware()
@@ -248,7 +263,7 @@ def read(folder: str | Path) -> dict[str, Any]:
     """
     path = Path(folder) / "result.json"
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except OSError:
         raise ValueError(f"no record in {folder}: run its notebook") from None
     except (ValueError, RecursionError):
@@ -276,11 +291,18 @@ def read(folder: str | Path) -> dict[str, Any]:
     return result
 
 
+def _no_number(word: str) -> None:
+    """JSON knows no NaN and no infinity; a record flags them."""
+    raise ValueError(word)
+
+
 def _fault(error: ValidationError) -> str:
     """The first thing that is wrong: where it stands, what stands there, and what should."""
     first = error.errors()[0]
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    return f"{where.lstrip('.') or 'it'} is {str(first['input'])[:60]!r}: {first['msg'].lower()}"
+    wanted = re.sub(r" or instance of \w+", "", first["msg"]).removeprefix("Value error, ")
+    shown = json.dumps(first["input"], default=str)[:60]
+    return f"{where.lstrip('.') or 'it'} is {shown}: {wanted[0].lower()}{wanted[1:]}"
 
 
 def hardware() -> dict[str, Any]:

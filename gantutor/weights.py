@@ -38,6 +38,8 @@ def weights_file(file: str, path: str | Path | None, expected: str) -> tuple[Pat
     given = [path] if path is not None else [named] if named else []
     roots = [Path(os.path.expanduser(p)) for p in given]  # Path's own raises for ~nobody
     roots += data_dirs() if path is None else []
+    if path is not None and not os.path.exists(roots[0]):
+        raise WeightsError(f"weights {str(path)!r} are not there: pass {file} or its folder")
     place = next((p for r in roots for p in (r, r / file) if os.path.isfile(p)), None)
     if place is None:
         where = ", ".join(map(str, roots))

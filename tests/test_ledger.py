@@ -1,6 +1,7 @@
 """The report finds records wherever they came from, a plan only grows, and damaged files cost themselves alone."""
 
 import json
+import math
 import shutil
 
 import pytest
@@ -212,6 +213,12 @@ WHOLLY = {
     "a wall time that is a text": put("wall_s", "long"),
     "a status that nobody knows": put("status", "fine"),
     "another schema": put("schema", 99),
+    "a recipe that is none": put("trained", {"a": {"steps": 3, "recipe": 3}}),
+    "a recipe without nets": put("trained", {"a": {"steps": 3, "recipe": {"kind": "Recipe", "nets": None}}}),
+    "a value that is no number": in_row(value=math.nan),
+    "a value without bounds": lambda folder: (folder / "result.json").write_text(
+        (folder / "result.json").read_text().replace('"value": 0.5', '"value": 1e999')
+    ),
     "a list": lambda folder: (folder / "result.json").write_text("[]"),
     "cut in half": lambda folder: (folder / "result.json").write_bytes(
         (folder / "result.json").read_bytes()[:200]
@@ -311,6 +318,28 @@ def test_a_damaged_status_is_named(here, text):
     assert "status.json is damaged" in report.build(here / "out").page.read_text()
 
 
+@pytest.mark.parametrize("text", ["[1", "[]", '{"status": 3}'])
+def test_a_run_whose_status_is_damaged_is_named_though_nothing_asks_for_it(here, text):
+    folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
+    (folder / "status.json").write_text(text)
+    built = report.build(here / "out")  # its record is whole
+    assert any("mine/status.json is damaged" in words for words in built.damage)
+    assert found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"].status == "measured"
+    (folder / "result.json").unlink()
+    built = report.build(here / "out")
+    assert any("mine/status.json is damaged" in words for words in built.damage)
+    assert "Runs without a record" in built.page.read_text()
+
+
+def test_a_run_whose_record_is_lost_is_named(here):
+    folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
+    (folder / "status.json").write_text('{"status": "ok", "message": "", "notebook": "10_full_run"}')
+    (folder / "result.json").unlink()
+    built = report.build(here / "out")
+    said = "finished, but its record is lost: run it again (mine)"
+    assert len(built.damage) == 1 and said in built.damage[0] and said in built.page.read_text()
+
+
 def test_what_no_check_foresaw_costs_its_own_place(here, monkeypatch):
     recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
     recorded(here / "out/flow", "03_kdd", profile="class")
@@ -329,7 +358,7 @@ def test_a_damaged_record_is_the_exit_code_of_report_and_export(here):
     code, out, err = gantutor("report", "--out", "out", "--export", "all.csv", cwd=here)
     assert (
         code == 1
-        and "broken/result.json is damaged (rows is 'None'" in err
+        and "broken/result.json is damaged (rows is null" in err
         and err.count("broken/result.json") == 1
         and "Warning" not in err
     )

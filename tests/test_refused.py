@@ -49,8 +49,8 @@ def gantutor(*arguments: str) -> tuple[int, str, str]:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["10", "-p", "beta1=2"], "beta1=2: expected a number below 1"),
-        (["10", "-p", "ema=1"], "ema=1: expected a number below 1"),
+        (["10", "-p", "beta1=2"], "beta1=2: expected a number of at least 0 and below 1"),
+        (["10", "-p", "ema=1"], "ema=1: expected a number of at least 0 and below 1"),
         (
             ["10", "-p", "device=gpu"],
             "device='gpu': expected auto, cpu, cuda or cuda:1 and the like",
@@ -60,7 +60,7 @@ def gantutor(*arguments: str) -> tuple[int, str, str]:
         (["10", "-p", "objective=hinges"], "objective='hinges': did you mean 'hinge'?"),
         (
             ["10", "-p", "terms=gp,adaptivmix"],
-            "terms='gp,adaptivmix', 'adaptivmix': did you mean 'adaptivemix'?",
+            "terms='gp,adaptivmix': 'adaptivmix' is no name of a term, which commas set apart; did",
         ),
         (["10", "-p", "sampler=dott"], "sampler='dott': did you mean 'dot'?"),
         (["10", "-p", "augment=diff"], "augment='diff': known: none, diffaugment, noise"),
@@ -97,8 +97,14 @@ def gantutor(*arguments: str) -> tuple[int, str, str]:
         (["10", "-p", "features=inception"], "inception-2015-12-05-features.pt is not in "),
         (
             ["10", "-p", "features=inception", "-p", "weights=nowhere.pt"],
-            "inception-2015-12-05-features.pt is not in nowhere.pt",
+            "weights 'nowhere.pt' are not there: pass inception-2015",
         ),
+        (["10", "-p", "path=here"], "path='here': the bundled digits need none"),
+        (["05", "-p", "path=here"], "path='here': the bundled digits need none"),
+        (["10", "-p", "weights=here.pt"], "weights='here.pt': features='small' reads no file"),
+        (["10", "-p", "batch=1"], "batch=1: expected at least 2, or 0 for the row's own"),
+        (["10", "-p", "n_fake=1"], "n_fake=1: expected at least 20, or 0 for the row's own"),
+        (["10", "-p", "steps=4", "-p", "steps=5"], "-p steps is given twice: '4' and '5'"),
         (
             ["10", "-p", "dataset=stl10", "-p", "split=val"],
             "split='val': stl10 has train, test, unlabeled",

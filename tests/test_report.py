@@ -391,7 +391,7 @@ def test_a_lost_picture_is_said_and_stops_nothing(copy, page):
     for i, path in enumerate(sorted(copy.glob("runs/*/*.png"))):
         path.unlink() if i % 2 else path.write_bytes(path.read_bytes()[:50])
     built = report.build(copy)
-    said = "is lost or damaged: delete its run and run it again"
+    said = "is lost or damaged: run it again with --fresh"
     assert said in built.page.read_text() and "is lost" not in page
     assert len(built.damage) == i + 1 and all(said in words for words in built.damage)
 

@@ -93,7 +93,10 @@ class Account:
             line += f", {self.elsewhere} more in other splits"
         for title, found in (("left out", self.left), ("taken in part", self.changed)):
             if found:
-                each = (f"{count} {why} ({shown(name)})" for why, (count, name) in found.items())
+                each = (
+                    f"{count} {ONE.get(why, why) if count == 1 else why} ({shown(name)})"
+                    for why, (count, name) in found.items()
+                )
                 line += f"; {title}: {', '.join(each)}"
         return line
 
@@ -342,7 +345,7 @@ def _transparency(image) -> list[str]:
     if bands[-1] not in ("A", "a"):  # one colour of a palette, say
         image = image.convert("RGBA")
     alpha = image.getchannel(image.getbands()[-1])
-    return ["without its transparency"] if alpha.getextrema()[0] < 255 else []
+    return ["without transparency"] if alpha.getextrema()[0] < 255 else []
 
 
 def _bytes(image, raw: str, data: bytes, formats: tuple[str, ...]) -> np.ndarray:
@@ -666,6 +669,11 @@ REPLACED = "replaced by a later file of the same name"
 BROKEN = "links that lead nowhere"
 KNOWN_FOLDER = "links to folders that are read already"
 SPECIAL = "special files"
+ONE = {  # where there is a single one of them
+    BROKEN: "link that leads nowhere",
+    KNOWN_FOLDER: "link to a folder that is read already",
+    SPECIAL: "special file",
+}
 UNLISTED = (REPLACED, BROKEN, KNOWN_FOLDER, SPECIAL)  # files that are no members
 
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gantutor.config import MAX_SEED, MAX_SEEDS, NOTEBOOKS, PROFILE_NAMES, ROW_HAS, BadParameters, did_you_mean
+from gantutor.config import FROM_FILE, MAX_SEED, MAX_SEEDS, NOTEBOOKS, PROFILE_NAMES, ROW_HAS, BadParameters, did_you_mean
 from gantutor.records import parameter_hash, write_json
 from gantutor.reproduce import cluster
 from gantutor.reproduce.ready import ready
@@ -33,7 +33,6 @@ FID_FROM = 10_000  # images on both sides: with fewer a Frechet distance is not 
 QUEUED = (
     7 * 24 * 3600.0
 )  # seconds without a worker that a grid stands where a queue decides when one starts
-FROM_FILE = ("inception", "fidelity")  # features whose net comes from a file
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +148,9 @@ def load_plan(out: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, (name, *first["loc"])))
-            damage.append(f"{path}: {where} is {str(first['input'])[:60]!r}, {first['msg'].lower()}; left out")
+            wanted = first["msg"].split(" or instance of")[0].lower()
+            shown = json.dumps(first["input"], default=str)[:60]
+            damage.append(f"{path}: {where} is {shown}, {wanted}; left out")
     return found, damage
 
 

