@@ -564,7 +564,7 @@ def test_every_kind_of_picture_keeps_its_colours(tmp_path):
     images, note = opened(tmp_path, {f"a/{name}": data for name, data in exact.items()}, size=16)
     for image, name in zip(images, sorted(exact), strict=True):
         assert np.array_equal(image, blocks), name
-    assert "14 files, 14 pictures in 1 class; taken in part: 2 without its transparency" in note
+    assert "14 files, 14 pictures in 1 class; taken in part: 2 without transparency" in note
     grey = Image.fromarray(np.uint8([[0, 255] * 8] * 16))
     tree = {f"a/{mode}.png": encoded(grey.convert(mode), "PNG") for mode in ("1", "L", "LA", "P")}
     images, _ = opened(tmp_path, tree, size=16, name="greys")
@@ -748,8 +748,8 @@ def test_links_in_a_tar_are_followed(end, tmp_path):
     assert found.classes == ("cat", "dog", "pool")
     assert found.images[:, 0, 0, 0].tolist() == [1, 2, 2, 1, 1, 1, 2]
     assert found.note == (
-        f"set.{end} (train): 9 files, 7 pictures in 3 classes; left out: 1 links to folders "
-        "that are read already (owl), 1 links that lead nowhere (read.me)"
+        f"set.{end} (train): 9 files, 7 pictures in 3 classes; left out: 1 link to a folder "
+        "that is read already (owl), 1 link that leads nowhere (read.me)"
     )
 
 
@@ -831,8 +831,8 @@ def test_links_in_a_folder_are_followed_and_each_real_folder_is_read_once(tmp_pa
     assert found.images[:, 0, 0, 0].tolist() == [2, 1, 3, 4, 1]
     assert "12 files, 5 pictures" in found.note
     assert "5 links to folders that are read already (ape)" in found.note
-    assert "1 links that lead nowhere (notes)" in found.note
-    assert "1 special files (pipe.png)" in found.note
+    assert "1 link that leads nowhere (notes)" in found.note
+    assert "1 special file (pipe.png)" in found.note
     (root / "cat/8.png").symlink_to("gone.png")
     with pytest.raises(DataError, match="image cat/8.png in .* is a link to gone.png"):
         open_images("folder", root)
