@@ -1,6 +1,7 @@
 """What the image tables need of the engine: moving average, decay, accumulation, bf16, several processes, captured steps."""
 
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from gantutor import toy
+from gantutor import parallel, toy
 from gantutor.engine import MovingAverage, Weights, _like
 from gantutor.images import ImageSet
 from gantutor.methods.adaptivemix import AdaptiveMix
@@ -289,7 +290,7 @@ PROGRAM = """
 import sys, torch
 from gantutor import parallel
 from test_engine import SMALL, TWO
-from gantutor import toy
+from gantutor import parallel, toy
 from gantutor.train import train
 torch.set_default_dtype(torch.float64)
 rank, world = parallel.start()
@@ -333,14 +334,8 @@ def at_the_end():
     (folder / f"left-{mine}").write_text(str(parallel.place()))
 
 atexit.register(at_the_end)  # what is registered first is called last
-for _ in range(4):
-    mine, world = parallel.start()
-    assert world == 2 and parallel.start() == (mine, 2)
-    *_, step = train(TOY, toy.ring(), 0, 2)
-    parallel.stop()
-    parallel.stop()
-    assert parallel.place() == (0, 1)
-parallel.start()
+mine, world = parallel.start()
+assert world == 2 and parallel.start() == (mine, 2)
 *_, step = train(TOY, toy.ring(), 0, 2, checkpoint=folder / "run.pt")
 parallel.together()
 warnings.simplefilter("error" if mine else "ignore")  # the first process alone says it
@@ -350,7 +345,20 @@ assert step.index == 1
 """
 
 
-def test_processes_leave_their_group_and_may_join_again(tmp_path):
+def test_a_process_may_leave_its_group_before_its_end(monkeypatch):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    there = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
+    for name, value in {**there, "MASTER_PORT": str(port)}.items():
+        monkeypatch.setenv(name, value)
+    assert parallel.start() == (0, 1) and torch.distributed.is_initialized()
+    parallel.stop()
+    assert not torch.distributed.is_initialized() and parallel.place() == (0, 1)
+    parallel.stop()
+
+
+def test_processes_leave_their_group_at_their_end(tmp_path):
     (tmp_path / "go.py").write_text(LEAVING)
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(tmp_path / "go.py"), str(tmp_path)]
     done = subprocess.run(launch, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300)

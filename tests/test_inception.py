@@ -189,7 +189,7 @@ def test_weights_are_found_by_the_environment(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(WeightsError, match=rf"{INCEPTION} is not in .*nothing, data: pass its path, or set GANTUTOR_WEIGHTS"):
         inception()
-    with pytest.raises(WeightsError, match="is not in .*none.pt"):
+    with pytest.raises(WeightsError, match="none.pt' are not there: pass inception"):
         inception(tmp_path / "none.pt")
 
 

@@ -126,7 +126,8 @@ def test_a_folder_that_is_not_a_run_s_own_is_refused_and_left_as_it_is(place, ou
         assert outcome.status == "bad_input" and sentence in outcome.message
     done = CliRunner().invoke(app, ["run", "books/tiny.ipynb", "--out", out, "--fresh"])
     assert done.exit_code == 2
-    assert done.stderr.startswith("gantutor: output folder")
+    said = "gantutor: output folder" if out else "gantutor: --out '' is empty"
+    assert done.stderr.startswith(said)
     assert done.stderr.count("\n") == 1
     if out != "books":  # by hand, no notebook's place is known but the working folder
         with pytest.raises(NotOurs):

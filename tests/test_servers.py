@@ -114,7 +114,9 @@ def test_all_that_listens_listens_on_loopback_and_tells_nothing(client):
 
 # -- signals ---------------------------------------------------------------------------------------------------------------
 def test_ctrl_c_waits_for_what_is_half_done_and_is_not_lost():
-    done, before = [], signal.getsignal(signal.SIGINT)
+    done, outside = [], signal.getsignal(signal.SIGINT)
+    before = signal.default_int_handler
+    signal.signal(signal.SIGINT, before)  # a shell's background ignores Ctrl-C
     with pytest.raises(KeyboardInterrupt):
         with cluster.held():
             signal.raise_signal(signal.SIGINT)
@@ -125,6 +127,7 @@ def test_ctrl_c_waits_for_what_is_half_done_and_is_not_lost():
         done.append("third")
     assert done == ["first", "second"]
     assert signal.getsignal(signal.SIGINT) is before
+    signal.signal(signal.SIGINT, outside)
 
 
 def test_what_slurm_needs_leaves_ctrl_c_as_it_was():
