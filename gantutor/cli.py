@@ -15,6 +15,8 @@ try:
 
     import typer
     from typer.core import TyperGroup
+
+    from gantutor.plain import MAX_SEED, MAX_SEEDS
 except KeyboardInterrupt:  # reading all that is half of what a short command takes
     print("gantutor: stopped", file=sys.stderr)
     sys.exit(130)
@@ -44,7 +46,6 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
                   help="Run the course's notebooks, reproduce the papers' figures and tables, and report.")  # fmt: skip
 
 YEAR = 366 * 24 * 3600
-MAX_SEEDS, MAX_SEED = 1000, 2_000_000_000  # as in config.py, whose import takes a second
 
 
 def fail(message: object, code: int = 2) -> NoReturn:
@@ -570,12 +571,10 @@ def lab(
         while True:
             try:
                 raise typer.Exit(process.wait())
-            except (
-                KeyboardInterrupt
-            ):  # the server hears Ctrl-C too, and ends when it is asked twice
-                if (
-                    _last == signal.SIGTERM
-                ):  # which a group hears, too, and a single process does not
+            except KeyboardInterrupt:
+                # the server hears Ctrl-C too, and ends when it is asked twice; SIGTERM is heard by
+                # a group, too, and not by a single process
+                if _last == signal.SIGTERM:
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(1.0)
                     process.terminate()
@@ -719,9 +718,8 @@ def main() -> None:
         print("gantutor: stopped", file=sys.stderr)
         sys.exit(130)
     finally:
-        for word in (
-            words
-        ):  # nothing is left to stop: no last words of Python's, where one comes while it ends
+        # nothing is left to stop: no last words of Python's, where one comes while it ends
+        for word in words:
             signal.signal(word, signal.SIG_IGN)
 
 

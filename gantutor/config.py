@@ -11,12 +11,13 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from gantutor.plain import MAX_SEED, MAX_SEEDS
+
 Whole = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]  # Adam's decay rates, and a moving average's
-MAX_SEED, MAX_SEEDS = 2_000_000_000, 1000  # with what notebooks add to it, a seed stays below 2**32
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
 Profile = Literal["smoke", "class", "colab", "paper"]
 ImageName = Literal["digits", "folder", "cifar10", "cifar100", "stl10", "mnist", "fashion-mnist", "celeba", "lsun-church", "tiny-imagenet", "imagenet64", "cifar10-jpeg"]

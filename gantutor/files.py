@@ -212,7 +212,7 @@ BOOKS = (*RECORDS, "attempts.jsonl", "console.log", ".lock", ".written")
 # what the package's own writers put into a run's folder beside the books; the record names figures
 WRITTEN = ("executed.ipynb", "run.log")
 SEED = re.compile(r"seed\d+")
-GRID = re.compile(r"\d{7,}\.png")
+GRID = re.compile(r"\d{7,}\.png")  # what `Journal.grid` calls its pictures
 SET_ASIDE = re.compile(r"(checkpoint\.aside(-\d+)?\.pt|history\.aside(-\d+)?\.jsonl)")
 ASIDE = "previous"  # the folder in a run's folder that keeps what the run before wrote
 EMPTY = (".lock", "console.log", ".DS_Store")  # a folder that holds no more is as good as empty
@@ -326,14 +326,14 @@ def book(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _lines(path: Path) -> list[Any]:
+def lines(path: Path) -> list[Any]:
     """The whole lines of JSON in a book; a kill may have cut one, a disk may have spoilt some."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
     found = []
-    for line in lines:
+    for line in text.splitlines():
         with suppress(ValueError, RecursionError):
             found.append(json.loads(line))
     return found
@@ -349,7 +349,7 @@ def _of_run(folder: Path) -> set[str] | None:
             known = True
             if name != "previous.json":
                 names.add(found["notebook"])
-    attempts = [x for x in _lines(folder / "attempts.jsonl") if isinstance(x, dict)]
+    attempts = [x for x in lines(folder / "attempts.jsonl") if isinstance(x, dict)]
     started = [x for x in attempts if {"what", "at", "pid"} <= x.keys()]
     if started and not names:
         names = {x["notebook"] for x in started if isinstance(x.get("notebook"), str)}
@@ -366,7 +366,7 @@ def written(folder: Path) -> set[str]:
     listed: set[Any] = set(WRITTEN)
     for name in RECORDS:
         listed |= _listed(book(folder / name))
-    listed |= {x for x in _lines(folder / ".written") if isinstance(x, str)}
+    listed |= {x for x in lines(folder / ".written") if isinstance(x, str)}
     for seed in folder.iterdir():
         if SEED.fullmatch(seed.name) and seed.is_dir() and not seed.is_symlink():
             home = seed.name

@@ -1,19 +1,17 @@
 """What a long run says while it goes: a line with speed and remaining time, a log of numbers and sample grids on disk."""
 
 import json
-import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from gantutor.files import replacing, set_aside
+from gantutor.files import GRID, replacing, set_aside
 from gantutor.plain import whole
 from gantutor.plot import images, plate, png
 from gantutor.train import Step
 
 
-GRID = re.compile(r"\d{7,}\.png")  # what `Journal.grid` calls its pictures
 
 
 def _span(seconds: float) -> str:

@@ -6,6 +6,9 @@ import operator
 from types import UnionType
 from typing import Any, get_args, get_origin
 
+# of a notebook and of the command: with what notebooks add to it, a seed stays below 2**32
+MAX_SEED, MAX_SEEDS = 2_000_000_000, 1000
+
 
 def whole(name: str, value: Any, least: int | None = None) -> int:
     """A whole number of at least `least`: Python's, NumPy's or a tensor's without axes.

@@ -273,7 +273,11 @@ def read(folder: str | Path) -> dict[str, Any]:
     try:
         filled = _Result.model_validate(result)
     except ValidationError as error:
-        raise ValueError(f"{path} is damaged ({_fault(error)}): delete it and run its notebook again") from None
+        where, shown, wanted = fault(error)
+        raise ValueError(
+            f"{path} is damaged ({where or 'it'} is {shown}: {wanted}): delete it and run its "
+            "notebook again"
+        ) from None
     for name in _Result.model_fields:
         if name not in result:
             value = getattr(filled, name)
@@ -286,7 +290,10 @@ def read(folder: str | Path) -> dict[str, Any]:
             _Figure.model_validate(figure)
             whole.append(figure)
         except ValidationError as error:
-            damage.append(f"{path}: a figure is damaged ({_fault(error)}) and left out")
+            where, shown, wanted = fault(error)
+            damage.append(
+                f"{path}: a figure is damaged ({where or 'it'} is {shown}: {wanted}) and left out"
+            )
     result["figures"], result["damage"] = whole, damage
     return result
 
@@ -296,13 +303,13 @@ def _no_number(word: str) -> None:
     raise ValueError(word)
 
 
-def _fault(error: ValidationError) -> str:
-    """The first thing that is wrong: where it stands, what stands there, and what should."""
+def fault(error: ValidationError) -> tuple[str, str, str]:
+    """The first thing that is wrong with a file: where it is, what is there, what should be."""
     first = error.errors()[0]
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
     wanted = re.sub(r" or instance of \w+", "", first["msg"]).removeprefix("Value error, ")
     shown = json.dumps(first["input"], default=str)[:60]
-    return f"{where.lstrip('.') or 'it'} is {shown}: {wanted[0].lower()}{wanted[1:]}"
+    return where.lstrip("."), shown, f"{wanted[0].lower()}{wanted[1:]}"
 
 
 def hardware() -> dict[str, Any]:

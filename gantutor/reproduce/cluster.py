@@ -424,9 +424,8 @@ def _certificate_in(folder: Path | None) -> Iterator[Any]:
     from distributed import Security
 
     made = Security.temporary()
-    if folder is not None and shlex.quote(str(folder)) != str(
-        folder
-    ):  # Slurm's script names the files unquoted
+    # Slurm's script names the files unquoted
+    if folder is not None and shlex.quote(str(folder)) != str(folder):
         folder = Path.home()
     with tempfile.TemporaryDirectory(
         prefix=".tls-", dir=folder, ignore_cleanup_errors=True
@@ -454,9 +453,8 @@ def submit(queue, jobs: int) -> None:
     """Submit a SLURMCluster's jobs; BadParameters in Slurm's own words where it takes none."""
     from distributed.core import Status
 
-    while (
-        len(queue.worker_spec) < jobs
-    ):  # what its scale() does, but that keeps a refusal to itself
+    # what its scale() does, but that keeps a refusal to itself
+    while len(queue.worker_spec) < jobs:
         queue.worker_spec.update(queue.new_worker_spec())
 
     async def start() -> None:

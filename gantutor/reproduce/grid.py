@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gantutor.config import FROM_FILE, MAX_SEED, MAX_SEEDS, NOTEBOOKS, PROFILE_NAMES, ROW_HAS, BadParameters, did_you_mean
-from gantutor.records import parameter_hash, write_json
+from gantutor.records import fault, parameter_hash, write_json
 from gantutor.reproduce import cluster
 from gantutor.reproduce.ready import ready
 from gantutor.reproduce.run import LIMITS, Outcome, check, find_notebook, kept, writable
@@ -146,11 +146,9 @@ def load_plan(out: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
         try:
             found[name] = _Entry.model_validate(entry).model_dump()
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, (name, *first["loc"])))
-            wanted = first["msg"].split(" or instance of")[0].lower()
-            shown = json.dumps(first["input"], default=str)[:60]
-            damage.append(f"{path}: {where} is {shown}, {wanted}; left out")
+            where, shown, wanted = fault(error)
+            place = f"{name}.{where}" if where else name
+            damage.append(f"{path}: {place} is {shown}, {wanted}; left out")
     return found, damage
 
 

@@ -5,13 +5,13 @@ by `gantutor run` or
 under an earlier plan is found too.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from gantutor import files
 from gantutor.config import NOTEBOOKS
 from gantutor.records import code_hash, read, source_hash
 from gantutor.reproduce.grid import load_plan
@@ -152,20 +152,10 @@ def _known(result: dict[str, Any], source: str | None, code: str | None) -> list
 
 def _starts(folder: Path) -> int:
     """How often a run was started; 0 where no log was kept, as on a full disk. A damaged line is
-    passed over."""
-    try:
-        lines = (
-            (folder / "attempts.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
-        )
-    except OSError:
-        return 0
-    count = 0
-    for line in lines:
-        try:
-            count += json.loads(line)["what"] == "start"
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue
-    return count
+    passed over.
+    """
+    noted = files.lines(folder / "attempts.jsonl")
+    return sum(isinstance(line, dict) and line.get("what") == "start" for line in noted)
 
 
 FINISHED = ("ok", "diverged")  # statuses of runs that leave a record
@@ -173,12 +163,8 @@ FINISHED = ("ok", "diverged")  # statuses of runs that leave a record
 
 def _status(path: Path) -> dict[str, Any] | None:
     """A run's status, or None where it is damaged."""
-    try:
-        status = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    whole = isinstance(status, dict) and isinstance(status.get("status"), str)
-    return status if whole else None
+    status = files.book(path)
+    return status if isinstance(status.get("status"), str) else None
 
 
 def why(folder: Path) -> str:

@@ -3,13 +3,14 @@ loading torch."""
 
 import platform
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from glob import glob
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from typing import Any
 
-from gantutor.config import FROM_FILE, POWERS, BadParameters, did_you_mean, fitting, no_gpu
+from gantutor.config import FROM_FILE, POWERS, BadParameters, fitting, no_gpu
 from gantutor.datasets import SOURCES, DataError, data_dirs, locate
 from gantutor.reproduce.targets import TARGETS, budget
 from gantutor.weights import WeightsError, find_weights
@@ -47,8 +48,8 @@ def ready(values: Mapping[str, Any]) -> None:
     if row is not None:
         known = rows()
         if row not in known:
-            near = did_you_mean(row, known).split(" known: ")[0]
-            hint = near if near.startswith("did") else "`gantutor targets` lists them"
+            close = get_close_matches(row, known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else "`gantutor targets` lists them"
             raise BadParameters(f"unknown row {row!r}: {hint}")
         if values.get("size"):
             fitting(f"row={row!r}", values["size"], sides(row))
