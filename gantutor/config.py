@@ -98,6 +98,7 @@ class Config(BaseModel):
 
     notebook: ClassVar[str] = ""
     PROFILES: ClassVar[dict[str, dict[str, Any]]] = {}
+    TAKES: ClassVar[tuple[str, Sequence[int]] | None] = None  # whose nets take which sides
 
     profile: Profile = "class"
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
@@ -117,6 +118,20 @@ class Config(BaseModel):
         # an unknown profile is one problem, not one for each value that it leaves open
         table = cls.PROFILES.get(profile if profile in PROFILE_NAMES else "class", {})
         return {**values, **{k: v for k, v in table.items() if values.get(k) is None}}
+
+    @model_validator(mode="after")
+    def _pictures(self):
+        """The images of a notebook that has some: where they are, and how large."""
+        path, dataset = getattr(self, "path", None), getattr(self, "dataset", None)
+        if dataset is None and getattr(self, "row", None) is None:
+            dataset = "digits"
+        if path is not None and dataset == "digits":
+            raise ValueError(f"path={path!r}: the bundled digits need none; for pictures of your "
+                             "own say dataset='folder' too")
+        if self.TAKES is not None:
+            what, sides = self.TAKES
+            fitting(what, self.size, sides)
+        return self
 
     @classmethod
     def _sentence(cls, error: Mapping) -> str:
@@ -281,17 +296,11 @@ def fitting(what: str, size: int, sides: Sequence[int]) -> None:
 FROM_FILE = ("inception", "fidelity")  # features whose net comes from a file
 
 
-def placed(dataset: str | None, path: str | None) -> None:
-    """BadParameters where a path is given and the data need none."""
-    if path is not None and dataset == "digits":
-        raise BadParameters(f"path={path!r}: the bundled digits need none; for pictures of your own "
-                            "say dataset='folder' too")
-
-
 class Images(Config):
     """05: the first real images; `path` is a class-folder tree or a tar of one, None: GANTUTOR_DATA or what is bundled."""
 
     notebook = "05_images"
+    TAKES = ("the DCGAN of this notebook", SIDES["dcgan"])
     PROFILES = {
         "smoke": dict(seeds=1, steps=6, batch=16, width=8, n_images=400, n_eval=100, latent_steps=2, lr=1e-3),
         "class": dict(seeds=3, steps=500, batch=32, width=16, n_images=20000, n_eval=1000, latent_steps=10, lr=1e-3),
@@ -311,12 +320,6 @@ class Images(Config):
     n_eval: Annotated[int, Field(ge=20)] = None
     latent_steps: Whole = None
 
-    @model_validator(mode="after")
-    def _fits(self):
-        placed(self.dataset, self.path)
-        fitting("the DCGAN of this notebook", self.size, SIDES["dcgan"])
-        return self
-
     @property
     def feature_steps(self) -> int:
         """Training steps of the small classifier whose features judge the samples."""
@@ -329,12 +332,6 @@ class OnImages(Config):
     dataset: ImageName = "digits"
     path: str | None = None
     size: Count = 32
-
-    @model_validator(mode="after")
-    def _placed(self):
-        unnamed = self.dataset is None and getattr(self, "row", None) is None
-        placed("digits" if unnamed else self.dataset, self.path)
-        return self
 
 
 class Measuring(OnImages):
@@ -379,6 +376,7 @@ class AdaptiveMixImages(OnImages):
     """
 
     notebook = "07_adaptivemix_images"
+    TAKES = ("the DCGAN of this notebook", SIDES["dcgan"])
     PROFILES = {
         "smoke": dict(seeds=1, size=16, steps=4, evals=2, batch=8, width=8, n_eval=60, lr=2e-3, pairs=60),
         "class": dict(seeds=3, size=16, steps=160, evals=4, batch=32, width=16, n_eval=500, lr=2e-3, pairs=500),
@@ -395,11 +393,6 @@ class AdaptiveMixImages(OnImages):
     pairs: Annotated[int, Field(ge=20)] = None
     device: Device = "auto"
 
-    @model_validator(mode="after")
-    def _fits(self):
-        fitting("the DCGAN of this notebook", self.size, SIDES["dcgan"])
-        return self
-
     @property
     def feature_steps(self) -> int:
         """Training steps of the small classifier whose features judge the samples."""
@@ -415,6 +408,7 @@ class KddImages(OnImages):
     """
 
     notebook = "08_kdd_images"
+    TAKES = ("the thin BigGAN of this notebook", range(8, 1025, 8))
     PROFILES = {
         "smoke": dict(seeds=1, size=8, steps=3, batch=8, width=4, n_dis=1, n_eval=60, copies=3, rows="few", lr=1e-3),
         "class": dict(seeds=3, size=8, steps=128, batch=24, width=8, n_dis=1, n_eval=500, copies=3, rows="few", lr=1e-3),
@@ -432,11 +426,6 @@ class KddImages(OnImages):
     lr: Rate = None
     device: Device = "auto"
 
-    @model_validator(mode="after")
-    def _fits(self):
-        fitting("the thin BigGAN of this notebook", self.size, range(8, 1025, 8))
-        return self
-
     @property
     def feature_steps(self) -> int:
         """Training steps of the small classifier whose features judge the samples."""
@@ -451,6 +440,7 @@ class AdvLatImages(OnImages):
     """
 
     notebook = "09_advlat_images"
+    TAKES = ("this notebook, with a DCGAN and a CNN in it,", POWERS[1:])
     PROFILES = {
         "smoke": dict(seeds=1, size=16, nets="small", steps=4, batch=8, width=4, lr=2e-3, n_eval=60, latent_steps=4, ddls_steps=3,
                       pair_steps=3, div_steps=3, div_weight=0.1, plane_steps=4, latents=300),
@@ -475,11 +465,6 @@ class AdvLatImages(OnImages):
     div_weight: Amount = None
     plane_steps: Count = None
     latents: Annotated[int, Field(ge=100)] = None
-
-    @model_validator(mode="after")
-    def _fits(self):
-        fitting("this notebook, with a DCGAN and a CNN in it,", self.size, POWERS[1:])
-        return self
 
     @property
     def feature_steps(self) -> int:

@@ -71,13 +71,12 @@ class Ledger:
         return sorted(found, key=lambda run: self.runs[run].result["started"], reverse=True)
 
     def beside(self, run: str, target: Target, changes: Mapping[str, Any]) -> str | None:
-        """The newest run of another row under the very parameters of `run`, which it is held
-        against."""
-        mine = _common(self.runs[run].result)
-        return next(
-            (r for r in self.answering(target, changes) if _common(self.runs[r].result) == mine),
-            None,
-        )
+        """The newest run that `run` may be held against; for a row, under its very parameters."""
+        found = self.answering(target, changes)
+        if "row" in changes:
+            mine = _common(self.runs[run].result)
+            found = [r for r in found if _common(self.runs[r].result) == mine]
+        return next(iter(found), None)
 
 
 def _common(result: dict[str, Any]) -> dict[str, Any]:

@@ -189,20 +189,18 @@ def _runs_of(target: Target, entry: dict[str, Any] | None, ledger: Ledger) -> li
         result = ledger.record(run) if run else None
         if result and not answers(result, target, {k: v for k, v in changes.items() if k == "row"}):
             planned = [None] * len(target.runs)  # a plan that was edited, or is of another package
-    if all(run and ledger.record(run) for run in planned):
+    done = [bool(run and ledger.record(run)) for run in planned]
+    own = planned[-1]
+    if not done[-1]:
+        if any(done):  # half of a plan is not completed by what was made otherwise
+            return planned
+        own = next(iter(ledger.answering(target, target.runs[-1])), None)
+    if own is None:
         return planned
-    own = planned[-1] if planned[-1] and ledger.record(planned[-1]) else next(iter(ledger.answering(target, target.runs[-1])), None)
-    if own is None or any(run and ledger.record(run) for run in planned[:-1]) and own != planned[-1]:
-        return planned  # half of a plan is not completed by what was made otherwise
-    found = []
-    for run, changes in zip(planned[:-1], target.runs[:-1], strict=True):
-        if run and ledger.record(run):
-            found.append(run)
-        elif "row" in changes:
-            found.append(ledger.beside(own, target, changes) or run)
-        else:
-            found.append(next(iter(ledger.answering(target, changes)), run))
-    return [*found, own]
+    beside = []
+    for run, is_done, changes in zip(planned[:-1], done[:-1], target.runs[:-1], strict=True):
+        beside.append(run if is_done else ledger.beside(own, target, changes) or run)
+    return [*beside, own]
 
 
 def _entry_of(results: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
