@@ -3,9 +3,7 @@
 import json
 import os
 import re
-import signal
 import socket
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -14,6 +12,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from group import running
+
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed: pip install 'gantutor[test]'"
+)
 pytest.importorskip("jupyterlab", reason="JupyterLab is not installed: pip install 'gantutor[lab]'")
 
 SOURCES = Path(__file__).parent.parent / "notebooks"
@@ -49,18 +52,8 @@ def serving(folder: Path, *command: str):
     """Run a server until the block ends; yields a function that waits for its runtime file. Kernels end with it."""
     own = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **{k: str(folder / v) for k, v in own.items()}}
-    with open(folder / "server.log", "w") as log:
-        server = subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
-    try:
+    with running([sys.executable, "-m", *command], folder / "server.log", cwd=folder, env=environment) as server:
         yield server
-    finally:
-        os.killpg(server.pid, signal.SIGINT)
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
 
 
 def wait_for(what, seconds: float, folder: Path):
@@ -98,6 +91,15 @@ def page(browser, request):
     assert not said, said
 
 
+def click(page, selector: str, label: str) -> None:
+    """Click what bears a label; where a dialog is in the way, the failure says which."""
+    try:
+        page.locator(selector, has_text=re.compile(f"^{label}$")).click()
+    except sync_api.Error as error:
+        dialogs = page.locator(".jp-Dialog").all_inner_texts()
+        pytest.fail(f"no click on {label}: {dialogs or error}")
+
+
 def run_all(page, address: str, seconds: float = 240) -> None:
     """Open a notebook and run it by the menu; no cell may end in an error or write to stderr."""
     page.goto(address)
@@ -105,8 +107,8 @@ def run_all(page, address: str, seconds: float = 240) -> None:
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
     end = time.monotonic() + seconds
     while not any(re.fullmatch(r"\[[*\d]+\]:", p) for p in page.evaluate(PROMPTS)):  # a menu that is opened too early loses its click
-        page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
-        page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
+        click(page, ".lm-MenuBar-itemLabel", "Run")
+        click(page, ".lm-Menu-itemLabel", "Run All Cells")
         time.sleep(2)
         assert time.monotonic() < end, "the menu did not run the notebook"
     while not all(re.fullmatch(r"\[\d+\]:", p) for p in page.evaluate(PROMPTS)):

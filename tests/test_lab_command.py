@@ -4,7 +4,6 @@ import asyncio
 import importlib.util
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typer.testing import CliRunner
 import gantutor
 from gantutor import files
 from gantutor.cli import app
+from group import running
 
 
 @pytest.fixture
@@ -129,20 +129,8 @@ def serving(*arguments: str, home: Path, **environment: str):
         "PYTHONPATH": str(Path(gantutor.__file__).parent.parent),
         **environment,
     }
-    with open(home / "log", "w") as log:
-        process = subprocess.Popen(
-            command, env=own, stdout=log, stderr=log, cwd=home, start_new_session=True,
-        )
-    try:
+    with running(command, home / "log", env=own, cwd=home):
         yield f"http://127.0.0.1:{port}", home / "log"
-    finally:
-        os.killpg(process.pid, signal.SIGINT)
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def patiently(what, log: Path, seconds: float = 60.0):
@@ -169,19 +157,24 @@ def test_kernels_start_where_the_home_folder_has_a_long_name(tmp_path):
             method=method,
             data=b"{}" if method == "POST" else None,
         )
-        with urlopen(request, timeout=20) as answer:
+        with urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     with serving(home=home) as (address, log):
         patiently(lambda: ask("GET", "status"), log)
         kernel = ask("POST", "kernels")["id"]
         place = f"{address.replace('http', 'ws')}/api/kernels/{kernel}/channels?token=secret"
-        assert "execution_state" in asyncio.run(asyncio.wait_for(first_word(place), 60))["content"]
+        assert asyncio.run(asyncio.wait_for(first_state(place), 60)) in ("starting", "busy", "idle")
 
 
-async def first_word(place: str) -> dict:
-    """What a kernel says first to whoever opens its channels."""
+async def first_state(place: str) -> str:
+    """The state that a kernel tells first to whoever opens its channels."""
     channels = await websocket_connect(place)
-    said = json.loads(await channels.read_message())
-    channels.close()
-    return said
+    try:
+        while (said := await channels.read_message()) is not None:
+            content = json.loads(said)["content"]
+            if "execution_state" in content:
+                return content["execution_state"]
+        pytest.fail("the server closed the kernel's channels")
+    finally:
+        channels.close()

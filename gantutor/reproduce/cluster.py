@@ -203,6 +203,17 @@ def held() -> Iterator[None]:
 
 
 @contextmanager
+def _closing() -> Iterator[ExitStack]:
+    """A stack for what a grid opens; it is closed in one go, whatever signal comes meanwhile."""
+    things = ExitStack()
+    try:
+        yield things
+    finally:
+        with held():
+            things.close()
+
+
+@contextmanager
 def local(slots: int) -> Iterator[Any]:
     """A client of `slots` workers on this machine, named 0 to slots - 1; they end with us.
 
@@ -216,20 +227,22 @@ def local(slots: int) -> Iterator[Any]:
         raise BadParameters("a grid needs the package cryptography, for its certificate: pip install cryptography")
     here = "127.0.0.1:0"
     resource_tracker.ensure_running()  # where it starts, it lets a thread hear Ctrl-C again
-    with dask.config.set(SETTINGS):
-        open_things = ExitStack()
-        try:
-            with held():
-                cluster = LocalCluster(
-                    n_workers=slots, threads_per_worker=1, processes=True, memory_limit=0,
-                    host="127.0.0.1", dashboard_address=here, worker_dashboard_address=here,
-                    protocol="tls://", security=Security.temporary(), silence_logs="CRITICAL",
-                )  # fmt: skip
-                client = open_things.enter_context(Client(open_things.enter_context(cluster)))
-            yield client
-        finally:
-            with held():
-                open_things.close()
+    with dask.config.set(SETTINGS), _closing() as things:
+        with held():
+            cluster = LocalCluster(
+                n_workers=slots,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=0,
+                host="127.0.0.1",
+                dashboard_address=here,
+                worker_dashboard_address=here,
+                protocol="tls://",
+                security=Security.temporary(),
+                silence_logs="CRITICAL",
+            )
+            client = things.enter_context(Client(things.enter_context(cluster)))
+        yield client
 
 
 @contextmanager
@@ -254,19 +267,15 @@ def connected(
     with dask.config.set(SETTINGS):
         where = address or _address(scheduler_file)
         _knock(where, security)
-        open_things = ExitStack()
-        try:
+        with _closing() as things:
             with held():
                 try:
                     made = Client(where, security=security, timeout=KNOCK, set_as_default=False)
                 except (OSError, ValueError, TypeError) as error:
                     raise _silent(where, _first(error)) from None
-                client = open_things.enter_context(made)
+                client = things.enter_context(made)
             _check_workers(client, where, arrival)
             yield client
-        finally:
-            with held():
-                open_things.close()
 
 
 def _silent(where: str, why: str) -> BadParameters:
@@ -407,14 +416,14 @@ def slurm(
     # without a memory limit: what a run's kernel holds is watched for each run
     extra = ["--memory-limit", "0", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
     usual |= {"worker_extra_args": extra, "silence_logs": "CRITICAL"}
-    with dask.config.set(SETTINGS), ExitStack() as open_things:
+    with dask.config.set(SETTINGS), _closing() as things:
         with held():
             try:
-                security = open_things.enter_context(_certificate_in(folder))
+                security = things.enter_context(_certificate_in(folder))
                 queue = SLURMCluster(**{**usual, "security": security, **options})
             except (TypeError, ValueError, OSError, RuntimeError) as error:
                 raise BadParameters(f"--slurm-option: {_first(error)}") from None
-            open_things.callback(_closed, queue)
+            things.callback(queue.close)
         yield queue
 
 
@@ -442,11 +451,6 @@ def _certificate_in(folder: Path | None) -> Iterator[Any]:
             for name, file in files.items()
         }
         yield Security(require_encryption=True, tls_ca_file=files["cert"], **roles)
-
-
-def _closed(queue) -> None:
-    with held():
-        queue.close()
 
 
 def submit(queue, jobs: int) -> None:

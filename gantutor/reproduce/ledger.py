@@ -5,7 +5,7 @@ by `gantutor run` or
 under an earlier plan is found too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -101,41 +101,44 @@ def look(out: str | Path) -> Ledger:
     out = Path(out)
     plan, damage = load_plan(out)
     ledger, now = Ledger(out, plan, damage=damage), cache(_now)
-    for path in sorted(out.rglob("result.json")):
-        inside = path.relative_to(out).parts
-        if any(part.startswith(".") for part in inside):
-            continue
-        try:
-            result = read(path.parent)
-        except ValueError as error:
-            ledger.damage.append(str(error))
-            kept = Kept(None, [str(error)])
-        else:
-            ledger.damage += result["damage"]
-            kept = Kept(result, [*_known(result, *now(result["notebook"])), *result["damage"]])
-        kept.starts = _starts(path.parent)
-        ledger.runs[path.parent.relative_to(out).as_posix()] = kept
-    for path in sorted(out.rglob("status.json")):
-        _without_record(path, ledger)
+    for folder in _folders(out):
+        kept = _kept(folder, now, ledger.damage)
+        if kept is not None:
+            ledger.runs[folder.relative_to(out).as_posix()] = kept
     return ledger
 
 
-def _without_record(path: Path, ledger: Ledger) -> None:
-    """Take in a run that has a status: one that is damaged is named, whether or not a record is."""
-    folder = path.parent
-    run = folder.relative_to(ledger.out).as_posix()
-    of_a_run = any((folder / name).exists() for name in ("attempts.jsonl", "result.json"))
-    if not of_a_run or any(part.startswith(".") for part in folder.relative_to(ledger.out).parts):
-        return
-    said = _status(path)
+def _folders(out: Path) -> list[Path]:
+    """Folders with a record or a status, in order; hidden ones are not looked into."""
+    found = {p.parent for p in out.rglob("*.json") if p.name in ("result.json", "status.json")}
+    hidden = {p for p in found if any(x.startswith(".") for x in p.relative_to(out).parts)}
+    return sorted(found - hidden)
+
+
+def _kept(folder: Path, now: Callable, damage: list[str]) -> Kept | None:
+    """What a run left in its folder, None where it is no run's; damaged files are added to `damage`."""
+    status = folder / "status.json"
+    said = _status(status)
+    starts = _starts(folder)
+    if (folder / "result.json").exists():
+        if said is None and status.exists():
+            damage.append(f"{status} is damaged")
+        try:
+            result = read(folder)
+        except ValueError as error:
+            damage.append(str(error))
+            return Kept(None, [str(error)], starts)
+        damage += result["damage"]
+        known = _known(result, *now(result["notebook"]))
+        return Kept(result, [*known, *result["damage"]], starts)
+    if not (folder / "attempts.jsonl").exists():  # somebody else's status
+        return None
     words = why(folder)
-    if run in ledger.runs:
-        if said is None:
-            ledger.damage.append(f"{path} is damaged; the record beside it is whole")
-        return
-    ledger.runs[run] = Kept(None, [words], _starts(folder))
-    if said is None or said["status"] in FINISHED:
-        ledger.damage.append(words if said is None else f"{folder}: {words}")
+    if said is None:
+        damage.append(words)
+    elif said["status"] in FINISHED:
+        damage.append(f"{folder}: {words}")
+    return Kept(None, [words], starts)
 
 
 def _known(result: dict[str, Any], source: str | None, code: str | None) -> list[str]:
