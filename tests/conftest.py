@@ -1,10 +1,14 @@
 """What several tests need: a browser, and at the end the minutes that notebooks took, beside those that they promise."""
 
+import os
 import shutil
 
 import pytest
 
 from gantutor.config import MINUTES
+
+# two workers with a thread for each core each are several times slower; before torch is imported
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # a browser that asks nobody for anything: it runs as root in containers too, and without a screen
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]

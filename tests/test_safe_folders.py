@@ -19,6 +19,7 @@ from gantutor.cli import app
 from gantutor.config import Plane
 from gantutor.files import NotOurs, run_folder
 from gantutor.records import Record, read
+from gantutor.reproduce import cluster
 from gantutor.reproduce.run import _goes_on, kept, run_one
 from tiny import SAVE, SETUP, write
 
@@ -437,6 +438,19 @@ def test_a_record_that_only_looks_like_one_is_done_again(tmp_path, damage):
 
 
 # -- long paths -----------------------------------------------------------------------------------
+def test_a_grid_s_worker_touches_nothing_in_a_person_s_folder(tmp_path):
+    notebook, folder = write(tmp_path, SETUP, SAVE), tmp_path / "mine"
+    folder.mkdir()
+    for name in ("console.log", "notes.txt"):
+        (folder / name).write_text(f"my {name}")
+    outcome = cluster.attempt(str(notebook), str(folder), {}, limit=60)
+    assert outcome["status"] == "bad_input" and "'notes.txt'" in outcome["message"]
+    assert {p.name: p.read_text() for p in folder.iterdir()} == {
+        "console.log": "my console.log",
+        "notes.txt": "my notes.txt",
+    }
+
+
 def test_a_long_tmpdir_stops_no_run(tmp_path, monkeypatch):
     long = tmp_path / ("x" * 120)
     long.mkdir()

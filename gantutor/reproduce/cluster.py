@@ -27,6 +27,7 @@ from typing import Any
 
 import gantutor
 from gantutor.config import BadParameters, did_you_mean
+from gantutor.files import NotOurs, run_folder
 from gantutor.reproduce.run import Outcome
 
 GRACE = 20.0  # seconds that a run gets to end by itself
@@ -58,11 +59,16 @@ def attempt(notebook: str, folder: str, parameters: dict[str, Any], limit: float
     `weights`: GANTUTOR_WEIGHTS, outside the parameters because where a checked file lies does not change a number.
     """
     _halted.discard(folder)
-    begun = time.monotonic()
+    begun, path = time.monotonic(), Path(notebook)
+    environment = _environment(threads, gpus, weights)
     try:
-        process = launch(notebook, folder, parameters, limit, cell_timeout, fresh, _environment(threads, gpus, weights))
+        run_folder(folder, path.stem, path)  # its console.log is opened before the run looks
+        process = launch(notebook, folder, parameters, limit, cell_timeout, fresh, environment)
+    except NotOurs as error:
+        return asdict(Outcome("bad_input", str(error)))
     except OSError as error:
-        return asdict(Outcome("error", f"the run cannot be started: {error.strerror or error} ({error.filename or folder})"))
+        why = f"{error.strerror or error} ({error.filename or folder})"
+        return asdict(Outcome("error", f"the run cannot be started: {why}"))
     _running[folder] = process
     verdict, looked = None, begun
     try:
