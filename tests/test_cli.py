@@ -100,12 +100,14 @@ def test_reproduce_goes_on_after_failures_and_absent_data_and_skips_what_is_done
         "out",
     ]
     code, out, _ = gantutor(*ask, "--dry-run", cwd=tmp_path)
+    assert not (tmp_path / "out").exists()
     assert code == 0 and out.count("would run") == 2 and "not run  kddgan/cifar10-jpeg: needs cifar10-jpeg: GANTUTOR_DATA is not set" in out
     code, out, err = gantutor(*ask, cwd=tmp_path)
     assert code == 1 and err.startswith(
         "gantutor: 1 of 2 runs failed; the first: 02_adaptivemix: cell 4 of 5 raised ZeroDivisionError"
     )
-    assert "done     03_kdd" in out and "error    02_adaptivemix" in out and "1 of 2 done, 1 running" in out and "1 error, 1 done" in out
+    assert "done     03_kdd" in out and "error    02_adaptivemix" in out and "1 of 2 done" in out
+    assert "1 error, 1 done" in out or "1 done, 1 error" in out  # by who ended first
     page = (tmp_path / "out/report.html").read_text()
     assert "ZeroDivisionError" in page and "GANTUTOR_DATA is not set" in page
     # mended: only the failed run starts again

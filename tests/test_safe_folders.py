@@ -399,7 +399,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(tmp_path
 
     monkeypatch.setattr("gantutor.reproduce.run.tempfile.TemporaryFile", full)
     outcome = run_one(write(tmp_path, SETUP, SAVE), {}, tmp_path / "out")
-    assert outcome.status == "bad_input"
+    assert outcome.status == "bad_input" and not (tmp_path / "out").exists()
     assert "cannot be written (Read-only file system): choose another with --out" in outcome.message
 
 

@@ -553,6 +553,10 @@ def test_slurm_without_sbatch_is_one_sentence(tmp_path, monkeypatch):
     with cluster.slurm({"interface": "lo"}, tmp_path, script_only=True) as queue:
         assert "--protocol tls:// --tls-ca-file" in queue.job_script()
     assert not list(tmp_path.glob(".tls-*"))
+    new = tmp_path / "new"
+    with cluster.slurm({"interface": "lo"}, new, script_only=True) as queue:
+        assert "--protocol tls:// --tls-ca-file" in queue.job_script()
+    assert not new.exists()
 
 
 def test_a_job_that_slurm_refuses_is_told_in_its_words(tmp_path, monkeypatch):
@@ -564,7 +568,7 @@ def test_a_job_that_slurm_refuses_is_told_in_its_words(tmp_path, monkeypatch):
             BadParameters,
             match=r"--slurm: the job was refused \(sbatch: error: invalid partition specified: gpu\)",
         ),
-        cluster.slurm({"interface": "lo"}, tmp_path) as queue,
+        cluster.slurm({"interface": "lo"}, tmp_path / "new") as queue,
     ):
         cluster.submit(queue, 1)
 

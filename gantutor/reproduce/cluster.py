@@ -417,6 +417,10 @@ def slurm(
             f"--slurm: no {submit} on the PATH: "
             "run this on a machine of the cluster that submits jobs"
         )
+    if script_only and folder is not None and not folder.exists():
+        folder = None
+    elif folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     usual = {"cores": 1, "processes": 1, "memory": "8GB", "walltime": "24:00:00", "job_cpu": 2, "python": sys.executable,
              "scheduler_options": {"dashboard_address": "127.0.0.1:0"}}  # fmt: skip
     # without a memory limit: what a run's kernel holds is watched for each run

@@ -143,13 +143,16 @@ def finished(folder: Path, notebook: Path, parameters: Mapping[str, Any]) -> dic
 
 
 def writable(folder: Path) -> None:
-    """Make `folder`; BadParameters where nothing can be written there."""
+    """BadParameters where nothing can be written in `folder`, or in the nearest folder above it
+    that is there; none is made.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):  # it has no name, or loses it at once
+        place = next(p for p in (folder, *folder.parents) if p.exists())
+        with tempfile.TemporaryFile(dir=place):  # it has no name, or loses it at once
             pass
     except OSError as error:
-        raise BadParameters(f"output folder {folder} cannot be written ({error.strerror}): choose another with --out") from None
+        what = f"output folder {folder} cannot be written ({error.strerror})"
+        raise BadParameters(f"{what}: choose another with --out") from None
 
 
 # -- the run --------------------------------------------------------------------------------------------------------------
@@ -176,7 +179,8 @@ def run_one(
         path = find_notebook(str(notebook))
         folder = files.run_folder(out, path.stem, path)
         writable(folder)
-    except (files.NotOurs, BadParameters, FileNotFoundError) as error:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (files.NotOurs, BadParameters, OSError) as error:
         return Outcome("bad_input", str(error))
     name = path.stem
     try:
