@@ -207,3 +207,4 @@ def test_the_lab_alone_by_voila(page, folder):
         page.goto(address, timeout=240_000)
         page.wait_for_selector(".gt-lab .gt-play", timeout=240_000)
         play_scrub_and_branch(page, "voila")
+        page.close()  # before its server, which it would call in vain

@@ -156,13 +156,26 @@ def test_what_starts_while_signals_are_held_hears_no_ctrl_c_but_a_run_does():
 
 
 def command(folder: Path, *arguments: str) -> subprocess.Popen:
-    """A command as a terminal starts it: the leader of its own process group."""
+    """A command as a terminal starts it: the leader of its own process group.
+
+    By its entry point: after a Ctrl-C inside an exec() of some library, `python -m` ends itself by
+    SIGINT, which a shell calls 130 too.
+    """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GANTUTOR_")} | {
         "OMP_NUM_THREADS": "1"
     }
     heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
-    return subprocess.Popen([sys.executable, "-m", "gantutor.cli", *arguments], cwd=folder, env=environment, text=True, start_new_session=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed)  # fmt: skip
+    entry = [sys.executable, "-c", "from gantutor.cli import main; main()"]
+    return subprocess.Popen(
+        [*entry, *arguments],
+        cwd=folder,
+        env=environment,
+        text=True,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=heed,
+    )
 
 
 def stopped(process: subprocess.Popen, *words: int, pause: float = 0.3) -> str:
