@@ -447,12 +447,15 @@ def build(
         pages.check_place(out, sources)  # before the minutes of a run, not after
         writable(out)
         failed = pages.build(sources, out, profile, runs, lambda line: print(line, flush=True))
-    except (ValueError, FileNotFoundError) as error:
+    except ValueError as error:
         fail(error)
     except ModuleNotFoundError as error:
         fail(f"{(error.name or 'a package').split('.')[0]} is not installed: pip install 'gantutor[site]'")
     except OSError as error:  # a full disk, a folder that cannot be written
-        fail(f"{error.filename or out}: {error.strerror}")
+        if error.errno is None:  # no notebook of that name, in our words
+            fail(error)
+        what = f"{error.filename or out} cannot be written ({error.strerror})"
+        fail(f"{what}: choose another folder with --out")
     if failed:
         fail(failed, 1)
     print(f"site: {out / 'index.html'}")
@@ -705,6 +708,9 @@ def once_more(unheard) -> None:
 
 def main() -> None:
     sys.unraisablehook = once_more
+    for stream in (sys.stdout, sys.stderr):  # a file's name may hold what no encoding has
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     words = [
         word
         for word in (signal.SIGINT, signal.SIGTERM)

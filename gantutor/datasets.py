@@ -23,6 +23,9 @@ class DataError(ValueError):
     """Images that cannot be had; the message names the path and the remedy."""
 
 
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".zip")
+
+
 @dataclass(frozen=True)
 class File:
     """One file of a set: its place in the data folder, the same bytes at `urls`, any of `sums` (all md5 or all sha256).

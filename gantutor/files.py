@@ -214,7 +214,7 @@ WRITTEN = ("executed.ipynb", "run.log")
 SEED = re.compile(r"seed\d+")
 GRID = re.compile(r"\d{7,}\.png")  # what `Journal.grid` calls its pictures
 SET_ASIDE = re.compile(r"(checkpoint\.aside(-\d+)?\.pt|history\.aside(-\d+)?\.jsonl)")
-ASIDE = "previous"  # the folder in a run's folder that keeps what the run before wrote
+ASIDE = re.compile(r"previous(-\d+)?")  # folders in a run's folder that keep what runs before wrote
 EMPTY = (".lock", "console.log", ".DS_Store")  # a folder that holds no more is as good as empty
 
 
@@ -407,11 +407,11 @@ def _there(folder: Path, name: str) -> bool:
 
 
 def clear(folder: Path, aside: bool) -> list[str]:
-    """Take away what earlier runs wrote into `folder`, and nothing else; `aside`: into its folder
-    "previous", whose names are returned.
+    """Take away what the earlier run wrote into `folder`, and nothing else; `aside`: into its
+    folder "previous", or "previous-2" and so on, so that nothing there is lost. Returns what is
+    in such a folder now.
 
-    What lay in "previous" from the run before that is removed. NotOurs where a seed's folder is a
-    link: what lies behind it would be gone on with.
+    NotOurs where a seed's folder is a link: what lies behind it would be gone on with.
     """
     for thing in folder.iterdir():
         if not SEED.fullmatch(thing.name):
@@ -419,23 +419,26 @@ def clear(folder: Path, aside: bool) -> list[str]:
         if thing.is_symlink() or (thing / "checkpoint.pt").is_symlink():
             what = f"{thing} is or holds a link to what is not the run's to remove"
             raise NotOurs(f"{what}: take it away, or choose another folder")
-    names, moved = written(folder), set()
-    _remove(folder, old := {name for name in names if Path(name).parts[0] == ASIDE})
-    names -= old
+    names = written(folder)
+    kept = {name for name in names if ASIDE.fullmatch(Path(name).parts[0])}
+    names -= kept
     if aside:
-        moved = _set_aside(folder, sorted(name for name in names if not name.endswith("/")))
+        kept |= _set_aside(folder, sorted(name for name in names if not name.endswith("/")))
     _remove(folder, names)
     (folder / ".written").unlink(missing_ok=True)
-    return sorted(moved)
+    return sorted(kept)
 
 
 def _set_aside(folder: Path, files: Iterable[str]) -> set[str]:
-    """Move files into the folder "previous"; their new names, with those of the folders that hold
-    them.
+    """Move files into the first folder "previous", "previous-2", ... that is not there yet; their
+    new names, with those of the folders that hold them.
     """
     moved = set()
+    taken = {p.name for p in folder.iterdir()}
+    names = (f"previous-{i}" if i > 1 else "previous" for i in count(1))
+    into = next(name for name in names if name not in taken)
     for name in files:
-        place = free(folder / ASIDE / name)
+        place = folder / into / name
         for above in place.relative_to(folder).parents:
             if (folder / above).is_symlink():
                 raise NotOurs(f"{folder / above} is a link: take it away, or choose another folder")

@@ -50,9 +50,13 @@ def code_hash(notebook: str | Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write beside `path` and move it there in one go: a kill leaves the old file or the new one."""
+    """Write beside `path` and move it there in one go: a kill leaves the old file or the new one.
+
+    What UTF-8 has no bytes for, half a pair of surrogates from a file's name or from somebody's
+    JSON, is written as JSON writes it, "\\udcff".
+    """
     with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -178,6 +182,9 @@ class Record:
         return f"{minutes}; profile {self.cfg.profile}{' with its own parameters' * (not self.cfg.plain)} promises {promised:g}"
 
 
+BITS_64 = Field(ge=-(2**63), lt=2**63)  # what a table's column of whole numbers holds
+
+
 class _Row(BaseModel):
     """A number in a record."""
 
@@ -185,13 +192,13 @@ class _Row(BaseModel):
 
     variant: str
     metric: str
-    seed: int | None
+    seed: Annotated[int, BITS_64] | None
     value: FiniteFloat | None
     value_flag: Literal["nan", "inf", "-inf"] | None = None
     se: FiniteFloat | None = None
     se_flag: Literal["nan", "inf", "-inf"] | None = None
     unit: str = ""
-    n: int | None = None
+    n: Annotated[int, BITS_64] | None = None
 
     @model_validator(mode="after")
     def _whole(self):
@@ -282,6 +289,9 @@ def read(folder: str | Path) -> dict[str, Any]:
         if name not in result:
             value = getattr(filled, name)
             result[name] = value.model_dump() if isinstance(value, BaseModel) else value
+    for row in result["rows"]:
+        for name in ("se", "unit", "n"):
+            row.setdefault(name, _Row.model_fields[name].default)
     result["hardware"] = filled.hardware.model_dump()
     whole, damage = [], []
     listed = result["figures"] if isinstance(result["figures"], list) else [result["figures"]]

@@ -231,20 +231,40 @@ def test_done_again_a_run_trains_again_and_nothing_of_a_person_s_is_lost(tmp_pat
     assert found["seed0/history.jsonl"].count("\n") == 2
     assert any(f"is set aside in {out / 'previous'}" in line for line in said)
 
-    # another version; what was set aside before gives way
+    # another version; what was set aside before stays
     result = read(out)
     (out / "result.json").write_text(
         json.dumps({**result, "versions": {**result["versions"], "gantutor": "0.0.8"}}),
     )
     run(notebook, out, steps=2)
-    assert read(out)["data"]["begun"] == 0 and tree(out)["previous/seed0/checkpoint.pt"] == "2"
+    aside = {k: v for k, v in tree(out).items() if k.startswith("previous")}
+    assert read(out)["data"]["begun"] == 0
+    assert aside["previous/seed0/checkpoint.pt"] == "3"
+    assert aside["previous-2/seed0/checkpoint.pt"] == "2"
+    assert json.loads(aside["previous-1.json"])["data"]["trained"] == 3
 
-    # --fresh: what runs wrote is removed, what was set aside too, and nothing else
+    # --fresh: what the last run wrote is removed, and nothing else
     run(notebook, out, fresh=True, steps=2)
     assert read(out)["data"]["begun"] == 0
-    assert tree(out).keys() == {*made, "notes.txt", "own/mine.txt", "executed-edited.ipynb"}
-    assert (out / "kept").is_dir() and not (out / "previous").exists()
+    found = tree(out)
+    assert aside.items() <= found.items()
+    mine = {"notes.txt", "own/mine.txt", "executed-edited.ipynb", "previous-2.json"}
+    assert found.keys() == {*made, *mine, *aside}
+    assert (out / "kept").is_dir()
     assert (out / "door").is_symlink() and (away / "theirs.txt").read_text() == "theirs"
+
+
+def test_an_executed_notebook_whose_run_was_killed_is_kept_too(tmp_path):
+    notebook, out = write(tmp_path, SETUP, TRAINS, SAVE), tmp_path / "out"
+    run(notebook, out, steps=3)
+    (out / "result.json").unlink()
+    status = json.loads((out / "status.json").read_text())
+    del status["executed"]
+    (out / "status.json").write_text(json.dumps({**status, "status": "running"}))
+    (out / "executed.ipynb").write_text("worked in after a SIGKILL")
+    _, said = run(notebook, out, steps=3)
+    assert (out / "executed-edited.ipynb").read_text() == "worked in after a SIGKILL"
+    assert any("somebody may have worked in executed.ipynb" in line for line in said)
 
 
 def test_a_run_that_was_stopped_goes_on_and_one_of_other_inputs_begins_anew(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantutor.datasets import SOURCES, DataError, checked, data_dirs, locate
+from gantutor.datasets import ARCHIVES, SOURCES, DataError, checked, data_dirs, locate
 from gantutor.files import cache_dir, replacing
 from gantutor.images import decode
 from gantutor.images.select import gaussian_scores, instance_selection
@@ -153,7 +153,8 @@ def open_images(name: str = "digits", path: str | Path | None = None, size: int 
     Every format that Pillow reads is read, by suffix: RGB, turned as EXIF says, 16 bits scaled to
     8, of an animation the first frame, transparency dropped (a colour is what the file says, also
     where it does not show). Links are followed, each real folder once; of two files of one name in
-    an archive the last counts. A damaged picture is an error. `say` gets one line when a set is
+    an archive the last counts. A damaged picture is an error, as far as its format can tell: a
+    JPEG has no checksum, and one that still has its end decodes to something. `say` gets one line when a set is
     decoded, and again whenever something of it was left out: files, pictures, classes, what was
     left out and why; it is the set's `note`.
 
@@ -283,8 +284,8 @@ class _NoRoom(Exception):
 def _cached(name: str, source: Path, read: Callable, size: int, split: str, fit: str, fresh: bool,
             say: Say) -> ImageSet:
     """Decoded images out of the cache, memory-mapped; decoded now where they are not there yet."""
-    if not source.is_dir() and not source.name.lower().endswith(decode.ARCHIVES):
-        raise DataError(f"{source} is neither a folder nor one of {', '.join(decode.ARCHIVES)}: pass one of these")
+    if not source.is_dir() and not source.name.lower().endswith(ARCHIVES):
+        raise DataError(f"{source} is neither a folder nor one of {', '.join(ARCHIVES)}: pass one of these")
     place = cache_dir() / f"images-{_key(source, name in READERS and name, size, split, fit)}"
     if not fresh:
         kept, partly = _load(place, name)

@@ -32,9 +32,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantutor.datasets import DataError
+from gantutor.datasets import ARCHIVES, DataError
 
-ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".zip")
 SPLITS = ("train", "val", "test")
 # what folders of splits are called
 SPLIT_OF = {
@@ -45,6 +44,7 @@ LAYOUT = "expected <class>/*.jpg, <split>/<class>/*.jpg or pictures in one folde
 BLOCK = 512  # images at a time
 LARGEST = 2**30  # bytes of a picture's file; more is a bomb or no picture
 PIXELS = 2**27  # of a picture: 11585 x 11585
+PHOTOMETRIC = 262  # TIFF's tag for what its zero means: 0 is white
 # Pillow's formats that are no pictures here: the first needs Ghostscript, a program that runs what
 # the file says; the second is drawn on Windows alone; of the next four Pillow knows the name only;
 # the last two hold measurements without a white, and notes to a picture
@@ -352,9 +352,12 @@ def _bytes(image, raw: str, data: bytes, formats: tuple[str, ...]) -> np.ndarray
     """A loaded picture, upright, as uint8 (H, W, 3) or (H, W); deeper values are scaled."""
     from PIL import Image
 
+    # Pillow turns a TIFF whose zero is white with 8 bits, and leaves deeper ones as they are
+    negative = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == 0
     if image.mode.startswith("I;16"):
         white = 4095 if raw == "I;12" else 65535
-        return _scaled(np.asarray(_upright(image)), white)
+        values = np.asarray(_upright(image))
+        return _scaled(white - values if negative else values, white)
     if image.mode == "I":
         values = np.asarray(_upright(image))
         low, high = int(values.min()), int(values.max())
@@ -367,7 +370,7 @@ def _bytes(image, raw: str, data: bytes, formats: tuple[str, ...]) -> np.ndarray
         values = np.asarray(_upright(image))
         if not (values.min() >= 0 and values.max() <= 1):
             raise ValueError(f"float values from {values.min()} to {values.max()}: expected 0 to 1")
-        return np.rint(values * 255).astype(np.uint8)
+        return np.rint((1 - values if negative else values) * 255).astype(np.uint8)
     low_raw = _low_bytes(raw)
     if image.mode in ("RGBa", "La"):  # Pillow turns them into RGB by this way alone
         image = image.convert(image.mode.upper())

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gantutor.config import FROM_FILE, MAX_SEED, MAX_SEEDS, NOTEBOOKS, PROFILE_NAMES, ROW_HAS, BadParameters, did_you_mean
+from gantutor.files import free
 from gantutor.records import fault, parameter_hash, write_json
 from gantutor.reproduce import cluster
 from gantutor.reproduce.ready import ready
@@ -96,13 +97,19 @@ class Plan:
         return (f"{' or '.join(map(str, few))} fakes a run: a distance of fewer than {FID_FROM:,} images is not called fid; "
                 f"-p n_fake={FID_FROM} makes it one, -p n_fake=0 takes the row's own number") if few else ""  # fmt: skip
 
-    def save(self) -> None:
-        """Merge into the folder's plan.json, where earlier commands left other targets."""
+    def save(self) -> Path | None:
+        """Merge into the folder's plan.json, where earlier commands left other targets.
+
+        What cannot be read there is copied to plan.damaged.json, or a free name like it, which is
+        returned.
+        """
+        kept = None
         common = {"profile": self.profile, "seed": self.seed, "seeds": self.seeds}
         with FileLock(self.out / ".plan.lock"):
             known, damage = load_plan(self.out)
-            if damage:  # what cannot be read is kept aside, not written over
-                shutil.copy2(self.out / "plan.json", self.out / "plan.damaged.json")
+            if damage:
+                kept = free(self.out / "plan.damaged.json")
+                shutil.copy2(self.out / "plan.json", kept)
             for name in self.targets | self.missing:
                 entry = {**common, "runs": self.targets.get(name, []), "given": self.given.get(name, {})}
                 missing = self.missing.get(name)
@@ -110,6 +117,7 @@ class Plan:
                     entry = known[name]
                 known[name] = {**entry, "missing": missing}
             write_json(self.out / "plan.json", known)
+        return kept
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -261,7 +269,9 @@ def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = 
     `how.patience`; nothing finished is lost.
     """
     try:
-        plan.save()
+        kept = plan.save()
+        if kept is not None:
+            say(f"  plan.json was damaged or no plan: it is kept as {kept.name}")
     except OSError as error:  # a full disk: what is done can still be told
         say(f"  plan.json cannot be written ({error.strerror}): the report will not know what was asked for")
     progress = Progress(plan.jobs, say, every)

@@ -1,6 +1,7 @@
 """What a run needs of this machine and of its row, asked before a kernel starts and without
 loading torch."""
 
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -11,7 +12,7 @@ from shutil import which
 from typing import Any
 
 from gantutor.config import FROM_FILE, POWERS, BadParameters, fitting, no_gpu
-from gantutor.datasets import SOURCES, DataError, data_dirs, locate
+from gantutor.datasets import ARCHIVES, SOURCES, DataError, data_dirs, locate
 from gantutor.reproduce.targets import TARGETS, budget
 from gantutor.weights import WeightsError, find_weights
 
@@ -83,24 +84,49 @@ def _data(values: Mapping[str, Any], row: str | None) -> None:
     name, path = values["dataset"], values.get("path")
     if name is None:
         name = budget(row).data if row else "digits"
-    if name == "digits":
-        return
     if name == "folder":
         if not path:
             raise DataError(
                 "dataset='folder' needs a path: add -p path=FOLDER, a class folder or "
                 "an archive of one"
             )
-        if not any(p.exists() for p in (Path(path), *(d / path for d in data_dirs()))):
-            raise DataError(
-                f"path={path!r} is not here: check it, or set GANTUTOR_DATA to the "
-                "folder that holds it"
-            )
+        _folder(path)
         return
-    split = values.get("split") or next(iter(SOURCES[name].splits))
-    if split not in SOURCES[name].splits:
-        raise BadParameters(f"split={split!r}: {name} has {', '.join(SOURCES[name].splits)}")
-    locate(name, split, path)
+    splits = SOURCES[name].splits
+    split = values.get("split") or next(iter(splits))
+    if split not in splits:
+        raise BadParameters(f"split={split!r}: {name} has {', '.join(splits)}")
+    batch = values.get("batch")
+    if batch and batch > splits[split]:
+        held = f"{name} has {splits[split]:,} images in {split!r}"
+        raise BadParameters(f"batch={batch:,}: {held}, and a batch holds each at most once")
+    if name != "digits":
+        locate(name, split, path)
+
+
+def _folder(path: str) -> None:
+    """DataError where a user's own set is not here, no archive, or an empty folder."""
+    places = (Path(path), *(d / path for d in data_dirs()))
+    here = next((p for p in places if p.exists()), None)
+    if here is None:
+        raise DataError(
+            f"path={path!r} is not here: check it, or set GANTUTOR_DATA to the "
+            "folder that holds it"
+        )
+    if not here.is_dir():
+        if not here.name.lower().endswith(ARCHIVES):
+            raise DataError(f"path={path!r} is neither a folder nor one of {', '.join(ARCHIVES)}")
+    elif not _holds_files(here):
+        raise DataError(f"path={path!r} is a folder without a file in it")
+
+
+def _holds_files(folder: Path) -> bool:
+    """Whether there is a file below `folder`, or a link or a closed folder that may lead to one."""
+    closed: list[OSError] = []
+    for place, folders, names in os.walk(folder, onerror=closed.append):
+        if names or closed or any(os.path.islink(os.path.join(place, x)) for x in folders):
+            return True
+    return bool(closed)
 
 
 def _features(values: Mapping[str, Any]) -> None:

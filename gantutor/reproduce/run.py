@@ -255,12 +255,14 @@ def _prepared(folder: Path, of: Mapping[str, Any], clock: "_Clock", fresh: bool)
         return sorted(files.written(folder))
     # first: a command that is stopped from here on leaves no run that is done or could go on
     if (folder / "result.json").exists():
+        if (folder / "previous.json").exists():
+            os.replace(folder / "previous.json", files.free(folder / "previous.json"))
         os.replace(folder / "result.json", folder / "previous.json")
-    moved = files.clear(folder, aside=not fresh)
-    if moved:
-        place = folder / files.ASIDE
+    before = set(folder.iterdir())
+    kept = files.clear(folder, aside=not fresh)
+    for place in sorted(set(folder.iterdir()) - before):
         clock.say(f"  {clock.name}: what another run wrote there is set aside in {place}")
-    return moved
+    return kept
 
 
 def _keep_edited(folder: Path, clock: "_Clock") -> None:
@@ -268,10 +270,12 @@ def _keep_edited(folder: Path, clock: "_Clock") -> None:
     will touch it.
     """
     path, made = folder / "executed.ipynb", files.book(folder / "status.json").get("executed")
-    if isinstance(made, str) and path.is_file() and not path.is_symlink() and made != _digest(path):
+    if path.is_file() and not path.is_symlink() and made != _digest(path):
         place = files.free(folder / "executed-edited.ipynb")
         os.replace(path, place)
-        said = f"somebody has worked in executed.ipynb, which is now {place.name}"
+        # a run that was killed could not note what it had written
+        who = "somebody has" if isinstance(made, str) else "somebody may have"
+        said = f"{who} worked in executed.ipynb, which is now {place.name}"
         clock.say(f"  {clock.name}: {said}")
 
 
