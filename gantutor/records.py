@@ -350,17 +350,18 @@ def frame_of(results: Iterable[dict], runs: list[str] | None = None):
         )
         for row in result["rows"]:
             se = row.get("se_flag") or row["se"]
-            rows.append(
-                {
-                    "notebook": result["notebook"],
-                    **row,
-                    "value": value_of(row),
-                    "se": math.nan if se is None else float(se),
-                    **extra,
-                }
-            )
+            numbers = {"value": value_of(row), "se": math.nan if se is None else float(se)}
+            cells = {"notebook": result["notebook"], **row, **numbers, **extra}
+            rows.append({name: _writable(cell) for name, cell in cells.items()})
     frame = pd.DataFrame(rows, columns=COLUMNS + ([] if runs is None else ["run", "profile", "status"]))
     return frame.astype({"value": float, "se": float, "seed": "Int64", "n": "Int64"})
+
+
+def _writable(cell):
+    """A text in characters that UTF-8 has bytes for; anything else as it is."""
+    if not isinstance(cell, str):
+        return cell
+    return cell.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
 def _numbers(values) -> list[float]:

@@ -494,6 +494,13 @@ def deep_tiff(values, order):
     return head + data + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
 
 
+def negative(tiff: bytes) -> bytes:
+    """The same file with a zero that is white."""
+    black, white = (struct.pack("<HHIHH", 262, 3, 1, zero, 0) for zero in (1, 0))
+    assert tiff.count(black) == 1
+    return tiff.replace(black, white)
+
+
 def test_sixteen_bits_become_the_nearest_eight(tmp_path):
     want = np.rint(DEEP / 257).astype(np.uint8)
     grey = Image.fromarray(DEEP)
@@ -513,6 +520,8 @@ def test_sixteen_bits_become_the_nearest_eight(tmp_path):
         "i/intel.tif": (deep_tiff(colours, "<"), wanted),
         "j/motorola.tif": (deep_tiff(colours, ">"), wanted),
         "k/floats.tiff": (encoded(Image.fromarray(shares), "TIFF"), want),
+        "l/negative.tiff": (negative(encoded(Image.fromarray(65535 - DEEP), "TIFF")), want),
+        "m/float.tiff": (negative(encoded(Image.fromarray(1 - shares), "TIFF")), want),
     }
     images, _ = opened(tmp_path, {name: data for name, (data, _) in same.items()}, size=4)
     for image, (name, (_, right)) in zip(images, same.items(), strict=True):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 
 import pytest
@@ -203,6 +204,7 @@ WHOLLY = {
     "a text where a number belongs": in_row(value="0.5"),
     "no number and no reason": in_row(value=None),
     "a seed that is a text": in_row(seed="0"),
+    "a number of samples beyond any table": in_row(n=10**30),
     "a variant that is a number": in_row(variant=3),
     "a row that is a list": put("rows", [[1, 2]]),
     "parameters null": put("parameters", None),
@@ -304,6 +306,22 @@ def test_a_damaged_plan_is_named_and_the_records_are_shown(here, text):
     plan = make_plan(choose(["kddgan/fig1"]), here / "out", "class", 0, 3)
     plan.save()  # what could not be read is kept aside
     assert (here / "out/plan.damaged.json").read_text() == text and load_plan(here / "out")[1] == []
+    (here / "out/plan.json").write_text("again")
+    assert plan.save() == here / "out/plan.damaged-1.json"
+    assert (here / "out/plan.damaged.json").read_text() == text
+
+
+def test_what_no_encoding_has_and_what_a_row_lacks_take_no_page_down(here):
+    """Half a pair of surrogates, from JSON or from the name of a folder."""
+    folder = recorded(here / "out" / os.fsdecode(b"mine\xff"), "10_full_run", row=BARE, profile="class")
+    in_row(metric="kd\ud800")(folder)
+    spoiled(lambda record: [row.pop("se") for row in record["rows"]])(folder)
+    entry = {"profile": "class", "seed": 0, "seeds": 3, "runs": [], "missing": "lost \ud800"}
+    (here / "out/plan.json").write_text(json.dumps({"kddgan/fig1": entry, "odd \ud800": 3}))
+    code, out, err = gantutor("report", "--out", "out", "--export", "all.csv", cwd=here)
+    assert code == 1 and "odd \\ud800 is 3" in err and "Traceback" not in err
+    assert "mine\\udcff" in (here / "out/report.html").read_text()
+    assert "kd\\ud800" in (here / "all.csv").read_text()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"ok"', '{"status": 3}', '{"message": "x"}'])

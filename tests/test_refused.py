@@ -198,3 +198,19 @@ def test_the_checks_load_no_torch():
     """It takes two seconds, and a sentence should come within one."""
     code = "import sys, gantutor.cli, gantutor.reproduce.ready, gantutor.reproduce.grid; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_data_that_cannot_be_are_refused(here, tmp_path):
+    note, empty = tmp_path / "notes.txt", tmp_path / "empty"
+    note.write_text("mine")
+    (empty / "deep").mkdir(parents=True)
+    folder = ["-p", "dataset=folder", "-p"]
+    for more, words in (
+        ([*folder, f"path={note}"], "is neither a folder nor one of .tar"),
+        ([*folder, f"path={empty}"], "is a folder without a file in it"),
+        (["-p", "dataset=digits", "-p", "split=unlabeled"], "digits has train, test"),
+        (["-p", "batch=99999", "-p", "steps=2"], "batch=99,999: digits has 1,498 images in 'train'"),
+    ):
+        code, _, err = gantutor("run", "10", "--profile", "smoke", *more, "--out", "out")
+        assert code == 2 and words in err and err.count("\n") == 1, err
+    assert not (here / "out").exists()

@@ -64,7 +64,7 @@ def export(folder: str | Path, path: str | Path) -> Path:
         frame = load(folder, damage=[])  # the report, which is made beside it, names them
         with replacing(path) as partial:
             if path.suffix == ".csv":
-                frame.to_csv(partial, index=False, errors="backslashreplace")
+                frame.to_csv(partial, index=False)
             else:
                 frame.to_parquet(partial, index=False)
     except ImportError:
