@@ -157,6 +157,19 @@ def data_dirs() -> list[Path]:
     return [*([Path(os.path.expanduser(named))] if named else []), Path("data")]
 
 
+def place_of(path: str | Path) -> Path | None:
+    """Where a path lies: as it stands, or in a folder of data; None where it is nowhere."""
+    places = (Path(path), *(d / path for d in data_dirs()))
+    return next((p for p in places if os.path.exists(p)), None)
+
+
+def openable(place: Path) -> None:
+    """DataError where what is there is neither a folder nor an archive."""
+    if not place.is_dir() and not place.name.lower().endswith(ARCHIVES):
+        known = ", ".join(ARCHIVES)
+        raise DataError(f"{place} is neither a folder nor one of {known}: pass one of these")
+
+
 def locate(name: str, split: str = "train", path: str | Path | None = None) -> Path:
     """The folder or archive of a set; `path` is that itself or a folder that holds it. Raises DataError with the remedy."""
     source = SOURCES[name]

@@ -439,10 +439,8 @@ def _set_aside(folder: Path, files: Iterable[str]) -> set[str]:
     into = next(name for name in names if name not in taken)
     for name in files:
         place = folder / into / name
-        for above in place.relative_to(folder).parents:
-            if (folder / above).is_symlink():
-                raise NotOurs(f"{folder / above} is a link: take it away, or choose another folder")
-            moved |= {f"{above.as_posix()}/"} - {"./"}
+        # all of these are new: none can be a link of somebody's
+        moved |= {f"{above.as_posix()}/" for above in place.relative_to(folder).parents} - {"./"}
         place.parent.mkdir(parents=True, exist_ok=True)
         os.replace(folder / name, place)
         moved.add(place.relative_to(folder).as_posix())

@@ -12,8 +12,6 @@ from gantutor.plot import images, plate, png
 from gantutor.train import Step
 
 
-
-
 def _span(seconds: float) -> str:
     """12 s, 3 min, 2 h 05 min."""
     if seconds < 90:

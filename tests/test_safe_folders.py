@@ -413,6 +413,19 @@ def test_a_book_that_is_a_folder_is_named(tmp_path):
         assert outcome.status == "error" and name.split(".")[-1] in outcome.message, outcome
 
 
+def test_a_grid_s_worker_touches_nothing_in_a_person_s_folder(tmp_path):
+    notebook, folder = write(tmp_path, SETUP, SAVE), tmp_path / "mine"
+    folder.mkdir()
+    for name in ("console.log", "notes.txt"):
+        (folder / name).write_text(f"my {name}")
+    outcome = cluster.attempt(str(notebook), str(folder), {}, limit=60)
+    assert outcome["status"] == "bad_input" and "'notes.txt'" in outcome["message"]
+    assert {p.name: p.read_text() for p in folder.iterdir()} == {
+        "console.log": "my console.log",
+        "notes.txt": "my notes.txt",
+    }
+
+
 def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -458,19 +471,6 @@ def test_a_record_that_only_looks_like_one_is_done_again(tmp_path, damage):
 
 
 # -- long paths -----------------------------------------------------------------------------------
-def test_a_grid_s_worker_touches_nothing_in_a_person_s_folder(tmp_path):
-    notebook, folder = write(tmp_path, SETUP, SAVE), tmp_path / "mine"
-    folder.mkdir()
-    for name in ("console.log", "notes.txt"):
-        (folder / name).write_text(f"my {name}")
-    outcome = cluster.attempt(str(notebook), str(folder), {}, limit=60)
-    assert outcome["status"] == "bad_input" and "'notes.txt'" in outcome["message"]
-    assert {p.name: p.read_text() for p in folder.iterdir()} == {
-        "console.log": "my console.log",
-        "notes.txt": "my notes.txt",
-    }
-
-
 def test_a_long_tmpdir_stops_no_run(tmp_path, monkeypatch):
     long = tmp_path / ("x" * 120)
     long.mkdir()

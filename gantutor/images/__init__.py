@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantutor.datasets import ARCHIVES, SOURCES, DataError, checked, data_dirs, locate
+from gantutor.datasets import SOURCES, DataError, checked, locate, openable, place_of
 from gantutor.files import cache_dir, replacing
 from gantutor.images import decode
 from gantutor.images.select import gaussian_scores, instance_selection
@@ -154,9 +154,9 @@ def open_images(name: str = "digits", path: str | Path | None = None, size: int 
     8, of an animation the first frame, transparency dropped (a colour is what the file says, also
     where it does not show). Links are followed, each real folder once; of two files of one name in
     an archive the last counts. A damaged picture is an error, as far as its format can tell: a
-    JPEG has no checksum, and one that still has its end decodes to something. `say` gets one line when a set is
-    decoded, and again whenever something of it was left out: files, pictures, classes, what was
-    left out and why; it is the set's `note`.
+    JPEG has no checksum, and one that still has its end decodes to something. `say` gets one line
+    when a set is decoded, and again whenever something of it was left out: files, pictures,
+    classes, what was left out and why; it is the set's `note`.
 
     `path`: where the data lie; None, or a name that is not found as it stands, is looked for in the folder that the
     environment variable GANTUTOR_DATA names, then in ./data. `fit`: pictures that are not square are cropped to the middle
@@ -253,8 +253,7 @@ def _digits(name: str, path, size: int, split: str, fit: str, fresh: bool, say: 
 def _folder(name: str, path, size: int, split: str, fit: str, fresh: bool, say: Say) -> ImageSet:
     if path is None:
         raise DataError("path=None: 'folder' needs the path of a class folder or of an archive of one")
-    places = (Path(path), *(d / path for d in data_dirs()))
-    source = next((p for p in places if os.path.exists(p)), None)
+    source = place_of(path)
     if source is None:
         raise DataError(f"{path} is not here: check the path, or set GANTUTOR_DATA to the folder that holds it")
     source = source.resolve()
@@ -284,8 +283,7 @@ class _NoRoom(Exception):
 def _cached(name: str, source: Path, read: Callable, size: int, split: str, fit: str, fresh: bool,
             say: Say) -> ImageSet:
     """Decoded images out of the cache, memory-mapped; decoded now where they are not there yet."""
-    if not source.is_dir() and not source.name.lower().endswith(ARCHIVES):
-        raise DataError(f"{source} is neither a folder nor one of {', '.join(ARCHIVES)}: pass one of these")
+    openable(source)
     place = cache_dir() / f"images-{_key(source, name in READERS and name, size, split, fit)}"
     if not fresh:
         kept, partly = _load(place, name)

@@ -116,7 +116,7 @@ def _folders(out: Path) -> list[Path]:
 
 
 def _kept(folder: Path, now: Callable, damage: list[str]) -> Kept | None:
-    """What a run left in its folder, None where it is no run's; damaged files are added to `damage`."""
+    """What a run left in its folder, None where it is no run's; adds damaged files to `damage`."""
     status = folder / "status.json"
     said = _status(status)
     starts = _starts(folder)

@@ -12,7 +12,7 @@ from shutil import which
 from typing import Any
 
 from gantutor.config import FROM_FILE, POWERS, BadParameters, fitting, no_gpu
-from gantutor.datasets import ARCHIVES, SOURCES, DataError, data_dirs, locate
+from gantutor.datasets import SOURCES, DataError, locate, openable, place_of
 from gantutor.reproduce.targets import TARGETS, budget
 from gantutor.weights import WeightsError, find_weights
 
@@ -106,17 +106,14 @@ def _data(values: Mapping[str, Any], row: str | None) -> None:
 
 def _folder(path: str) -> None:
     """DataError where a user's own set is not here, no archive, or an empty folder."""
-    places = (Path(path), *(d / path for d in data_dirs()))
-    here = next((p for p in places if p.exists()), None)
-    if here is None:
+    place = place_of(path)
+    if place is None:
         raise DataError(
             f"path={path!r} is not here: check it, or set GANTUTOR_DATA to the "
             "folder that holds it"
         )
-    if not here.is_dir():
-        if not here.name.lower().endswith(ARCHIVES):
-            raise DataError(f"path={path!r} is neither a folder nor one of {', '.join(ARCHIVES)}")
-    elif not _holds_files(here):
+    openable(place)
+    if place.is_dir() and not _holds_files(place):
         raise DataError(f"path={path!r} is a folder without a file in it")
 
 
@@ -124,7 +121,7 @@ def _holds_files(folder: Path) -> bool:
     """Whether there is a file below `folder`, or a link or a closed folder that may lead to one."""
     closed: list[OSError] = []
     for place, folders, names in os.walk(folder, onerror=closed.append):
-        if names or closed or any(os.path.islink(os.path.join(place, x)) for x in folders):
+        if names or any(os.path.islink(os.path.join(place, x)) for x in folders):
             return True
     return bool(closed)
 
