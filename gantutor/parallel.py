@@ -1,6 +1,7 @@
 """Several processes, one model: started by `torchrun`, each sees its part of the batch and all take the same step."""
 
 import atexit
+import importlib
 import os
 
 import torch
@@ -60,11 +61,15 @@ def start() -> tuple[int, int]:
     end by itself, or earlier by `stop`.
     """
     if "RANK" in os.environ and not dist.is_initialized():
+        # its functions have the group of all processes as a default value, taken when the module is
+        # imported. PyTorch's optimisers import it at their first step: that would hold the group
+        # and its threads until the interpreter has gone, and a thread that then lets go of a
+        # tensor aborts the process
+        importlib.import_module("torch.distributed.nn.functional")
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        # a group that is never left has threads that outlive what they use: then the process
-        # ends in an abort now and then
+        # a group that is never left has threads that outlive the interpreter too
         atexit.register(stop)
     return place()
 
