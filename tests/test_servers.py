@@ -274,7 +274,7 @@ def scheduler(tmp_path_factory):
     file = tmp_path_factory.mktemp("scheduler") / "scheduler.json"
     process = spawn(sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
                     "--scheduler-file", file)  # fmt: skip
-    until(file.exists)
+    until(lambda: file.exists() and file.read_text().rstrip().endswith("}"))  # there, and whole
     yield file
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
