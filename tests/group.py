@@ -1,5 +1,6 @@
-"""A server that a test starts, with all the processes that it starts in turn."""
+"""A server that a test starts, with all the processes that it starts in turn, and what it says."""
 
+import json
 import os
 import signal
 import subprocess
@@ -27,3 +28,9 @@ def running(command: Sequence[str], log: Path, **how) -> Iterator[subprocess.Pop
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def told(file: Path) -> dict | None:
+    """What a server says in its file; None where the file is not there yet, or not whole."""
+    text = file.read_text() if file.exists() else ""
+    return json.loads(text) if text.rstrip().endswith("}") else None

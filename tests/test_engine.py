@@ -331,8 +331,9 @@ from gantutor.train import train
 folder, mine = Path(sys.argv[1]), None
 
 def at_the_end():
-    threads = sorted(task.joinpath("comm").read_text() for task in Path("/proc/self/task").iterdir())
-    (folder / f"left-{mine}").write_text(f"{parallel.place()} {[t for t in threads if 'gloo' in t]}")
+    threads = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
+    gloo = sorted(name for name in threads if "gloo" in name)
+    (folder / f"left-{mine}").write_text(f"{parallel.place()} {gloo}")
 
 atexit.register(at_the_end)  # what is registered first is called last
 mine, world = parallel.start()

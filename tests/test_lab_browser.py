@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 import nbformat
 import pytest
 
-from group import running
+from group import running, told
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install 'gantutor[test]'"
@@ -28,8 +28,9 @@ SETTINGS = {
 ARRIVED = "([e, old]) => e.src !== old && e.complete && e.naturalWidth > 100"
 PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputArea-prompt')].map(e => e.textContent.trim())"
 CONNECTED = """() => {
-    const session = globalThis.jupyterapp?.shell.currentWidget?.sessionContext;
-    return session?.isReady && session.session?.kernel?.connectionStatus === "connected" && session.session.kernel.status === "idle";
+    const context = globalThis.jupyterapp?.shell.currentWidget?.sessionContext;
+    const kernel = context?.isReady && context.session?.kernel;
+    return kernel?.connectionStatus === "connected" && kernel.status === "idle";
 }"""
 ERRORS = """[...document.querySelectorAll('.jp-Notebook [data-mime-type="application/vnd.jupyter.error"], .jp-Notebook [data-mime-type="application/vnd.jupyter.stderr"]')]
             .map(e => e.textContent)"""
@@ -71,25 +72,22 @@ def wait_for(what, seconds: float, folder: Path):
     pytest.fail(f"nothing within {seconds} s; the server said: {(folder / 'server.log').read_text()[-1500:]}")
 
 
-def told(file: Path) -> dict | None:
-    """What a server's runtime file says, once it is written."""
-    text = file.read_text() if file.exists() else ""
-    return json.loads(text) if text.rstrip().endswith("}") else None
-
-
 @pytest.fixture(scope="module")
 def lab(folder):
     """A running JupyterLab: its url, token and log."""
+    flags = ["--no-browser", "--allow-root", "--expose-app-in-browser"]
     options = ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", "--KernelManager.transport=ipc"]
-    with serving(folder, "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser", *options) as server:
-        info = wait_for(lambda: told(folder / "runtime" / f"jpserver-{server.pid}.json"), 60, folder)
+    with serving(folder, "jupyterlab", *flags, *options) as server:
+        file = folder / "runtime" / f"jpserver-{server.pid}.json"
+        info = wait_for(lambda: told(file), 60, folder)
         yield {**info, "log": folder / "server.log"}
 
 
 def start(lab, notebook: str) -> None:
     """Give a notebook its kernel, so that the page finds one and need not ask which."""
     asked = {"path": notebook, "name": notebook, "type": "notebook", "kernel": {"name": "python3"}}
-    request = Request(f"{lab['url']}api/sessions", json.dumps(asked).encode(), {"Authorization": f"token {lab['token']}"})
+    entry = {"Authorization": f"token {lab['token']}"}
+    request = Request(f"{lab['url']}api/sessions", json.dumps(asked).encode(), entry)
     with urlopen(request, timeout=60) as answer:
         assert answer.status == 201
 
@@ -112,7 +110,9 @@ def page(browser, request):
 def run_all(page, lab, notebook: str, seconds: float = 240) -> None:
     """Open a notebook and run all its cells; none may end in an error or write to stderr."""
     start(lab, notebook)
-    page.goto(f"{lab['url']}lab/workspaces/{Path(notebook).stem}/tree/{notebook}?token={lab['token']}")
+    # a workspace for each notebook: JupyterLab would open those of before beside it
+    workspace = f"{lab['url']}lab/workspaces/{Path(notebook).stem}"
+    page.goto(f"{workspace}/tree/{notebook}?token={lab['token']}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
     # the page shows "idle" before it has a kernel, too; cells that are run then start one each
     page.wait_for_function(CONNECTED)
@@ -121,7 +121,8 @@ def run_all(page, lab, notebook: str, seconds: float = 240) -> None:
     while not all(re.fullmatch(r"\[\d+\]:", p) for p in page.evaluate(PROMPTS)):
         assert page.evaluate(ERRORS) == []
         dialogs = page.locator(".jp-Dialog").all_inner_texts()
-        assert dialogs == [] and time.monotonic() < end, (page.evaluate(PROMPTS), dialogs, lab["log"].read_text())
+        said = page.evaluate(PROMPTS), dialogs, lab["log"].read_text()
+        assert dialogs == [] and time.monotonic() < end, said
         time.sleep(0.5)
     assert page.evaluate(ERRORS) == []
 

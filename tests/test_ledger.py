@@ -313,7 +313,8 @@ def test_a_damaged_plan_is_named_and_the_records_are_shown(here, text):
 
 def test_what_no_encoding_has_and_what_a_row_lacks_take_no_page_down(here):
     """Half a pair of surrogates, from JSON or from the name of a folder."""
-    folder = recorded(here / "out" / os.fsdecode(b"mine\xff"), "10_full_run", row=BARE, profile="class")
+    odd = os.fsdecode(b"mine\xff")
+    folder = recorded(here / "out" / odd, "10_full_run", row=BARE, profile="class")
     in_row(metric="kd\ud800")(folder)
     spoiled(lambda record: [row.pop("se") for row in record["rows"]])(folder)
     entry = {"profile": "class", "seed": 0, "seeds": 3, "runs": [], "missing": "lost \ud800"}

@@ -209,7 +209,10 @@ def test_data_that_cannot_be_are_refused(here, tmp_path):
         ([*folder, f"path={note}"], "is neither a folder nor one of .tar"),
         ([*folder, f"path={empty}"], "is a folder without a file in it"),
         (["-p", "dataset=digits", "-p", "split=unlabeled"], "digits has train, test"),
-        (["-p", "batch=99999", "-p", "steps=2"], "batch=99,999: digits has 1,498 images in 'train'"),
+        (
+            ["-p", "batch=99999", "-p", "steps=2"],
+            "batch=99,999: digits has 1,498 images in 'train'",
+        ),
     ):
         code, _, err = gantutor("run", "10", "--profile", "smoke", *more, "--out", "out")
         assert code == 2 and words in err and err.count("\n") == 1, err

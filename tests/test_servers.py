@@ -15,6 +15,7 @@ import pytest
 
 from gantutor.config import BadParameters
 from gantutor.reproduce import cluster, grid
+from group import told
 from test_grid import (
     SAVE_STEPS,
     SETUP,
@@ -274,7 +275,7 @@ def scheduler(tmp_path_factory):
     file = tmp_path_factory.mktemp("scheduler") / "scheduler.json"
     process = spawn(sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
                     "--scheduler-file", file)  # fmt: skip
-    until(lambda: file.exists() and file.read_text().rstrip().endswith("}"))  # there, and whole
+    until(lambda: told(file))
     yield file
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
