@@ -16,15 +16,15 @@ from pathlib import Path
 
 import nbformat
 
-from gantutor.records import parameter_hash
+from gantutor.course.records import parameter_hash
 from gantutor.reproduce import cluster, grid
 from gantutor.reproduce.records import load
 from gantutor.reproduce.run import check, sockets
 
 PARAMETERS = 'seed = 0\nseeds = 1\nprofile = "smoke"\nout = None'
 CELL = """
-from gantutor.config import Config
-from gantutor.records import Record
+from gantutor.course.config import Config
+from gantutor.course.records import Record
 cfg = Config.read(globals())
 record = Record(cfg, "empty")
 record.add("score", 1.0)
@@ -34,7 +34,10 @@ record.save()
 
 def notebook(folder: Path) -> Path:
     """The empty notebook."""
-    cells = [nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(CELL.strip())]
+    cells = [
+        nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(CELL.strip()),
+    ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "empty.ipynb")
     return folder / "empty.ipynb"
 
@@ -58,7 +61,9 @@ def bare_kernel() -> float:
 
 
 def main() -> None:
-    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     args.add_argument("--runs", type=int, default=40)
     args.add_argument("--slots", type=int, default=2)
     args.add_argument("--records", type=int, default=3000)
@@ -69,20 +74,32 @@ def main() -> None:
         for seed in range(args.runs):
             values = check(path, {"seed": seed})
             home = folder / "out/runs" / f"empty-{parameter_hash(values)}"
-            jobs.append(grid.Job(path, {**values, "out": str(home)}, home, f"empty seed={seed}", 0.1))
+            jobs.append(
+                grid.Job(path, {**values, "out": str(home)}, home, f"empty seed={seed}", 0.1)
+            )
         (folder / "out").mkdir()
         begun = time.perf_counter()
         with cluster.local(args.slots) as client:
             up = time.perf_counter() - begun
-            kernels = list(client.gather(client.map(_timed_kernel, range(2 * args.slots), pure=False)))
+            kernels = list(
+                client.gather(client.map(_timed_kernel, range(2 * args.slots), pure=False))
+            )
             begun = time.perf_counter()
-            outcomes = grid.run_plan(grid.Plan(folder / "out", "smoke", 0, None, jobs), client, say=lambda line: None)
+            outcomes = grid.run_plan(
+                grid.Plan(folder / "out", "smoke", 0, None, jobs), client, say=lambda line: None
+            )
             wall = time.perf_counter() - begun
-        assert all(o.status == "ok" for o in outcomes.values()), next(o for o in outcomes.values() if o.status != "ok")
+        assert all(o.status == "ok" for o in outcomes.values()), next(
+            o for o in outcomes.values() if o.status != "ok"
+        )
         slot, kernel = wall * args.slots / args.runs, statistics.median(kernels)
         print(f"cluster of {args.slots} up in {up:.1f} s")
-        print("| runs | slots | wall, s | slot time a run, s | a bare kernel, s | the grid's part, s |\n|---|---|---|---|---|---|")
-        print(f"| {args.runs} | {args.slots} | {wall:.1f} | {slot:.2f} | {kernel:.2f} | {slot - kernel:.2f} |")
+        print(
+            "| runs | slots | wall, s | slot time a run, s | a bare kernel, s | the grid's part, s |\n|---|---|---|---|---|---|"
+        )
+        print(
+            f"| {args.runs} | {args.slots} | {wall:.1f} | {slot:.2f} | {kernel:.2f} | {slot - kernel:.2f} |"
+        )
         result = json.loads((jobs[0].folder / "result.json").read_text())
         for i in range(args.records):
             home = folder / f"many/{i}"

@@ -21,8 +21,8 @@ from gantutor.images import ImageSet
 from gantutor.methods.adaptivemix import AdaptiveMix
 from gantutor.methods.kdd import KDD
 from gantutor.objectives import Hinge
+from gantutor.reproduce.tables import BIGGAN, MODELS, qua
 from gantutor.rng import Rng
-from gantutor.tables import BIGGAN, MODELS, qua
 from gantutor.train import Run
 
 SNGAN = MODELS["sngan"].but(inputs=(), decay=None, order="replacement")
@@ -43,18 +43,26 @@ METHODS = {
 
 def data(size: int = 32) -> ImageSet:
     """Noise: speed does not depend on what the pictures show."""
-    return ImageSet("noise", Rng(0).randint(256, 2048, 3, size, size).to(torch.uint8), torch.arange(2048) % 10, tuple("0123456789"))
+    return ImageSet(
+        "noise",
+        Rng(0).randint(256, 2048, 3, size, size).to(torch.uint8),
+        torch.arange(2048) % 10,
+        tuple("0123456789"),
+    )
 
 
 def plain_loop(recipe, device: str, precision: str):
     """The usual loop: contiguous nets, two calls of D, backward into all weights of both nets, default Adam, .item() for the log."""
-    G, D = (net.to(memory_format=torch.contiguous_format) for net in recipe.nets.build(Rng(0, device)))
+    G, D = (
+        net.to(memory_format=torch.contiguous_format) for net in recipe.nets.build(Rng(0, device))
+    )
     g_opt, d_opt = (torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.0, 0.9)) for net in (G, D))
     images, log, z_size = data().floats().to(device), [], recipe.nets.z
     real_loss, fake_loss, gen_loss = (
-        (lambda a: relu(1 - a), lambda b: relu(1 + b), lambda b: -b) if isinstance(recipe.objective, Hinge)
+        (lambda a: relu(1 - a), lambda b: relu(1 + b), lambda b: -b)
+        if isinstance(recipe.objective, Hinge)
         else (lambda a: softplus(-a), lambda b: softplus(b), lambda b: softplus(-b))
-    )  # fmt: skip
+    )
     kind = torch.device(device).type
 
     def step():
@@ -77,7 +85,14 @@ def plain_loop(recipe, device: str, precision: str):
 
 def our_loop(recipe, device: str, precision: str, graph: bool = False):
     """The package's own Run."""
-    run = Run(recipe, data().to(device) if device != "cpu" else data(), 0, device, precision=precision, graph=graph)
+    run = Run(
+        recipe,
+        data().to(device) if device != "cpu" else data(),
+        0,
+        device,
+        precision=precision,
+        graph=graph,
+    )
     return lambda: [None for _ in run.take_step()]
 
 
@@ -116,13 +131,29 @@ def ratios(over: list[float], under: list[float]) -> str:
 
 def memory(case: str, args) -> float:
     """Peak memory of two steps in MiB above what the imports take, in a process of its own."""
-    command = [sys.executable, __file__, "--memory", case, "--batch", str(args.batch), "--precision", args.precision, "--device", args.device]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+    command = [
+        sys.executable,
+        __file__,
+        "--memory",
+        case,
+        "--batch",
+        str(args.batch),
+        "--precision",
+        args.precision,
+        "--device",
+        args.device,
+    ]
+    return float(
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]
+    )
 
 
 def resident(field: str) -> float:
     """MiB of this process: VmRSS now, or VmHWM, the peak since it was last reset."""
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field)) / 1024
+    return (
+        next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field))
+        / 1024
+    )
 
 
 def measure_memory(case: str, args) -> None:
@@ -131,10 +162,18 @@ def measure_memory(case: str, args) -> None:
     torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])  # its imports are not the loop's
     open("/proc/self/clear_refs", "w").write("5")  # Linux: forget the peak that the imports made
     before = resident("VmRSS")
-    step = plain_loop(recipe, args.device, args.precision) if kind == "usual" else our_loop(recipe.but(**METHODS[kind]), args.device, args.precision)
+    step = (
+        plain_loop(recipe, args.device, args.precision)
+        if kind == "usual"
+        else our_loop(recipe.but(**METHODS[kind]), args.device, args.precision)
+    )
     for _ in range(2):
         step()
-    print(resident("VmHWM") - before if args.device == "cpu" else torch.cuda.max_memory_allocated() / 2**20)
+    print(
+        resident("VmHWM") - before
+        if args.device == "cpu"
+        else torch.cuda.max_memory_allocated() / 2**20
+    )
 
 
 def sized(recipe, batch: int):
@@ -155,11 +194,15 @@ def on_gpu(args) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
     cases = {**CASES, "biggan-cifar": BIGGAN.but(order="replacement")}
-    print("\n| nets | batch | eager it/s | graph it/s | graph over eager: median | least | greatest | share of peak |")
+    print(
+        "\n| nets | batch | eager it/s | graph it/s | graph over eager: median | least | greatest | share of peak |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for name, recipe in cases.items():
         recipe = recipe if name == "biggan-cifar" else sized(recipe, 128)
-        eager, graph = (our_loop(recipe, args.device, args.precision, graph=g) for g in (False, True))
+        eager, graph = (
+            our_loop(recipe, args.device, args.precision, graph=g) for g in (False, True)
+        )
         times = paired({"eager": eager, "graph": graph}, args.rounds, 20, args.device)
         try:
             with FlopCounterMode(display=False) as flops:
@@ -168,7 +211,10 @@ def on_gpu(args) -> None:
         except RuntimeError:  # it cannot count through a gradient at a leaf, as penalties take
             share = "not counted"
         rates = [1 / statistics.median(t) for t in times.values()]
-        print(f"| {name} | {recipe.batch} | {rates[0]:.1f} | {rates[1]:.1f} | {ratios(times['eager'], times['graph'])} | {share} |", flush=True)
+        print(
+            f"| {name} | {recipe.batch} | {rates[0]:.1f} | {rates[1]:.1f} | {ratios(times['eager'], times['graph'])} | {share} |",
+            flush=True,
+        )
     try:
         from gantutor.metrics.inception import inception
 
@@ -182,7 +228,9 @@ def on_gpu(args) -> None:
 
 
 def main() -> None:
-    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     args.add_argument("--rounds", type=int, default=5)
     args.add_argument("--steps", type=int, default=2, help="per loop and round")
     args.add_argument("--batch", type=int, default=32)
@@ -196,27 +244,52 @@ def main() -> None:
     if args.memory:
         return measure_memory(args.memory, args)
     bf16 = "" if args.device != "cpu" else f", bf16 instructions: {'yes' if has_bf16() else 'no'}"
-    print(f"torch {torch.__version__}, {args.device}, {args.precision}, 1 thread, {args.rounds} paired rounds of {args.steps} steps{bf16}")
-    print("| nets | batch | usual loop s/it | ours s/it | ours faster by: median | least | greatest | usual MiB | ours MiB |")
+    print(
+        f"torch {torch.__version__}, {args.device}, {args.precision}, 1 thread, {args.rounds} paired rounds of {args.steps} steps{bf16}"
+    )
+    print(
+        "| nets | batch | usual loop s/it | ours s/it | ours faster by: median | least | greatest | usual MiB | ours MiB |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
-    names = [args.only] if args.only else [n for n in CASES if n != "wgangp"]  # the usual loop here knows no penalty
+    names = (
+        [args.only] if args.only else [n for n in CASES if n != "wgangp"]
+    )  # the usual loop here knows no penalty
     for name in names:
         recipe = sized(CASES[name], args.batch)
-        loops = {"usual": plain_loop(recipe, args.device, args.precision), "": our_loop(recipe, args.device, args.precision)}
+        loops = {
+            "usual": plain_loop(recipe, args.device, args.precision),
+            "": our_loop(recipe, args.device, args.precision),
+        }
         if args.device == "cpu" and args.precision == "fp32" and has_bf16():
             loops[", ours in bf16"] = our_loop(recipe, args.device, "bf16")
         times = paired(loops, args.rounds, args.steps, args.device)
         used = memory(f"{name}/usual", args)
         for kind in [k for k in loops if k != "usual"]:
             a, b = (statistics.median(times[k]) for k in ("usual", kind))
-            mine = memory(f"{name}/plain", argparse.Namespace(**{**vars(args), "precision": "bf16" if kind else args.precision}))
-            print(f"| {name}{kind} | {args.batch} | {a:.3f} | {b:.3f} | {ratios(times['usual'], times[kind])} | {used:.0f} | {mine:.0f} |", flush=True)
+            mine = memory(
+                f"{name}/plain",
+                argparse.Namespace(
+                    **{**vars(args), "precision": "bf16" if kind else args.precision}
+                ),
+            )
+            print(
+                f"| {name}{kind} | {args.batch} | {a:.3f} | {b:.3f} | {ratios(times['usual'], times[kind])} | {used:.0f} | {mine:.0f} |",
+                flush=True,
+            )
     print("\n| method on sngan | s/it | over the plain step: median | least | greatest | MiB |")
     print("|---|---|---|---|---|---|")
     recipe = sized(SNGAN, args.batch)
-    times = paired({k: our_loop(recipe.but(**v), args.device, args.precision) for k, v in METHODS.items()}, args.rounds, args.steps, args.device)
+    times = paired(
+        {k: our_loop(recipe.but(**v), args.device, args.precision) for k, v in METHODS.items()},
+        args.rounds,
+        args.steps,
+        args.device,
+    )
     for name in METHODS:
-        print(f"| {name} | {statistics.median(times[name]):.3f} | {ratios(times[name], times['plain'])} | {memory(f'sngan/{name}', args):.0f} |", flush=True)
+        print(
+            f"| {name} | {statistics.median(times[name]):.3f} | {ratios(times[name], times['plain'])} | {memory(f'sngan/{name}', args):.0f} |",
+            flush=True,
+        )
     if torch.device(args.device).type == "cuda":
         on_gpu(args)
 

@@ -14,10 +14,10 @@ import time
 import numpy as np
 import torch
 
-from gantutor.lab.look import View
-from gantutor.lab.picture import Screen
-from gantutor.lab.session import Session
-from gantutor.lab.timeline import Timeline
+from gantutor.course.lab.look import View
+from gantutor.course.lab.picture import Screen
+from gantutor.course.lab.session import Session
+from gantutor.course.lab.timeline import Timeline
 
 
 class Audience:
@@ -28,7 +28,9 @@ class Audience:
         self.points: dict[tuple, float] = {}
 
     def __call__(self, session: Session) -> None:
-        found, looks = self.screen.frame(session.timeline, session.view, session.push, session.playing)
+        found, looks = self.screen.frame(
+            session.timeline, session.view, session.push, session.playing
+        )
         self.pictures += sum(name.isdigit() for name in found)
         self.bytes += sum(map(len, found.values()))
         self.points.setdefault(looks[0].point, time.perf_counter())
@@ -40,13 +42,25 @@ def playing(session: Session, audience: Audience, speed: str, seconds: float) ->
     session.wait(session.do("play"))
     time.sleep(1.0)
     clock = session.do("ask", lambda _t: time.thread_time()).result()
-    began, step, pictures, size = time.perf_counter(), session.timeline.step, audience.pictures, audience.bytes
+    began, step, pictures, size = (
+        time.perf_counter(),
+        session.timeline.step,
+        audience.pictures,
+        audience.bytes,
+    )
     time.sleep(seconds)
     busy = session.do("ask", lambda _t: time.thread_time()).result() - clock
-    took, pictures, size = time.perf_counter() - began, audience.pictures - pictures, audience.bytes - size
+    took, pictures, size = (
+        time.perf_counter() - began,
+        audience.pictures - pictures,
+        audience.bytes - size,
+    )
     steps = session.timeline.step - step
-    print(f"speed {speed:>4s}: {pictures / took:5.1f} pictures/s, {steps / took:5.1f} steps/s in each row; busy {busy / took:4.0%} of a core, "
-          f"{size / took / 1e3:.0f} kB/s", flush=True)  # fmt: skip
+    print(
+        f"speed {speed:>4s}: {pictures / took:5.1f} pictures/s, {steps / took:5.1f} steps/s in each row; busy {busy / took:4.0%} of a core, "
+        f"{size / took / 1e3:.0f} kB/s",
+        flush=True,
+    )
     session.wait(session.do("pause"))
 
 
@@ -71,6 +85,7 @@ def clicking(session: Session, audience: Audience, clicks: int) -> None:
 
 def parts(session: Session, audience: Audience) -> None:
     """Processor time of a step of each row, and of a frame."""
+
     def cost(act, n=30):
         def timed(_timeline):
             begin = time.thread_time()
@@ -80,9 +95,16 @@ def parts(session: Session, audience: Audience) -> None:
 
         return session.wait(session.do("ask", timed))
 
-    steps = {row.name: cost(lambda row=row: [None for _ in row.run.take_step()]) for row in session.timeline.rows}
+    steps = {
+        row.name: cost(lambda row=row: [None for _ in row.run.take_step()])
+        for row in session.timeline.rows
+    }
     frame = cost(lambda: audience.screen.frame(session.timeline, session.view, moving=True))
-    print("processor ms: " + ", ".join(f"{n} {t:.2f} a step" for n, t in steps.items()) + f", {frame:.1f} a frame of {len(steps)} pictures")
+    print(
+        "processor ms: "
+        + ", ".join(f"{n} {t:.2f} a step" for n, t in steps.items())
+        + f", {frame:.1f} a frame of {len(steps)} pictures"
+    )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ def features(n: int, dims: int, seed: int, scale: float = 1.0) -> np.ndarray:
     out = np.empty((n, dims), np.float32)
     for i in range(0, n, 1000):
         z = scale * torch.randn(min(1000, n - i), 40, generator=g)
-        out[i : i + 1000] = (z @ mix / 4 + 0.2 * torch.randn(len(z), dims, generator=g) + 0.5).relu().numpy()
+        out[i : i + 1000] = (
+            (z @ mix / 4 + 0.2 * torch.randn(len(z), dims, generator=g) + 0.5).relu().numpy()
+        )
     return out
 
 
@@ -55,7 +57,11 @@ def child(which: str, folder: str) -> None:
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run(real[:200], fake[:200], 5)
-        held, wall, cpu = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter(), time.process_time()
+        held, wall, cpu = (
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            time.perf_counter(),
+            time.process_time(),
+        )
         found = run(real, fake, 5)
     spent = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held) / 1024
@@ -63,7 +69,7 @@ def child(which: str, folder: str) -> None:
 
 
 def manifolds(n: int, dims: int, rounds: int) -> None:
-    """prdc and ours in turns."""
+    """Prdc and ours in turns."""
     results = {"prdc": [], "ours": []}
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "real.npy"), features(n, dims, 2))
@@ -71,12 +77,18 @@ def manifolds(n: int, dims: int, rounds: int) -> None:
         for _ in range(rounds):
             for which, found in results.items():
                 command = [sys.executable, __file__, "--child", which, folder]
-                found.append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+                found.append(
+                    json.loads(
+                        subprocess.run(command, capture_output=True, text=True, check=True).stdout
+                    )
+                )
     print(f"\nprecision, recall, density, coverage, {n} x {n} x {dims} float32, {rounds} rounds")
     print("| | prdc | ours | ours / prdc: median | least | greatest |\n|---|---|---|---|---|---|")
     for key, unit in (("wall", "s"), ("cpu", "s"), ("memory", "MiB")):
         a, b = ([r[key] for r in results[w]] for w in ("prdc", "ours"))
-        print(f"| {key}, {unit} | {np.median(a):.1f} | {np.median(b):.1f} | {spread(np.divide(b, a))} |")
+        print(
+            f"| {key}, {unit} | {np.median(a):.1f} | {np.median(b):.1f} | {spread(np.divide(b, a))} |"
+        )
     a, b = (results[w][0]["values"] for w in ("prdc", "ours"))
     print(f"values: {b}; greatest difference {max(abs(a[k] - b[k]) for k in a):.1e}", flush=True)
 
@@ -91,14 +103,24 @@ def frechets(n: int, dims: int, rounds: int) -> None:
     def formula(trace):
         def run(a, b):
             s, t = a.covariance.numpy(), b.covariance.numpy()
-            return float(((a.mean - b.mean) ** 2).sum()) + np.trace(s) + np.trace(t) - 2 * trace(s @ t)
+            return (
+                float(((a.mean - b.mean) ** 2).sum()) + np.trace(s) + np.trace(t) - 2 * trace(s @ t)
+            )
 
         return run
 
-    routes = {"SciPy sqrtm": formula(lambda m: np.trace(sqrtm(m).real)), "ours": frechet,
-              "NumPy eigvals": formula(lambda m: np.sqrt(np.linalg.eigvals(m).astype(complex)).real.sum())}  # fmt: skip
+    routes = {
+        "SciPy sqrtm": formula(lambda m: np.trace(sqrtm(m).real)),
+        "ours": frechet,
+        "NumPy eigvals": formula(
+            lambda m: np.sqrt(np.linalg.eigvals(m).astype(complex)).real.sum()
+        ),
+    }
     for size, repeats in ((n, rounds), (dims * 3 // 4, 1)):
-        a, b = (Moments.of(torch.from_numpy(features(size, dims, seed, scale))) for seed, scale in ((2, 1), (3, 0.9)))
+        a, b = (
+            Moments.of(torch.from_numpy(features(size, dims, seed, scale)))
+            for seed, scale in ((2, 1), (3, 0.9))
+        )
         times, values = {r: [] for r in routes}, {}
         for _ in range(repeats):
             for route, run in routes.items():
@@ -106,14 +128,21 @@ def frechets(n: int, dims: int, rounds: int) -> None:
                 values[route] = run(a, b)
                 times[route].append(time.perf_counter() - start)
         print(f"\nFrechet distance, {size} images, {dims} features, {repeats} rounds")
-        print("| route | s: median | ours / it: median | least | greatest | relative difference |\n|---|---|---|---|---|---|")
+        print(
+            "| route | s: median | ours / it: median | least | greatest | relative difference |\n|---|---|---|---|---|---|"
+        )
         for route, t in times.items():
             gap = abs(values[route] / values["ours"] - 1)
-            print(f"| {route} | {np.median(t):.2f} | {spread(np.divide(times['ours'], t))} | {gap:.1e} |", flush=True)
+            print(
+                f"| {route} | {np.median(t):.2f} | {spread(np.divide(times['ours'], t))} | {gap:.1e} |",
+                flush=True,
+            )
 
 
 def main() -> None:
-    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     args.add_argument("--n", type=int, default=10_000, help="images on either side")
     args.add_argument("--dims", type=int, default=2048)
     args.add_argument("--rounds", type=int, default=3)

@@ -25,9 +25,17 @@ Z = 2
 
 def plain_loop(hidden: int, batch: int):
     """The usual tutorial loop: numpy batches, two calls of D, backward into all weights, .item() for the log."""
+
     def net(n_in, n_out):
-        return nn.Sequential(nn.Linear(n_in, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, hidden), nn.LeakyReLU(0.2),
-                             nn.Linear(hidden, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, n_out))  # fmt: skip
+        return nn.Sequential(
+            nn.Linear(n_in, hidden),
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden, hidden),
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden, hidden),
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden, n_out),
+        )
 
     G, D = net(Z, 2), net(2, 1)
     g_opt = torch.optim.Adam(G.parameters(), lr=5e-4, betas=(0.5, 0.99))
@@ -37,7 +45,9 @@ def plain_loop(hidden: int, batch: int):
     ones, zeros, log = torch.ones(batch, 1), torch.zeros(batch, 1), []
 
     def step():
-        real = centres[rng.integers(len(centres), size=batch)] + 0.02 * rng.standard_normal((batch, 2))
+        real = centres[rng.integers(len(centres), size=batch)] + 0.02 * rng.standard_normal(
+            (batch, 2)
+        )
         real = torch.tensor(real, dtype=torch.float32)
         fake = G(torch.randn(batch, Z))
         d_loss = bce(D(real), ones) + bce(D(fake.detach()), zeros)
@@ -56,7 +66,12 @@ def plain_loop(hidden: int, batch: int):
 
 def our_loop(hidden: int, batch: int, seed, **parts):
     """The package's own Run."""
-    recipe = Recipe(mlp(Z, hidden, 3, bound=None), batch=batch, g_opt=Adam(5e-4, (0.5, 0.99)), d_opt=Adam(5e-4, (0.5, 0.99)))
+    recipe = Recipe(
+        mlp(Z, hidden, 3, bound=None),
+        batch=batch,
+        g_opt=Adam(5e-4, (0.5, 0.99)),
+        d_opt=Adam(5e-4, (0.5, 0.99)),
+    )
     run = Run(recipe.but(**parts), toy.ring(), seed)
     return lambda: [None for _ in run.take_step()]
 
@@ -74,28 +89,44 @@ def speed(step, seconds: float) -> float:
 
 
 def main() -> None:
-    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     args.add_argument("--rounds", type=int, default=7)
     args.add_argument("--seconds", type=float, default=1.0, help="per loop and round")
     args = args.parse_args()
     torch.set_num_threads(1)
     eight = list(range(8))
-    cases = [(32, 128, "one seed", 0, {}), (32, 128, "8 seeds together", eight, {}), (128, 256, "one seed", 0, {}),
-             (128, 256, "8 seeds together", eight, {}),
-             (32, 128, "AdaptiveMix, one seed", 0, {"terms": (AdaptiveMix(),)}),
-             (32, 128, "AdvLatGAN-qua, one seed", 0, {"latent": IFGSM(0.01, 1, mode="train_frozen")}),
-             (32, 128, "KDD, one seed", 0, {"objective": KDD()})]  # fmt: skip
-    print(f"torch {torch.__version__}, 1 thread, processor time, {args.rounds} paired rounds; plain loop = numpy batches, two D calls, .item()")
-    print("| hidden | batch | ours | plain steps/s | ours seed-steps/s | ratio: median | least | greatest |")
+    cases = [
+        (32, 128, "one seed", 0, {}),
+        (32, 128, "8 seeds together", eight, {}),
+        (128, 256, "one seed", 0, {}),
+        (128, 256, "8 seeds together", eight, {}),
+        (32, 128, "AdaptiveMix, one seed", 0, {"terms": (AdaptiveMix(),)}),
+        (32, 128, "AdvLatGAN-qua, one seed", 0, {"latent": IFGSM(0.01, 1, mode="train_frozen")}),
+        (32, 128, "KDD, one seed", 0, {"objective": KDD()}),
+    ]
+    print(
+        f"torch {torch.__version__}, 1 thread, processor time, {args.rounds} paired rounds; plain loop = numpy batches, two D calls, .item()"
+    )
+    print(
+        "| hidden | batch | ours | plain steps/s | ours seed-steps/s | ratio: median | least | greatest |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for hidden, batch, what, seed, parts in cases:
         ours, plain = our_loop(hidden, batch, seed, **parts), plain_loop(hidden, batch)
         seeds = 8 if isinstance(seed, list) else 1
         speed(plain, 0.2), speed(ours, 0.2)  # warm up
-        pairs = [(speed(plain, args.seconds), seeds * speed(ours, args.seconds)) for _ in range(args.rounds)]
+        pairs = [
+            (speed(plain, args.seconds), seeds * speed(ours, args.seconds))
+            for _ in range(args.rounds)
+        ]
         ratios = sorted(b / a for a, b in pairs)
         a, b = (float(np.median(x)) for x in zip(*pairs, strict=True))
-        print(f"| {hidden} | {batch} | {what} | {a:.0f} | {b:.0f} | {np.median(ratios):.2f} | {ratios[0]:.2f} | {ratios[-1]:.2f} |", flush=True)
+        print(
+            f"| {hidden} | {batch} | {what} | {a:.0f} | {b:.0f} | {np.median(ratios):.2f} | {ratios[0]:.2f} | {ratios[-1]:.2f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -12,13 +12,42 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-_ROOMS = ("rng", "toy", "images", "nets", "parts", "objectives", "methods", "penalties", "augment", "recipes", "train", "metrics",
-          "fields", "plot", "lab", "config", "records", "checks", "reproduce")  # fmt: skip
+_ROOMS = (
+    "rng",
+    "toy",
+    "images",
+    "nets",
+    "turn",
+    "objectives",
+    "methods",
+    "penalties",
+    "augment",
+    "recipes",
+    "train",
+    "metrics",
+    "fields",
+    "plot",
+    "course",
+    "reproduce",
+)
 _NAMES = {
-    "Rng": "rng", "Critique": "nets", "Term": "parts", "LatentMap": "parts", "Turn": "parts", "describe": "parts",
-    "Recipe": "recipes", "TOY": "recipes", "OBJECTIVES": "recipes", "METHODS": "recipes",
-    "Run": "train", "Step": "train", "Diverged": "train", "Record": "records", "Config": "config", "check": "checks",
-}  # fmt: skip
+    "Rng": "rng",
+    "Critique": "nets",
+    "Term": "turn",
+    "LatentMap": "turn",
+    "Turn": "turn",
+    "describe": "descriptions",
+    "Recipe": "recipes",
+    "TOY": "recipes",
+    "OBJECTIVES": "recipes",
+    "METHODS": "recipes",
+    "Run": "train",
+    "Step": "train",
+    "Diverged": "train",
+    "Record": "course.records",
+    "Config": "course.config",
+    "check": "course.exercises",
+}
 __all__ = sorted({*_ROOMS, *_NAMES})
 
 

@@ -15,7 +15,7 @@ from gantutor.rng import Rng
 
 
 def brightness(x: Tensor, b: Tensor) -> Tensor:
-    """x + b; one b an image."""
+    """X + b; one b an image."""
     return x + _each(b)
 
 
@@ -37,7 +37,9 @@ def translation(x: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
     row = torch.arange(height, device=x.device) + (ty - dy)[:, None]
     column = torch.arange(width, device=x.device) + (tx - dx)[:, None]
     image = torch.arange(n, device=x.device)[:, None, None]
-    return pad(x, (tx, tx, ty, ty))[image, :, row[:, :, None], column[:, None, :]].permute(0, 3, 1, 2)
+    return pad(x, (tx, tx, ty, ty))[image, :, row[:, :, None], column[:, None, :]].permute(
+        0, 3, 1, 2
+    )
 
 
 def cutout(x: Tensor, oy: Tensor, ox: Tensor) -> Tensor:
@@ -67,8 +69,12 @@ DRAWS = {
     "brightness": lambda x, rng: brightness(x, rng.rand(len(x)) - 0.5),
     "saturation": lambda x, rng: saturation(x, 2 * rng.rand(len(x))),
     "contrast": lambda x, rng: contrast(x, rng.rand(len(x)) + 0.5),
-    "translation": lambda x, rng: translation(x, *(rng.randint(2 * t + 1, len(x)) - t for t in _reach(x))),
-    "cutout": lambda x, rng: cutout(x, *(rng.randint(n + 1 - c % 2, len(x)) for n, c in zip(x.shape[2:], _side(x), strict=True))),
+    "translation": lambda x, rng: translation(
+        x, *(rng.randint(2 * t + 1, len(x)) - t for t in _reach(x))
+    ),
+    "cutout": lambda x, rng: cutout(
+        x, *(rng.randint(n + 1 - c % 2, len(x)) for n, c in zip(x.shape[2:], _side(x), strict=True))
+    ),
 }
 
 
@@ -85,8 +91,7 @@ class DiffAugment:
         settle(self)
         if isinstance(self.policy, str):
             raise ValueError(
-                f"policy={self.policy!r}: expected names in parentheses: "
-                f"({self.policy!r},)"
+                f"policy={self.policy!r}: expected names in parentheses: ({self.policy!r},)"
             )
         object.__setattr__(self, "policy", tuple(self.policy))
         if not self.policy or not set(self.policy) <= set(DRAWS):
@@ -126,7 +131,9 @@ class InstanceNoise:
     def __post_init__(self):
         settle(self)
         if not self.std >= 0 or self.steps < 1:
-            raise ValueError(f"std={self.std}, steps={self.steps}: expected std of at least 0 and at least 1 step")
+            raise ValueError(
+                f"std={self.std}, steps={self.steps}: expected std of at least 0 and at least 1 step"
+            )
 
     def __call__(self, x: Tensor, rng, step=0) -> Tensor:
         rng = Rng.of(rng)
@@ -163,6 +170,8 @@ class Dequantise:
 def _of_images(x: Tensor, rng) -> Rng:
     rng = Rng.of(rng)
     if x.ndim != 4 or rng.stacked:
-        raise ValueError(f"x of shape {tuple(x.shape)}, rng of {len(rng.seeds)} seed(s): expected images (B, C, H, W) and "
-                         "one seed")  # fmt: skip
+        raise ValueError(
+            f"x of shape {tuple(x.shape)}, rng of {len(rng.seeds)} seed(s): expected images (B, C, H, W) and "
+            "one seed"
+        )
     return rng

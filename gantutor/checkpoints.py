@@ -85,7 +85,7 @@ def read(path: str | Path, device: torch.device) -> dict:
         raise ValueError(
             f"checkpoint {path} cannot be read ({type(error).__name__}): delete it to start over"
         ) from error
-    if not isinstance(state, dict) or not KNOWN <= state.keys():
+    if not isinstance(state, dict) or not state.keys() >= KNOWN:
         raise ValueError(
             f"{path} is no checkpoint of this version of gantutor: delete it to start over"
         )

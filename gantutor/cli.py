@@ -42,8 +42,14 @@ def stoppable():
         fail("stopped; the same command goes on", 130)
 
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, cls=Commands,
-                  help="Run the course's notebooks, reproduce the papers' figures and tables, and report.")  # fmt: skip
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    cls=Commands,
+    help="Run the course's notebooks, reproduce the papers' figures and tables, and report.",
+)
 
 YEAR = 366 * 24 * 3600
 
@@ -146,14 +152,16 @@ def run(
     fresh: Fresh = False,
 ) -> None:
     """Run one notebook with checked parameters; keeps result, executed notebook and log."""
-    from gantutor.config import NOTEBOOKS
+    from gantutor.course.lessons import LESSONS, find_notebook
+    from gantutor.course.records import parameter_hash
     from gantutor.files import run_folder
-    from gantutor.records import parameter_hash
     from gantutor.reproduce import cluster, grid
     from gantutor.reproduce.ready import ready
-    from gantutor.reproduce.run import EXIT, check, find_notebook, typed, writable
+    from gantutor.reproduce.run import EXIT, check, typed, writable
 
-    given = {k: v for k, v in {"profile": profile, "seed": seed, "seeds": seeds}.items() if v is not None}
+    given = {
+        k: v for k, v in {"profile": profile, "seed": seed, "seeds": seeds}.items() if v is not None
+    }
     try:
         texts = _pairs("-p", parameter or [])
         if "out" in texts:
@@ -162,7 +170,7 @@ def run(
             raise ValueError(f"-p {name} and --{name}: one of them says it")
         path = find_notebook(notebook)
         parameters = check(path, {**typed(path, texts), **given})
-        if path.stem in NOTEBOOKS:
+        if path.stem in LESSONS:
             ready(parameters)
         out = out or Path("runs") / f"{path.stem}-{parameter_hash(parameters)}"
         folder = run_folder(out, path.stem, path)
@@ -177,7 +185,9 @@ def run(
         print(f"kept: {folder} holds this run" + (f"; {why}" if why else ""))
         raise typer.Exit(EXIT.get(done["status"], 1))
     print(f"{path.stem} -> {folder}" + (f" again: {why}" if why else ""), flush=True)
-    process = cluster.launch(str(path), str(folder), parameters, limit, cell_timeout, fresh, quiet=False)
+    process = cluster.launch(
+        str(path), str(folder), parameters, limit, cell_timeout, fresh, quiet=False
+    )
     try:
         process.wait()
     except KeyboardInterrupt:
@@ -185,40 +195,97 @@ def run(
         raise
     outcome = cluster.said(process, str(folder))
     if outcome.status != "ok":
-        fail(f"{path.stem} ended with {outcome.status}: {outcome.message}", EXIT.get(outcome.status, 1))
+        fail(
+            f"{path.stem} ended with {outcome.status}: {outcome.message}",
+            EXIT.get(outcome.status, 1),
+        )
     print(f"ok: {folder / 'result.json'}")
 
 
 @app.command()
 def reproduce(
-    target: Annotated[list[str] | None, typer.Argument(help='papers ("kddgan"), targets ("kddgan/table1") or rows of theirs '
-                                                            '("advlatgan/table4:wgangp*"); none: all')] = None,
-    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE",
-                                                        help="for every run that leaves it open, again for each")] = None,
-    features: Annotated[str | None, typer.Option(help="the net behind the measures of rows: -p features=inception and so on",
-                                                 **said("--features"))] = None,
-    weights: Annotated[Path | None, typer.Option(help="its file, or the folder of that; default: $GANTUTOR_WEIGHTS, $GANTUTOR_DATA, ./data",
-                                                 **said("--weights", Path))] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help='papers ("kddgan"), targets ("kddgan/table1") or rows of theirs '
+            '("advlatgan/table4:wgangp*"); none: all'
+        ),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter",
+            "-p",
+            metavar="NAME=VALUE",
+            help="for every run that leaves it open, again for each",
+        ),
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            help="the net behind the measures of rows: -p features=inception and so on",
+            **said("--features"),
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="its file, or the folder of that; default: $GANTUTOR_WEIGHTS, $GANTUTOR_DATA, ./data",
+            **said("--weights", Path),
+        ),
+    ] = None,
     profile: Annotated[str, typer.Option(help="smoke, class, colab or paper")] = "class",
     seed: Annotated[int, FirstSeed] = 0,
-    seeds: Annotated[int | None, typer.Option(help="how many seeds; default: the profile's", **whole("--seeds", 1, MAX_SEEDS))] = None,
-    jobs: Annotated[int | None, typer.Option(help="runs at once; default: one for each GPU, or 2, or 1 on a single core; "
-                                                  "with --scheduler as many as it has workers", **whole("--jobs", 1, 1024))] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="how many seeds; default: the profile's", **whole("--seeds", 1, MAX_SEEDS)
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="runs at once; default: one for each GPU, or 2, or 1 on a single core; "
+            "with --scheduler as many as it has workers",
+            **whole("--jobs", 1, 1024),
+        ),
+    ] = None,
     out: Out = Path("runs"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would run, and how long")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="only say what would run, and how long")
+    ] = False,
     fresh: Fresh = False,
     limit: Limit = None,
     cell_timeout: CellTimeout = None,
-    memory: Annotated[float | None, typer.Option(help="GiB that a run may use; default: its share of nine tenths",
-                                                 **amount("--memory", "GiB", 2**20))] = None,
-    scheduler: Annotated[str | None, typer.Option(help="address of a Dask scheduler that is up", **said("--scheduler"))] = None,
-    scheduler_file: Annotated[str | None, typer.Option(help="its scheduler file", **said("--scheduler-file"))] = None,
-    tls: Annotated[str | None, typer.Option(help="ca=FILE,cert=FILE,key=FILE for that scheduler", **said("--tls"))] = None,
-    slurm: Annotated[bool, typer.Option("--slurm", help="a Slurm job for each of --jobs workers, by dask-jobqueue")] = False,
-    slurm_option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="for its SLURMCluster, again for each")] = None,
-) -> None:  # fmt: skip
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            help="GiB that a run may use; default: its share of nine tenths",
+            **amount("--memory", "GiB", 2**20),
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="address of a Dask scheduler that is up", **said("--scheduler")),
+    ] = None,
+    scheduler_file: Annotated[
+        str | None, typer.Option(help="its scheduler file", **said("--scheduler-file"))
+    ] = None,
+    tls: Annotated[
+        str | None,
+        typer.Option(help="ca=FILE,cert=FILE,key=FILE for that scheduler", **said("--tls")),
+    ] = None,
+    slurm: Annotated[
+        bool,
+        typer.Option("--slurm", help="a Slurm job for each of --jobs workers, by dask-jobqueue"),
+    ] = False,
+    slurm_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="for its SLURMCluster, again for each"),
+    ] = None,
+) -> None:
     """Run the targets' notebooks side by side, skipping what is done, and write the report."""
-    from gantutor.config import literal
+    from gantutor.course.config import literal
     from gantutor.reproduce import cluster, grid, report
     from gantutor.reproduce.targets import choose
 
@@ -245,7 +312,10 @@ def reproduce(
         note = plan.check_weights(weights, not elsewhere)
         report.check_place(plan.out)
         files = _pairs("--tls", tls.split(",") if tls else [], ("ca", "cert", "key"))
-        options = {name: literal(text) for name, text in _pairs("--slurm-option", slurm_option or []).items()}
+        options = {
+            name: literal(text)
+            for name, text in _pairs("--slurm-option", slurm_option or []).items()
+        }
         with cluster.slurm(options, plan.out, dry_run) if slurm else nullcontext() as queue:
             todo = [job for job in plan.jobs if fresh or job.kept()[0] is None]
             _announce(
@@ -282,8 +352,17 @@ def reproduce(
                 if elsewhere or "OMP_NUM_THREADS" in os.environ
                 else max(1, cluster.cores() // jobs)
             )
-            how = grid.How(limit, cell_timeout, share, threads, 0 if elsewhere else gpus, fresh, weights and str(weights.resolve()), asked,
-                           grid.QUEUED if slurm else grid.How.patience)  # fmt: skip
+            how = grid.How(
+                limit,
+                cell_timeout,
+                share,
+                threads,
+                0 if elsewhere else gpus,
+                fresh,
+                weights and str(weights.resolve()),
+                asked,
+                grid.QUEUED if slurm else grid.How.patience,
+            )
             with workers as client:
                 if client.dashboard_link and cluster.has_dashboard():
                     print(f"dashboard: {client.dashboard_link}")
@@ -297,7 +376,10 @@ def reproduce(
     print(f"report: {built.page}")
     bad = [(label, o) for label, o in outcomes.items() if o.status not in ("ok", "diverged")]
     if bad:
-        fail(f"{len(bad)} of {len(outcomes)} runs failed; the first: {bad[0][0]}: {bad[0][1].message}", 1)
+        fail(
+            f"{len(bad)} of {len(outcomes)} runs failed; the first: {bad[0][0]}: {bad[0][1].message}",
+            1,
+        )
     _damage(built.damage)
     if target and plan.missing and not plan.targets:
         fail(next(iter(plan.missing.values())), 1)
@@ -324,7 +406,10 @@ def _pairs(option: str, texts: list[str], names: tuple[str, ...] = ()) -> dict[s
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name or (names and name not in names):
-            raise ValueError(f"{option} {text!r}: expected NAME=VALUE" + (f" with NAME among {', '.join(names)}" if names else ""))
+            raise ValueError(
+                f"{option} {text!r}: expected NAME=VALUE"
+                + (f" with NAME among {', '.join(names)}" if names else "")
+            )
         if not value.strip():
             raise ValueError(f"{option} {text!r}: the value is empty: leave it out for the default")
         if name in found:
@@ -334,8 +419,15 @@ def _pairs(option: str, texts: list[str], names: tuple[str, ...] = ()) -> dict[s
 
 
 @app.command()
-def report(out: Out = Path("runs"),
-           export: Annotated[Path | None, typer.Option(help="all values, the papers' beside those of the same measure, as a .csv or .parquet file")] = None) -> None:  # fmt: skip
+def report(
+    out: Out = Path("runs"),
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            help="all values, the papers' beside those of the same measure, as a .csv or .parquet file"
+        ),
+    ] = None,
+) -> None:
     """Write report.html and report.csv from the records in a folder."""
     from gantutor.reproduce import records
     from gantutor.reproduce import report as pages
@@ -371,20 +463,27 @@ def _built(report, out: Path):
     except NotOurs as error:
         fail(error, 1)
     except OSError as error:
-        fail(f"the report cannot be written into {out} ({error.strerror}); no run is lost: make room, or copy the folder to where there is, "
-             "and say `gantutor report --out FOLDER`", 1)  # fmt: skip
+        fail(
+            f"the report cannot be written into {out} ({error.strerror}); no run is lost: make room, or copy the folder to where there is, "
+            "and say `gantutor report --out FOLDER`",
+            1,
+        )
 
 
 @app.command()
 def targets(
-    paper: Annotated[str | None, typer.Option(help="adaptivemix, kddgan, advlatgan or course")] = None,
-    profile: Annotated[str, typer.Option(help="for minutes and needs: smoke, class, colab or paper")] = "class",
+    paper: Annotated[
+        str | None, typer.Option(help="adaptivemix, kddgan, advlatgan or course")
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="for minutes and needs: smoke, class, colab or paper")
+    ] = "class",
     as_json: Annotated[bool, typer.Option("--json", help="for machines, with all claims")] = False,
 ) -> None:
     """List the targets: which figure or row of which paper, how many minutes, and what is lacking here."""
     from dataclasses import asdict
 
-    from gantutor.config import PROFILE_NAMES, did_you_mean
+    from gantutor.course.config import PROFILE_NAMES, did_you_mean
     from gantutor.reproduce.cluster import gpus
     from gantutor.reproduce.targets import ALL, absent
 
@@ -398,11 +497,20 @@ def targets(
     if as_json:
         import json
 
-        listed = [{**asdict(t), "minutes": {p: t.minutes(p) for p in PROFILE_NAMES}, "absent": absent(t, profile, gpu)} for t in chosen]
+        listed = [
+            {
+                **asdict(t),
+                "minutes": {p: t.minutes(p) for p in PROFILE_NAMES},
+                "absent": absent(t, profile, gpu),
+            }
+            for t in chosen
+        ]
         print(json.dumps(listed, indent=1))
         return
     width = max(len(t.name) for t in chosen)
-    print(f"{'target':{width}s}  minutes  what (profile {profile}, 3 seeds; targets that share runs share their minutes)")
+    print(
+        f"{'target':{width}s}  minutes  what (profile {profile}, 3 seeds; targets that share runs share their minutes)"
+    )
     for t in chosen:
         lacks = absent(t, profile, gpu)
         minutes = "" if t.not_yet else f"{t.minutes(profile):.1f}"
@@ -413,7 +521,10 @@ def targets(
 
 @app.command()
 def build(
-    notebook: Annotated[list[str] | None, typer.Argument(help="stems, numbers or paths, as for `run`; none: the whole course")] = None,
+    notebook: Annotated[
+        list[str] | None,
+        typer.Argument(help="stems, numbers or paths, as for `run`; none: the whole course"),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -422,17 +533,31 @@ def build(
     ] = None,
     student: Annotated[bool, typer.Option("--student", help="exercises open")] = False,
     solution: Annotated[bool, typer.Option("--solution", help="exercises solved")] = False,
-    instructor: Annotated[bool, typer.Option("--instructor", help="solved, with expected answers, symptoms and minutes")] = False,
-    clean: Annotated[bool, typer.Option("--clean", help="headings and code alone, to recall a lesson")] = False,
-    site: Annotated[bool, typer.Option("--site", help="instead: a static site of the executed notebooks")] = False,
+    instructor: Annotated[
+        bool,
+        typer.Option("--instructor", help="solved, with expected answers, symptoms and minutes"),
+    ] = False,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="headings and code alone, to recall a lesson")
+    ] = False,
+    site: Annotated[
+        bool, typer.Option("--site", help="instead: a static site of the executed notebooks")
+    ] = False,
     profile: Annotated[str, typer.Option(help="for --site: of its runs")] = "class",
-    runs: Annotated[Path, typer.Option(help="for --site: a folder of runs; notebooks without a run there are run")] = Path("runs"),
+    runs: Annotated[
+        Path,
+        typer.Option(help="for --site: a folder of runs; notebooks without a run there are run"),
+    ] = Path("runs"),
 ) -> None:
     """Make versions of notebooks from their sources (all four versions where no option names one), or a site to read before installing."""
-    from gantutor.build import versions
-    from gantutor.reproduce.run import find_notebook, writable
+    from gantutor.course import versions
+    from gantutor.course.lessons import find_notebook
+    from gantutor.reproduce.run import writable
 
-    out, asked = out or Path("site" if site else "build"), {"student": student, "solution": solution, "instructor": instructor, "clean": clean}
+    out, asked = (
+        out or Path("site" if site else "build"),
+        {"student": student, "solution": solution, "instructor": instructor, "clean": clean},
+    )
     chosen = [name for name, wanted in asked.items() if wanted] or list(asked)
     try:
         if site and any(asked.values()):
@@ -440,9 +565,11 @@ def build(
         sources = [find_notebook(name) for name in notebook] if notebook else versions.course()
         if not site:
             for version, files in versions.build(sources, out, chosen).items():
-                print(f"{version:10s} {len(files)} notebook{'s' * (len(files) > 1)} in {out / version}")
+                print(
+                    f"{version:10s} {len(files)} notebook{'s' * (len(files) > 1)} in {out / version}"
+                )
             return
-        from gantutor.build import site as pages
+        from gantutor.reproduce.site import pages
 
         pages.check_place(out, sources)  # before the minutes of a run, not after
         writable(out)
@@ -450,7 +577,9 @@ def build(
     except ValueError as error:
         fail(error)
     except ModuleNotFoundError as error:
-        fail(f"{(error.name or 'a package').split('.')[0]} is not installed: pip install 'gantutor[site]'")
+        fail(
+            f"{(error.name or 'a package').split('.')[0]} is not installed: pip install 'gantutor[site]'"
+        )
     except OSError as error:  # a full disk, a folder that cannot be written
         if error.errno is None:  # no notebook of that name, in our words
             fail(error)
@@ -493,7 +622,7 @@ def check(
     """Grade handed-in notebooks: each exercise runs in a process of its own with limits, and its answers are compared here."""
     import json
 
-    from gantutor.checks import grade
+    from gantutor.course.grader import grade
     from gantutor.files import ours
     from gantutor.reproduce.run import writable
 
@@ -507,7 +636,10 @@ def check(
         done = []
         for graded in grade.grade(paths, grade.Limits(seconds, memory), jobs):
             done.append(graded)
-            print(json.dumps(graded.as_json(), ensure_ascii=False) if as_json else graded.as_text(), flush=True)
+            print(
+                json.dumps(graded.as_json(), ensure_ascii=False) if as_json else graded.as_text(),
+                flush=True,
+            )
         if out is not None:
             grade.write_marks(out, done)
     except ValueError as error:
@@ -516,7 +648,9 @@ def check(
         fail(f"{error.filename or out}: {error.strerror or error}", 1)
     unknown = [g for g in done if g.submission.problem]
     if unknown:
-        fail(f"{len(unknown)} of {len(done)} files could not be graded: {unknown[0].submission.problem}")
+        fail(
+            f"{len(unknown)} of {len(done)} files could not be graded: {unknown[0].submission.problem}"
+        )
 
 
 @app.command(context_settings={"allow_extra_args": True})
@@ -546,8 +680,9 @@ def lab(
     from contextlib import ExitStack
     from importlib.util import find_spec
 
+    from gantutor.course.lessons import find_notebook
     from gantutor.files import scratch
-    from gantutor.reproduce.run import check, find_notebook
+    from gantutor.reproduce.run import check
 
     module, name = ("voila", "Voila") if as_app else ("jupyterlab", "JupyterLab")
     if find_spec(module) is None:
@@ -561,13 +696,22 @@ def lab(
         if as_app:
             here = _with_profile(notebook, profile, stack.enter_context(scratch()))
             token, port = secrets.token_hex(24), port or 8866
-            options = [str(here), "--Voila.ip=127.0.0.1", f"--Voila.token={token}", "--Voila.port_retries=0"]
-            print(f"http://127.0.0.1:{port}/?token={token}", flush=True)  # Voila itself keeps its token to itself
+            options = [
+                str(here),
+                "--Voila.ip=127.0.0.1",
+                f"--Voila.token={token}",
+                "--Voila.port_retries=0",
+            ]
+            print(
+                f"http://127.0.0.1:{port}/?token={token}", flush=True
+            )  # Voila itself keeps its token to itself
         else:
             options = [str(notebook.parent), "--ServerApp.ip=127.0.0.1"]
         said, variables = _sockets(as_app, stack)
         options += said
-        options += [f"--port={port}"] * (port is not None) + ["--no-browser"] * no_browser + ctx.args
+        options += (
+            [f"--port={port}"] * (port is not None) + ["--no-browser"] * no_browser + ctx.args
+        )
         # the plane's nets are small: threads that wait for each other cost more
         environment = {"OMP_NUM_THREADS": "1", **os.environ, **variables}
         process = subprocess.Popen([sys.executable, "-m", module, *options], env=environment)
@@ -624,7 +768,9 @@ def _with_profile(notebook: Path, profile: str, folder: Path) -> Path:
     return folder / notebook.name
 
 
-data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Image sets: list, fetch, verify.")
+data = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Image sets: list, fetch, verify."
+)
 app.add_typer(data, name="data")
 SetName = Annotated[str, typer.Argument(help="a name that `gantutor data list` shows")]
 

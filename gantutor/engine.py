@@ -37,12 +37,18 @@ class Weights:
     def differentiate(self, loss: Tensor) -> None:
         """Add the gradients of `loss` at these weights and at nothing else; weights that it does not use get zeros."""
         grads = torch.autograd.grad(loss, self.params, allow_unused=True)
-        grads = [torch.zeros_like(p) if g is None else g for p, g in zip(self.params, grads, strict=True)]
+        grads = [
+            torch.zeros_like(p) if g is None else g for p, g in zip(self.params, grads, strict=True)
+        ]
         self.grads = grads if self.grads is None else torch._foreach_add(self.grads, grads)
 
     def settle(self, losses: list[Tensor]) -> Tensor:
         """Hand the optimiser the mean gradient of the parts differentiated since, over all processes; returns the mean loss."""
-        grads, loss, self.grads = self.grads, sum(losses) / len(losses) if len(losses) > 1 else losses[0], None
+        grads, loss, self.grads = (
+            self.grads,
+            sum(losses) / len(losses) if len(losses) > 1 else losses[0],
+            None,
+        )
         if len(losses) > 1:
             torch._foreach_div_(grads, len(losses))
         *grads, loss = average([*grads, loss])

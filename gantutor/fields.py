@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gantutor.methods.advlat import latent_mode
 from gantutor.nets import Critique, Discriminator
-from gantutor.parts import Turn
+from gantutor.turn import Turn
 
 
 class Map(NamedTuple):
@@ -26,7 +26,7 @@ class Arrows(NamedTuple):
 
 
 def plane(limit: float, n: int) -> Tensor:
-    """n x n points of the square, (n*n, 2), row by row from the bottom left."""
+    """N x n points of the square, (n*n, 2), row by row from the bottom left."""
     axis = torch.linspace(-limit, limit, n)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     return torch.stack([x.reshape(-1), y.reshape(-1)], -1)
@@ -46,10 +46,21 @@ def confidence(run, limit: float | None = None, n: int = 100, turn: Turn | None 
     return Map(1 / (1 + np.exp(-logits.values.astype(np.float64).clip(-60, 60))), logits.limit)
 
 
-def gradient_field(run, limit: float | None = None, n: int = 20, turn: Turn | None = None, points: Tensor | None = None) -> Arrows:
+def gradient_field(
+    run,
+    limit: float | None = None,
+    n: int = 20,
+    turn: Turn | None = None,
+    points: Tensor | None = None,
+) -> Arrows:
     """Where G's objective would push a sample, at every point of the square and not only at the fakes: - d gen(logit(x)) / dx."""
     x = plane(limit or run.data.limit, n) if points is None else points
-    at = (x.expand(len(run.rng.seeds), *x.shape[-2:]) if run.rng.stacked else x).to(run.rng.device).detach().requires_grad_(True)
+    at = (
+        (x.expand(len(run.rng.seeds), *x.shape[-2:]) if run.rng.stacked else x)
+        .to(run.rng.device)
+        .detach()
+        .requires_grad_(True)
+    )
     with torch.enable_grad(), latent_mode([run.D], "eval"):
         loss = run.recipe.objective.gen(run.critic(turn=turn)(at).score)
         (g,) = torch.autograd.grad(loss.sum(), at)
@@ -69,9 +80,22 @@ class Look(NamedTuple):
 def look(run, n: int = 300, arrows: int = 60, raw: bool = False, size: int = 70) -> Look:
     """What a run looks like now: map, n fakes of always the same latents, and where the first of them are pushed."""
     first = (lambda a: a[0]) if run.rng.stacked else (lambda a: a)
-    fakes = first(run.sample(n, [10_000 + s for s in run.rng.seeds] if run.rng.stacked else 10_000 + run.rng.seeds[0]).cpu())
-    seen, pushed = (logit_map if raw else confidence)(run, n=size), gradient_field(run, points=fakes[:arrows])
-    return Look(run.step, Map(first(seen.values), seen.limit), fakes.numpy(), Arrows(pushed.points, first(pushed.vectors)), raw)
+    fakes = first(
+        run.sample(
+            n, [10_000 + s for s in run.rng.seeds] if run.rng.stacked else 10_000 + run.rng.seeds[0]
+        ).cpu()
+    )
+    seen, pushed = (
+        (logit_map if raw else confidence)(run, n=size),
+        gradient_field(run, points=fakes[:arrows]),
+    )
+    return Look(
+        run.step,
+        Map(first(seen.values), seen.limit),
+        fakes.numpy(),
+        Arrows(pushed.points, first(pushed.vectors)),
+        raw,
+    )
 
 
 def slopes(D: Discriminator, x: Tensor) -> np.ndarray:
@@ -146,7 +170,9 @@ def image_slice(run, a: Tensor, b: Tensor, c: Tensor, n: int = 40) -> Map:
     """The logit at every mixture of three images (C, H, W), on the triangle with the CORNERS a, b, c; NaN outside of it."""
     p = plane(1.0, n).double()
     corners = torch.cat([torch.from_numpy(CORNERS), torch.ones(3, 1, dtype=torch.float64)], 1)
-    weights = torch.linalg.solve(corners.T, torch.cat([p, torch.ones(len(p), 1, dtype=torch.float64)], 1).T).T.float()
+    weights = torch.linalg.solve(
+        corners.T, torch.cat([p, torch.ones(len(p), 1, dtype=torch.float64)], 1).T
+    ).T.float()
     inside = (weights > -1e-6).all(1)
     values = torch.full((n * n,), torch.nan)
     with latent_mode([run.D], "eval"):

@@ -186,8 +186,7 @@ def fits(folder: str | Path, longest: int) -> bool:
 
 
 def cache_dir() -> Path:
-    """Where decoded images and small classifiers are kept: $GANTUTOR_CACHE, or ~/.cache/gantutor.
-    """
+    """Where decoded images and small classifiers are kept: $GANTUTOR_CACHE, or ~/.cache/gantutor."""
     return Path(os.path.expanduser(os.environ.get("GANTUTOR_CACHE") or "~/.cache/gantutor"))
 
 

@@ -20,7 +20,9 @@ def _span(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def progress(steps: Iterator[Step], total: int, every_s: float = 10.0, say: Callable[[str], None] = print) -> Iterator[Step]:
+def progress(
+    steps: Iterator[Step], total: int, every_s: float = 10.0, say: Callable[[str], None] = print
+) -> Iterator[Step]:
     """Pass steps on and say every `every_s` seconds where training stands: step, it/s, time left, both losses.
 
     Losses are read only for the line, so that the device runs on in between. Have `train` yield often enough to be asked.
@@ -30,11 +32,19 @@ def progress(steps: Iterator[Step], total: int, every_s: float = 10.0, say: Call
     for step in steps:
         now = time.monotonic()
         if first is None:
-            first, begun = step.index, now  # what came before was set-up, or an earlier session's work
+            first, begun = (
+                step.index,
+                now,
+            )  # what came before was set-up, or an earlier session's work
         elif now - told >= every_s and step.index != last:
             rate = (step.index - first) / (now - begun)
-            losses = ", ".join(f"{name} {float(loss.mean()):.3g}" for name, loss in (("D", step.d_loss), ("G", step.g_loss)))
-            say(f"{step.index}/{total} steps, {rate:.3g} it/s, {_span((total - step.index) / max(rate, 1e-9))} left, {losses}")
+            losses = ", ".join(
+                f"{name} {float(loss.mean()):.3g}"
+                for name, loss in (("D", step.d_loss), ("G", step.g_loss))
+            )
+            say(
+                f"{step.index}/{total} steps, {rate:.3g} it/s, {_span((total - step.index) / max(rate, 1e-9))} left, {losses}"
+            )
             told, last = now, step.index
         yield step
 

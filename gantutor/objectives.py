@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import log_softmax, relu, softplus
 
 from gantutor.nets import Critique, full
-from gantutor.parts import Turn
 from gantutor.plain import number, settle
+from gantutor.turn import Turn
 
 
 class Objective:
@@ -39,12 +39,12 @@ class Objective:
         """Score of any points, for maps and fields; `turn` gives the batch that KDD measures against."""
         return points.score
 
-    def d(self, turn: Turn) -> Tensor:
+    def d_loss(self, turn: Turn) -> Tensor:
         """D's loss, the batch's mean: one number a seed."""
         a, b = self.logits(turn)
         return self.real(a).mean(-1) + self.fake(b).mean(-1)
 
-    def g(self, turn: Turn) -> Tensor:
+    def g_loss(self, turn: Turn) -> Tensor:
         """G's loss, the batch's mean: one number a seed."""
         return self.gen(self.logits(turn)[1]).mean(-1)
 
@@ -73,11 +73,11 @@ class Sum(Objective):
             )
         object.__setattr__(self, "parts", parts)
 
-    def d(self, turn):
-        return sum(w * o.d(turn) for w, o in self.parts)
+    def d_loss(self, turn):
+        return sum(w * o.d_loss(turn) for w, o in self.parts)
 
-    def g(self, turn):
-        return sum(w * o.g(turn) for w, o in self.parts)
+    def g_loss(self, turn):
+        return sum(w * o.g_loss(turn) for w, o in self.parts)
 
     def gen(self, b):
         return self.parts[0][1].gen(b)
@@ -109,7 +109,9 @@ class NonSaturating(Objective):
     def __post_init__(self):
         settle(self)
         if not 0 < self.target <= 1:
-            raise ValueError(f"target={self.target}: expected the reals' label, above 0 and at most 1 (0.9 smooths)")
+            raise ValueError(
+                f"target={self.target}: expected the reals' label, above 0 and at most 1 (0.9 smooths)"
+            )
 
     def real(self, a):
         loss = softplus(-a)
@@ -203,13 +205,15 @@ class Realness(Objective):
     def __post_init__(self):
         settle(self)
         if self.outcomes < 2 or self.variant not in (1, 2, 3):
-            raise ValueError(f"outcomes={self.outcomes}, variant={self.variant}: expected at least 2, and variant 1, 2 or 3")
+            raise ValueError(
+                f"outcomes={self.outcomes}, variant={self.variant}: expected at least 2, and variant 1, 2 or 3"
+            )
 
-    def d(self, turn):
+    def d_loss(self, turn):
         real, fake = (self._log_p(c, turn) for c in (turn.real, turn.fake))
         return _cross(self.anchor(turn, 1), real) + _cross(self.anchor(turn, -1), fake)
 
-    def g(self, turn):
+    def g_loss(self, turn):
         fake = self._log_p(turn.fake, turn)
         loss = -_cross(self.anchor(turn, -1), fake)
         if self.variant == 2:
@@ -227,10 +231,14 @@ class Realness(Objective):
         counted = (bins[..., None] == place).float().mean(-2, keepdim=True)
         # mass that arrives between two outcomes is shared linearly, beyond the last it stays there
         moved = (place + shift * (k - 1) / 2).clamp(0, k - 1)
-        return (counted.mT * (1 - (moved[:, None] - place).abs()).clamp(min=0)).sum(-2, keepdim=True)
+        return (counted.mT * (1 - (moved[:, None] - place).abs()).clamp(min=0)).sum(
+            -2, keepdim=True
+        )
 
     def logits(self, turn):
-        return (self._expected(turn.real, turn) if turn.player == "d" else None), self._expected(turn.fake, turn)
+        return (self._expected(turn.real, turn) if turn.player == "d" else None), self._expected(
+            turn.fake, turn
+        )
 
     def logit_at(self, points, turn):
         return self._expected(points, turn)
@@ -252,14 +260,18 @@ class Realness(Objective):
         logits = self._outputs(critique, turn)
         if self.resample:
             mean, log_variance = logits.chunk(2, -1)
-            logits = mean + (log_variance / 2).exp() * turn.rng.randn(*mean.shape[turn.axis :]).to(mean)
+            logits = mean + (log_variance / 2).exp() * turn.rng.randn(*mean.shape[turn.axis :]).to(
+                mean
+            )
         return log_softmax(logits, -1)
 
     def _outputs(self, critique: Critique, turn: Turn) -> Tensor:
         width, v = self.outcomes * (2 if self.resample else 1), critique.outputs
         if v is None or v.shape[-1] != width:
             found = "no outputs besides its score" if v is None else f"{v.shape[-1]} outputs"
-            raise ValueError(f"{type(turn.D).__name__} has {found}, {self} needs {width}: use nets with that many outputs")
+            raise ValueError(
+                f"{type(turn.D).__name__} has {found}, {self} needs {width}: use nets with that many outputs"
+            )
         return full(v)
 
 

@@ -11,7 +11,11 @@ from torch import Tensor
 
 def place() -> tuple[int, int]:
     """(rank, world) of this process; (0, 1) where torch.distributed was not initialised."""
-    return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
+    return (
+        (dist.get_rank(), dist.get_world_size())
+        if dist.is_available() and dist.is_initialized()
+        else (0, 1)
+    )
 
 
 def average(tensors: list[Tensor]) -> list[Tensor]:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, relu
 
+from gantutor.descriptions import brief
 from gantutor.nets import Critique, full
-from gantutor.parts import Term, Turn, brief
 from gantutor.plain import settle
+from gantutor.turn import Term, Turn
 
 
 def slopes(turn: Turn, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -23,7 +24,7 @@ def slopes(turn: Turn, x: Tensor, y: Tensor | None = None) -> Tensor:
 
 
 def between(turn: Turn) -> tuple[Tensor, Tensor | None]:
-    """u x_real + (1-u) x_fake, u ~ U(0, 1) a pair, as many as the smaller batch has, with the labels of the reals."""
+    """U x_real + (1-u) x_fake, u ~ U(0, 1) a pair, as many as the smaller batch has, with the labels of the reals."""
     n = min(turn.x_real.shape[turn.axis], turn.x_fake.shape[turn.axis])
     real, fake = (full(x.narrow(turn.axis, 0, n)) for x in (turn.x_real, turn.x_fake))
     u = turn.rng.rand(n)
@@ -43,8 +44,10 @@ class GradientPenalty(Term):
         if not (self.weight >= 0 and self.target >= 0):
             raise ValueError(f"{self}: expected weight >= 0 and target >= 0")
 
-    def d(self, turn: Turn) -> Tensor:
-        return self.weight * (slopes(turn, *between(turn)).norm(dim=-1) - self.target).square().mean(-1)
+    def d_loss(self, turn: Turn) -> Tensor:
+        return self.weight * (
+            slopes(turn, *between(turn)).norm(dim=-1) - self.target
+        ).square().mean(-1)
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,12 @@ class DivPenalty(Term):
         if self.at not in ("between", "both") or not (self.k >= 0 and self.p >= 1):
             raise ValueError(f"{self}: expected at 'between' or 'both', k >= 0 and p >= 1")
 
-    def d(self, turn: Turn) -> Tensor:
-        points = [between(turn)] if self.at == "between" else [(turn.x_real, turn.y_real), (turn.x_fake, turn.y_fake)]
+    def d_loss(self, turn: Turn) -> Tensor:
+        points = (
+            [between(turn)]
+            if self.at == "between"
+            else [(turn.x_real, turn.y_real), (turn.x_fake, turn.y_fake)]
+        )
         powers = [slopes(turn, *xy).norm(dim=-1).pow(self.p).mean(-1) for xy in points]
         return self.k * sum(powers) / len(powers)
 
@@ -80,7 +87,7 @@ class R1(Term):
         if not self.weight >= 0:
             raise ValueError(f"{self}: expected weight >= 0")
 
-    def d(self, turn: Turn) -> Tensor:
+    def d_loss(self, turn: Turn) -> Tensor:
         return self.weight / 2 * slopes(turn, turn.x_real, turn.y_real).square().sum(-1).mean(-1)
 
 
@@ -101,7 +108,7 @@ class LeCam(Term):
         if not (self.weight >= 0 and 0 <= self.decay < 1 and self.start >= 0):
             raise ValueError(f"{self}: expected weight >= 0, 0 <= decay < 1 and start >= 0")
 
-    def d(self, turn: Turn) -> Tensor:
+    def d_loss(self, turn: Turn) -> Tensor:
         a, b = full(turn.real.score), full(turn.fake.score)
         means = torch.stack([a.mean(-1), b.mean(-1)]).detach()
         known = turn.memory.get(brief(self))
@@ -129,15 +136,23 @@ class AuxClassifier(Term):
         if not self.weight >= 0:
             raise ValueError(f"{self}: expected weight >= 0")
 
-    def d(self, turn: Turn) -> Tensor:
+    def d_loss(self, turn: Turn) -> Tensor:
         loss = self._entropy(turn, turn.real, turn.y_real)
-        return self.weight * (loss + self._entropy(turn, turn.fake, turn.y_fake) if self.fakes else loss)
+        return self.weight * (
+            loss + self._entropy(turn, turn.fake, turn.y_fake) if self.fakes else loss
+        )
 
-    def g(self, turn: Turn) -> Tensor:
+    def g_loss(self, turn: Turn) -> Tensor:
         return self.weight * self._entropy(turn, turn.fake, turn.y_fake)
 
     def _entropy(self, turn: Turn, critique: Critique, y: Tensor | None) -> Tensor:
         if critique.outputs is None or y is None:
-            missing = "no class outputs" if critique.outputs is None else "no labels to compare its outputs with"
-            raise ValueError(f"{type(turn.D).__name__} has {missing}: {brief(self)} needs nets with classes and a class head")
+            missing = (
+                "no class outputs"
+                if critique.outputs is None
+                else "no labels to compare its outputs with"
+            )
+            raise ValueError(
+                f"{type(turn.D).__name__} has {missing}: {brief(self)} needs nets with classes and a class head"
+            )
         return cross_entropy(full(critique.outputs), y)

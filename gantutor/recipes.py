@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import torch
 
+from gantutor.descriptions import describe
 from gantutor.methods.adaptivemix import AdaptiveMix
 from gantutor.methods.advlat import IFGSM
 from gantutor.methods.kdd import KDD
 from gantutor.nets.mlp import Mlp, mlp
 from gantutor.objectives import LSGAN, WGAN, Hinge, Minimax, NonSaturating, Objective
-from gantutor.parts import LatentMap, Term, describe
 from gantutor.penalties import GradientPenalty
 from gantutor.plain import number, settle
+from gantutor.turn import LatentMap, Term
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,14 @@ class Adam:
     def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
         betas = tuple(float(b) for b in self.betas)  # torch refuses (0, 0.9)
         rate = _rate(self.lr, parameters, graph)
-        return torch.optim.Adam(parameters, lr=rate, betas=betas, weight_decay=self.weight_decay, fused=True, capturable=graph)
+        return torch.optim.Adam(
+            parameters,
+            lr=rate,
+            betas=betas,
+            weight_decay=self.weight_decay,
+            fused=True,
+            capturable=graph,
+        )
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,9 @@ class RmsProp:
         settle(self)
 
     def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(parameters, lr=_rate(self.lr, parameters, graph), capturable=graph)
+        return torch.optim.RMSprop(
+            parameters, lr=_rate(self.lr, parameters, graph), capturable=graph
+        )
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,9 @@ class Sgd:
         settle(self)
 
     def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
-        return torch.optim.SGD(parameters, lr=_rate(self.lr, parameters, graph), fused=graph or None)
+        return torch.optim.SGD(
+            parameters, lr=_rate(self.lr, parameters, graph), fused=graph or None
+        )
 
 
 def _rate(lr: float, parameters, graph: bool) -> float | torch.Tensor:
@@ -78,7 +90,9 @@ class Ema:
     def __post_init__(self):
         settle(self)
         if not (0 <= self.decay < 1 and self.start >= 0):
-            raise ValueError(f"decay={self.decay}, start={self.start}: expected 0 <= decay < 1 and start >= 0")
+            raise ValueError(
+                f"decay={self.decay}, start={self.start}: expected 0 <= decay < 1 and start >= 0"
+            )
 
 
 @dataclass(frozen=True)
@@ -125,47 +139,60 @@ class Recipe:
             if not 0 < number("lr", rule.lr) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)}: expected a learning rate above 0")
         if self.batch < 2 or self.n_dis < 1 or (self.g_batch is not None and self.g_batch < 2):
-            raise ValueError(f"batch={self.batch}, g_batch={self.g_batch}, n_dis={self.n_dis}: expected batches >= 2, n_dis >= 1")
+            raise ValueError(
+                f"batch={self.batch}, g_batch={self.g_batch}, n_dis={self.n_dis}: expected batches >= 2, n_dis >= 1"
+            )
         if min(self.accumulate, self.n_gen) < 1 or (self.decay is not None and self.decay < 1):
-            raise ValueError(f"accumulate={self.accumulate}, n_gen={self.n_gen}, decay={self.decay}: expected at least 1 (decay: or None)")
+            raise ValueError(
+                f"accumulate={self.accumulate}, n_gen={self.n_gen}, decay={self.decay}: expected at least 1 (decay: or None)"
+            )
         if not self.diverges_at > 0:
             raise ValueError(f"diverges_at={self.diverges_at}: expected a number above 0")
         if not hasattr(self.nets, "build"):
             raise ValueError(
-                f"nets={self.nets!r}: expected one of the package's, for example "
-                "Mlp()"
+                f"nets={self.nets!r}: expected one of the package's, for example Mlp()"
             )
         if self.joint is not None and not isinstance(self.joint, bool):
             raise ValueError(f"joint={self.joint!r}: expected True, False or None")
         if self.ema is not None and not isinstance(self.ema, Ema):
             raise ValueError(
-                f"ema={self.ema!r}: expected None or an average, for example "
-                "Ema(0.999)"
+                f"ema={self.ema!r}: expected None or an average, for example Ema(0.999)"
             )
         if self.fakes == "dg" and self.n_gen > 1:
-            raise ValueError(f"fakes='dg' with n_gen={self.n_gen}: one batch of fakes serves one G step")
-        allowed = {"fakes": ("fresh", "d", "dg"), "fake_labels": ("uniform", "real"), "order": ("replacement", "epochs")}
+            raise ValueError(
+                f"fakes='dg' with n_gen={self.n_gen}: one batch of fakes serves one G step"
+            )
+        allowed = {
+            "fakes": ("fresh", "d", "dg"),
+            "fake_labels": ("uniform", "real"),
+            "order": ("replacement", "epochs"),
+        }
         for name, values in allowed.items():
             if getattr(self, name) not in values:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(map(repr, values))}")
-        for name, kind, example in (("objective", Objective, "Hinge()"), ("latent", LatentMap | None, "IFGSM()")):
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}: expected one of {', '.join(map(repr, values))}"
+                )
+        for name, kind, example in (
+            ("objective", Objective, "Hinge()"),
+            ("latent", LatentMap | None, "IFGSM()"),
+        ):
             if not isinstance(getattr(self, name), kind):
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of the package's, for example {example}")
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}: expected one of the package's, for example {example}"
+                )
         for name in ("terms", "inputs"):
             value = getattr(self, name)
             try:
                 object.__setattr__(self, name, tuple(value))
             except TypeError:
                 raise ValueError(
-                    f"{name}={value!r}: expected several parts in parentheses: "
-                    f"({value!r},)"
+                    f"{name}={value!r}: expected several parts in parentheses: ({value!r},)"
                 ) from None
         for name, parts in (("inputs", self.inputs), ("augment", (self.augment,))):
             given = [part for part in parts if part is not None]
             if any(isinstance(part, type) or not callable(part) for part in given):
                 raise ValueError(
-                    f"{name}={getattr(self, name)!r}: expected augmentations, for example "
-                    "Flip()"
+                    f"{name}={getattr(self, name)!r}: expected augmentations, for example Flip()"
                 )
         if not all(isinstance(t, Term) for t in self.terms):
             raise ValueError(f"terms={self.terms!r}: expected Terms, for example (AdaptiveMix(),)")
@@ -174,7 +201,9 @@ class Recipe:
         """The same recipe with some parts changed; raises ValueError for an unknown part."""
         unknown = set(changes) - {f.name for f in dataclasses.fields(self)}
         if unknown:
-            raise ValueError(f"unknown part {', '.join(sorted(unknown))}; parts: {', '.join(f.name for f in dataclasses.fields(self))}")
+            raise ValueError(
+                f"unknown part {', '.join(sorted(unknown))}; parts: {', '.join(f.name for f in dataclasses.fields(self))}"
+            )
         return dataclasses.replace(self, **changes)
 
     def diff(self, other: "Recipe") -> dict[str, tuple]:
@@ -205,14 +234,34 @@ METHODS: dict[str, Recipe] = {
 
 def image_methods(nets, lr: float = 1e-3, batch: int = 32) -> dict[str, Recipe]:
     """A baseline for images, the three methods on it, and KDD's own baseline, by the names that notebook 05 takes."""
-    base = Recipe(nets, NonSaturating(), g_opt=Adam(lr, (0.5, 0.999)), d_opt=Adam(lr, (0.5, 0.999)), batch=batch)
+    base = Recipe(
+        nets,
+        NonSaturating(),
+        g_opt=Adam(lr, (0.5, 0.999)),
+        d_opt=Adam(lr, (0.5, 0.999)),
+        batch=batch,
+    )
     return {
         "baseline": base,
-        "adaptivemix": base.but(terms=(AdaptiveMix(noise_scale="rms"),)),  # Eq. 2 as printed; noise in units of the features
+        "adaptivemix": base.but(
+            terms=(AdaptiveMix(noise_scale="rms"),)
+        ),  # Eq. 2 as printed; noise in units of the features
         "advlat": base.but(latent=IFGSM(eps=0.03, steps=1, mode="train_frozen")),
         "kdd": base.but(objective=KDD(tau=0.05)),
-        "hinge": base.but(objective=Hinge()),  # what KDD is measured against: the same losses on a learned score
+        "hinge": base.but(
+            objective=Hinge()
+        ),  # what KDD is measured against: the same losses on a learned score
     }
 
 
-__all__ = ["Adam", "RmsProp", "Sgd", "Recipe", "TOY", "OBJECTIVES", "METHODS", "image_methods", "mlp"]
+__all__ = [
+    "Adam",
+    "RmsProp",
+    "Sgd",
+    "Recipe",
+    "TOY",
+    "OBJECTIVES",
+    "METHODS",
+    "image_methods",
+    "mlp",
+]

@@ -21,10 +21,16 @@ class Rng:
     that is not there.
     """
 
-    def __init__(self, seeds: int | torch.Generator | Sequence[int], device: str | torch.device = "cpu"):
+    def __init__(
+        self, seeds: int | torch.Generator | Sequence[int], device: str | torch.device = "cpu"
+    ):
         self.rank, self.world = 0, 1
         if isinstance(seeds, torch.Generator):
-            self.seeds, self.generators, self.device = (seeds.initial_seed(),), [seeds], seeds.device
+            self.seeds, self.generators, self.device = (
+                (seeds.initial_seed(),),
+                [seeds],
+                seeds.device,
+            )
             self.stacked = False
             return
         self.stacked = hasattr(seeds, "__iter__") and getattr(seeds, "ndim", 1) > 0
@@ -50,18 +56,26 @@ class Rng:
         So several processes with a part of the batch each see the numbers that one process with the whole batch sees.
         """
         if not 0 <= rank < world or (world > 1 and self.stacked):
-            raise ValueError(f"rank={rank}, world={world}, seeds={list(self.seeds)}: expected 0 <= rank < world and one seed")
+            raise ValueError(
+                f"rank={rank}, world={world}, seeds={list(self.seeds)}: expected 0 <= rank < world and one seed"
+            )
         self.rank, self.world = rank, world
         return self
 
     def _draw(self, one) -> Tensor:
-        return torch.stack([one(g) for g in self.generators]) if self.stacked else one(self.generators[0])
+        return (
+            torch.stack([one(g) for g in self.generators])
+            if self.stacked
+            else one(self.generators[0])
+        )
 
     def _rows(self, shape: tuple[int, ...], draw) -> Tensor:
         if self.world == 1 or not shape:
             return self._draw(lambda g: draw(shape, g))
         n = shape[0]
-        return draw((n * self.world, *shape[1:]), self.generators[0])[self.rank * n : (self.rank + 1) * n]
+        return draw((n * self.world, *shape[1:]), self.generators[0])[
+            self.rank * n : (self.rank + 1) * n
+        ]
 
     def randn(self, *shape: int) -> Tensor:
         """Standard normal numbers."""
@@ -73,11 +87,16 @@ class Rng:
 
     def randint(self, high: int, *shape: int) -> Tensor:
         """Uniform integers in 0 .. high-1."""
-        return self._rows(shape, lambda s, g: torch.randint(high, s, generator=g, device=self.device))
+        return self._rows(
+            shape, lambda s, g: torch.randint(high, s, generator=g, device=self.device)
+        )
 
     def randperm(self, n: int) -> Tensor:
         """A random order of 0 .. n-1."""
-        orders = [self._draw(lambda g: torch.randperm(n, generator=g, device=self.device)) for _ in range(self.world)]
+        orders = [
+            self._draw(lambda g: torch.randperm(n, generator=g, device=self.device))
+            for _ in range(self.world)
+        ]
         return orders[self.rank]
 
     def beta(self, alpha: float, *shape: int) -> Tensor:
@@ -87,14 +106,19 @@ class Rng:
 
         # torch has no public Gamma draw that takes a generator; this is the one behind torch.distributions
         def gammas(s, g):
-            return torch._standard_gamma(torch.full(s, float(alpha), device=self.device), generator=g)
+            return torch._standard_gamma(
+                torch.full(s, float(alpha), device=self.device), generator=g
+            )
 
         a, b = self._rows((*shape, 2), gammas).unbind(-1)
         return a / (a + b)
 
     def state_dict(self) -> dict:
         """Seeds and generator states, for exact resume."""
-        return {"seeds": list(self.seeds) if self.stacked else self.seeds[0], "states": [g.get_state() for g in self.generators]}
+        return {
+            "seeds": list(self.seeds) if self.stacked else self.seeds[0],
+            "states": [g.get_state() for g in self.generators],
+        }
 
     def check_state(self, state: dict) -> None:
         """Raises ValueError where `load_state_dict` would, and moves nothing."""
@@ -138,15 +162,13 @@ def _device(name: str | torch.device) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         there = f"{torch.cuda.device_count()} CUDA device(s) here"
         raise ValueError(
-            f"device={str(name)!r}: torch sees {there}, use device='cpu' or another "
-            "number"
+            f"device={str(name)!r}: torch sees {there}, use device='cpu' or another number"
         )
     try:
         torch.Generator(device)
     except (AssertionError, NotImplementedError, RuntimeError):
         raise ValueError(
-            f"device={str(name)!r}: torch draws no random numbers there, use 'cpu' or "
-            "'cuda'"
+            f"device={str(name)!r}: torch draws no random numbers there, use 'cpu' or 'cuda'"
         ) from None
     return device
 

@@ -15,7 +15,8 @@ from gantutor import _NAMES
 PACKAGE = Path(__file__).parent
 # what a module computes from, beside its code
 TABLES = {"gantutor.reproduce.papers": "data/papers/*.csv"}
-NO_NUMBERS = "gantutor.checks"  # a room that judges answers and gives no number
+# rooms that judge answers and compute no number
+NO_NUMBERS = ("gantutor.course.exercises.", "gantutor.course.grader.")
 # whose code is not ours to watch
 FOREIGN = {"torch", "torchvision", "numpy"} | sys.stdlib_module_names - {"__main__"}
 
@@ -56,7 +57,7 @@ def module(name: str, package: Path = PACKAGE) -> tuple[str, frozenset[str]] | N
     """
     place = package.joinpath(*name.split(".")[1:])
     path = next((p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()), None)
-    if path is None or place == package or f"{name}.".startswith(f"{NO_NUMBERS}."):
+    if path is None or place == package or f"{name}.".startswith(NO_NUMBERS):
         return None
     text = path.read_text(encoding="utf-8")
     tables = sorted(package.parent.glob(TABLES[name])) if name in TABLES else []

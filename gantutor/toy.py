@@ -20,13 +20,17 @@ class Gaussians:
     centres: Tensor
     std: float
     group: Tensor | None = None
-    limit: float = field(default=0.0)  # half the side of the square to draw; 0 takes it from the data
+    limit: float = field(
+        default=0.0
+    )  # half the side of the square to draw; 0 takes it from the data
 
     shape = (2,)  # of one sample
 
     def __post_init__(self):
         if self.centres.ndim != 2 or self.centres.shape[1] != 2 or len(self.centres) == 0:
-            raise ValueError(f"centres of shape {tuple(self.centres.shape)}: expected (M, 2) with M >= 1")
+            raise ValueError(
+                f"centres of shape {tuple(self.centres.shape)}: expected (M, 2) with M >= 1"
+            )
         if not self.std > 0:
             raise ValueError(f"std={self.std}: expected a number above 0")
         if not torch.isfinite(self.centres).all():
@@ -39,7 +43,9 @@ class Gaussians:
         """Middle of each mode, (n_modes, 2)."""
         if self.group is None:
             return self.centres
-        return torch.stack([self.centres[self.group == i].mean(0) for i in range(int(self.group.max()) + 1)])
+        return torch.stack(
+            [self.centres[self.group == i].mean(0) for i in range(int(self.group.max()) + 1)]
+        )
 
     @property
     def shares(self) -> Tensor:
@@ -48,7 +54,7 @@ class Gaussians:
         return torch.bincount(group) / len(group)
 
     def sample(self, n: int, rng) -> Tensor:
-        """n points, (n, 2), or (seeds, n, 2) where `rng` (an Rng, a torch.Generator or a seed) holds several seeds."""
+        """N points, (n, 2), or (seeds, n, 2) where `rng` (an Rng, a torch.Generator or a seed) holds several seeds."""
         rng = Rng.of(rng)
         centre = self.centres.to(rng.device)[rng.randint(len(self.centres), n)]
         return centre + self.std * rng.randn(n, 2)
@@ -83,7 +89,9 @@ class Circles:
 
     def __post_init__(self):
         if not self.radii or not min(self.radii) > 0 or not self.std > 0 or self.arcs < 1:
-            raise ValueError(f"radii={self.radii}, std={self.std}, arcs={self.arcs}: expected radii and std above 0, arcs >= 1")
+            raise ValueError(
+                f"radii={self.radii}, std={self.std}, arcs={self.arcs}: expected radii and std above 0, arcs >= 1"
+            )
 
     @property
     def modes(self) -> Tensor:
@@ -98,7 +106,7 @@ class Circles:
         return torch.full((len(self.radii) * self.arcs,), 1 / (len(self.radii) * self.arcs))
 
     def sample(self, n: int, rng) -> Tensor:
-        """n points, (n, 2) or (seeds, n, 2)."""
+        """N points, (n, 2) or (seeds, n, 2)."""
         rng = Rng.of(rng)
         radius = torch.tensor(self.radii, device=rng.device)[rng.randint(len(self.radii), n)]
         angle = 2 * math.pi * rng.rand(n)
@@ -108,8 +116,15 @@ class Circles:
     def log_density(self, x: Tensor) -> Tensor:
         """Exact log density: a circle blurred by a Gaussian is exp(-(r-R)^2 / 2 std^2) I0e(rR/std^2) / (2 pi std^2)."""
         r, radii = x.norm(dim=-1, keepdim=True), torch.tensor(self.radii).to(x)
-        blurred = -((r - radii) ** 2) / (2 * self.std**2) + torch.special.i0e(r * radii / self.std**2).log()
-        return torch.logsumexp(blurred, -1) - math.log(2 * math.pi * self.std**2) - math.log(len(self.radii))
+        blurred = (
+            -((r - radii) ** 2) / (2 * self.std**2)
+            + torch.special.i0e(r * radii / self.std**2).log()
+        )
+        return (
+            torch.logsumexp(blurred, -1)
+            - math.log(2 * math.pi * self.std**2)
+            - math.log(len(self.radii))
+        )
 
     def mode_of(self, x: Tensor) -> Tensor:
         """Index of the arc of the nearest circle that each point lies beside."""
@@ -119,7 +134,9 @@ class Circles:
 
     def distance(self, x: Tensor) -> Tensor:
         """Distance to the nearest circle, in units of std."""
-        return (x.norm(dim=-1, keepdim=True) - torch.tensor(self.radii).to(x)).abs().amin(-1) / self.std
+        return (x.norm(dim=-1, keepdim=True) - torch.tensor(self.radii).to(x)).abs().amin(
+            -1
+        ) / self.std
 
 
 def ring(modes: int = 8, radius: float = 2.0, std: float = 0.02) -> Gaussians:
@@ -131,7 +148,7 @@ def ring(modes: int = 8, radius: float = 2.0, std: float = 0.02) -> Gaussians:
 
 
 def grid(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> Gaussians:
-    """side x side Gaussians; 0.05 is the square root of the 0.0025 that the paper prints as std."""
+    """Side x side Gaussians; 0.05 is the square root of the 0.0025 that the paper prints as std."""
     if side < 1:
         raise ValueError(f"side={side}: expected at least 1")
     axis = spacing * (torch.arange(side) - (side - 1) / 2)
@@ -158,7 +175,9 @@ def points(xy, std: float = 0.05) -> Gaussians:
     """A distribution of your own: a Gaussian at each given point (M, 2); points in reach of 4 std of each other are one mode."""
     centres = torch.as_tensor(xy, dtype=torch.float32)
     if centres.ndim != 2 or centres.shape[-1] != 2 or len(centres) == 0:
-        raise ValueError(f"points of shape {tuple(centres.shape)}: expected (M, 2) with M >= 1, e.g. [[0, 0], [1, 2]]")
+        raise ValueError(
+            f"points of shape {tuple(centres.shape)}: expected (M, 2) with M >= 1, e.g. [[0, 0], [1, 2]]"
+        )
     return Gaussians("points", centres, std, group=_linked(centres, 4 * std))
 
 
@@ -173,7 +192,7 @@ def by_name(name: str) -> Gaussians | Circles:
 
 
 def choose(x: Tensor, n: int, rng: Rng) -> Tensor:
-    """n of the rows of x without repetition, each seed its own."""
+    """N of the rows of x without repetition, each seed its own."""
     return rows(x, rng.randperm(x.shape[-2])[..., :n])
 
 

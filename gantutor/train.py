@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gantutor import checkpoints
+from gantutor.descriptions import describe, kinds
 from gantutor.engine import Captured, MovingAverage, Weights
 from gantutor.files import set_aside
 from gantutor.images import Epochs, ImageSet
@@ -20,11 +21,11 @@ from gantutor.methods.advlat import latent_mode
 from gantutor.nets import Critique, Labelled, full
 from gantutor.objectives import Objective
 from gantutor.parallel import place, together
-from gantutor.parts import Turn, describe, kinds
 from gantutor.plain import whole
 from gantutor.recipes import Recipe
 from gantutor.rng import Rng
 from gantutor.sources import classes_hash
+from gantutor.turn import Turn
 
 PRECISIONS = ("fp32", "bf16")
 NORMS = ("running", "batch", "standing")
@@ -35,13 +36,19 @@ class Diverged(RuntimeError):
 
     def __init__(self, step: int, player: str, seeds: list[int]):
         self.step, self.player, self.seeds = step, player, seeds
-        super().__init__(f"diverged at step {step} in {player.upper()}'s turn (seed {', '.join(map(str, seeds))}): "
-                         "lower the learning rate, or bound the critic by clipping or a gradient penalty")  # fmt: skip
+        super().__init__(
+            f"diverged at step {step} in {player.upper()}'s turn (seed {', '.join(map(str, seeds))}): "
+            "lower the learning rate, or bound the critic by clipping or a gradient penalty"
+        )
 
 
 def data_name(data) -> str:
     """What a checkpoint remembers of its data: the name, and the digest where there is one."""
-    return " ".join(str(v) for v in (getattr(data, "name", type(data).__name__), getattr(data, "digest", "")) if v)
+    return " ".join(
+        str(v)
+        for v in (getattr(data, "name", type(data).__name__), getattr(data, "digest", ""))
+        if v
+    )
 
 
 def data_numbers(data) -> str:
@@ -78,7 +85,11 @@ class Critic(torch.nn.Module):
 
     def forward(self, x: Tensor) -> Critique:
         critique = self.D(x) if self.y is None else self.D(x, self.y)
-        return critique if self.turn is None else critique._replace(score=self.objective.logit_at(critique, self.turn))
+        return (
+            critique
+            if self.turn is None
+            else critique._replace(score=self.objective.logit_at(critique, self.turn))
+        )
 
 
 class Fakes(NamedTuple):
@@ -98,18 +109,33 @@ class Run:
     graph and replays it. Under torchrun each process takes its part of the batch.
     """
 
-    def __init__(self, recipe: Recipe, data, seed: int | list[int] = 0, device: str = "cpu", on_divergence: str = "raise",
-                 precision: str = "fp32", graph: bool = False):
+    def __init__(
+        self,
+        recipe: Recipe,
+        data,
+        seed: int | list[int] = 0,
+        device: str = "cpu",
+        on_divergence: str = "raise",
+        precision: str = "fp32",
+        graph: bool = False,
+    ):
         if on_divergence not in ("raise", "mark"):
             raise ValueError(f"on_divergence={on_divergence!r}: expected 'raise' or 'mark'")
         if not isinstance(recipe, Recipe):
             raise ValueError(f"recipe={recipe!r}: expected a Recipe, for example METHODS['KDD']")
         if precision not in PRECISIONS:
             raise ValueError(f"precision={precision!r}: expected one of {', '.join(PRECISIONS)}")
-        self.recipe, self.data, self.on_divergence, self.precision = recipe, data, on_divergence, precision
+        self.recipe, self.data, self.on_divergence, self.precision = (
+            recipe,
+            data,
+            on_divergence,
+            precision,
+        )
         self.rng = Rng(seed, device)
         if graph and self.rng.device.type != "cuda":
-            raise ValueError(f"graph=True on {self.rng.device}: a CUDA graph needs a CUDA device; leave graph=False here")
+            raise ValueError(
+                f"graph=True on {self.rng.device}: a CUDA graph needs a CUDA device; leave graph=False here"
+            )
         self._check()
         self.rank, self.world = place()
         self.G, self.D = recipe.nets.build(self.rng)
@@ -118,20 +144,32 @@ class Run:
         self.g_opt = recipe.g_opt.build(self.g_weights.tensors, graph)
         self.d_opt = recipe.d_opt.build(self.d_weights.tensors, graph)
         self.joint = recipe.nets.joint if recipe.joint is None else recipe.joint
-        self.ema = None if recipe.ema is None else MovingAverage(self.G, recipe.ema.decay, recipe.ema.start)
+        self.ema = (
+            None
+            if recipe.ema is None
+            else MovingAverage(self.G, recipe.ema.decay, recipe.ema.start)
+        )
         self.epochs = None
         if recipe.order == "epochs":
-            self.epochs = Epochs(data, self.batch, self.rng.seeds[0], self.rng.device, self.rank, self.world)
+            self.epochs = Epochs(
+                data, self.batch, self.rng.seeds[0], self.rng.device, self.rank, self.world
+            )
         self.step = 0
-        self.clock = torch.zeros((), dtype=torch.int64, device=device) if graph else None  # a captured step reads this one
+        self.clock = (
+            torch.zeros((), dtype=torch.int64, device=device) if graph else None
+        )  # a captured step reads this one
         self.memory: dict[str, Tensor] = {}
         self.diverged: dict[int, int] = {}  # seed -> step, for on_divergence="mark"
         self.turn: Turn | None = None
         self.turns: list[Turn] = []
-        self.d_loss = self.g_loss = torch.zeros(len(self.rng.seeds) if self.rng.stacked else (), device=device)
+        self.d_loss = self.g_loss = torch.zeros(
+            len(self.rng.seeds) if self.rng.stacked else (), device=device
+        )
         self.captured = Captured(self._whole_step, self.rng.generators) if graph else None
         self.fed: list[tuple[Tensor, Tensor]] = []  # reals put where a captured step reads them
-        self.waiting: list[tuple[Tensor, Tensor | None]] = []  # reals whose labels the fakes have taken already
+        self.waiting: list[
+            tuple[Tensor, Tensor | None]
+        ] = []  # reals whose labels the fakes have taken already
 
     def _check(self) -> None:
         """What only shows once recipe, data and processes are together."""
@@ -148,16 +186,24 @@ class Run:
                 "give the nets that size and those channels, or take other nets"
             )
         if classes and not hasattr(self.data, "batch"):
-            raise ValueError(f"nets with classes={classes} need labelled data, and {data_name(self.data)} has none")
+            raise ValueError(
+                f"nets with classes={classes} need labelled data, and {data_name(self.data)} has none"
+            )
         if classes and len(self.data.classes) > classes:
-            raise ValueError(f"nets with classes={classes} for {len(self.data.classes)} classes of {data_name(self.data)}: "
-                             "give the nets as many")  # fmt: skip
+            raise ValueError(
+                f"nets with classes={classes} for {len(self.data.classes)} classes of {data_name(self.data)}: "
+                "give the nets as many"
+            )
         if r.order == "epochs" and (not isinstance(self.data, ImageSet) or self.rng.stacked):
-            raise ValueError("order='epochs' goes through an image set for one seed; on the plane use order='replacement'")
+            raise ValueError(
+                "order='epochs' goes through an image set for one seed; on the plane use order='replacement'"
+            )
         parts = place()[1] * r.accumulate
         if any(n % parts or n // parts < 2 for n in (r.batch, r.g_batch or r.batch)):
-            raise ValueError(f"batch={r.batch}, g_batch={r.g_batch} in {parts} parts (processes x accumulate): expected parts of "
-                             "equal size, 2 or more samples each")  # fmt: skip
+            raise ValueError(
+                f"batch={r.batch}, g_batch={r.g_batch} in {parts} parts (processes x accumulate): expected parts of "
+                "equal size, 2 or more samples each"
+            )
 
     @property
     def batch(self) -> int:
@@ -204,7 +250,9 @@ class Run:
         """The fakes that several turns of a step see, where the recipe says so: made once."""
         if self.recipe.fakes == "fresh":
             return None
-        return [self.fakes("d", graph=self.recipe.fakes == "dg") for _ in range(self.recipe.accumulate)]
+        return [
+            self.fakes("d", graph=self.recipe.fakes == "dg") for _ in range(self.recipe.accumulate)
+        ]
 
     def _set_rates(self) -> None:
         if self.recipe.decay is None:
@@ -249,7 +297,9 @@ class Run:
 
     def _nets(self) -> contextlib.AbstractContextManager:
         """The nets' precision."""
-        if self.precision == "fp32":  # a context that changes nothing still takes its time, six times a step
+        if (
+            self.precision == "fp32"
+        ):  # a context that changes nothing still takes its time, six times a step
             return contextlib.nullcontext()
         return torch.autocast(self.rng.device.type, torch.bfloat16)
 
@@ -262,18 +312,24 @@ class Run:
         n = self.g_batch if player == "g" else self.batch
         z, y = self.rng.randn(n, r.nets.z), None
         if getattr(r.nets, "classes", 0):
-            y = self.rng.randint(r.nets.classes, n) if r.fake_labels == "uniform" else self._labels(y_real, n)
+            y = (
+                self.rng.randint(r.nets.classes, n)
+                if r.fake_labels == "uniform"
+                else self._labels(y_real, n)
+            )
         with self._nets():
             for term in r.terms:
                 z = term.latents(z, Labelled(self.G, y), self.rng, player)
             y = y if y is None else y.repeat(len(z) // len(y))
             if player == "d" and r.latent is not None:
-                z = r.latent(z, Labelled(self.G, y), self.critic(self.batch, self.rng, y=y), self.rng)
+                z = r.latent(
+                    z, Labelled(self.G, y), self.critic(self.batch, self.rng, y=y), self.rng
+                )
             with torch.set_grad_enabled(graph or player == "g"):
                 return Fakes(z, y, full(self._paint(self.G, z, y)))
 
     def _labels(self, y_real: Tensor | None, n: int) -> Tensor:
-        """n labels of reals: in D's turn those of the batch that comes next, which waits until it is asked for."""
+        """N labels of reals: in D's turn those of the batch that comes next, which waits until it is asked for."""
         if y_real is None:
             self.waiting.append(self._reals())
             y_real = self.waiting[-1][1]
@@ -283,11 +339,15 @@ class Run:
     def _paint(G, z: Tensor, y: Tensor | None) -> Tensor:
         return G(z) if y is None else G(z, y)
 
-    def critic(self, n: int = 512, rng=None, turn: Turn | None = None, y: Tensor | None = None) -> torch.nn.Module:
+    def critic(
+        self, n: int = 512, rng=None, turn: Turn | None = None, y: Tensor | None = None
+    ) -> torch.nn.Module:
         """D as its objective uses it: D itself, or for KDD D with its log-ratio against the batch of `turn` (a fresh one of n)."""
         if not self.recipe.objective.on_batch:
             return self.D if y is None else Critic(self.D, self.recipe.objective, None, y)
-        return Critic(self.D, self.recipe.objective, self.fresh_turn(n, rng) if turn is None else turn, y)
+        return Critic(
+            self.D, self.recipe.objective, self.fresh_turn(n, rng) if turn is None else turn, y
+        )
 
     def _augmented(self, x: Tensor) -> Tensor:
         return x if self.recipe.augment is None else self.recipe.augment(x, self.rng, self._now())
@@ -301,8 +361,24 @@ class Run:
             x_real, x_fake = self._augmented(x_real), self._augmented(x_fake.detach())
             with self._nets():
                 real, fake = self._both(x_real, y_real, x_fake, y_fake)
-            turn = Turn("d", self.G, self.D, self.rng, z, x_real, x_fake, self.joint, real, fake, None, y_real, y_fake,
-                        self._now(), self.memory, self._nets)  # fmt: skip
+            turn = Turn(
+                "d",
+                self.G,
+                self.D,
+                self.rng,
+                z,
+                x_real,
+                x_fake,
+                self.joint,
+                real,
+                fake,
+                None,
+                y_real,
+                y_fake,
+                self._now(),
+                self.memory,
+                self._nets,
+            )
             losses.append(self._differentiate(turn, self.d_weights))
             turn.stale = real
             self.turns.append(turn)
@@ -312,7 +388,9 @@ class Run:
         self.d_opt.step()
         self.recipe.objective.after_d(self.D)
 
-    def _both(self, x_real: Tensor, y_real: Tensor | None, x_fake: Tensor, y_fake: Tensor | None) -> list[Critique]:
+    def _both(
+        self, x_real: Tensor, y_real: Tensor | None, x_fake: Tensor, y_fake: Tensor | None
+    ) -> list[Critique]:
         """What D says of reals and fakes: in one call or in two, which spectral and batch norm make different updates."""
         batches = [(x_real, y_real), (x_fake, y_fake)]
         if not self.joint:
@@ -331,8 +409,24 @@ class Run:
             x_fake = self._augmented(x_fake)
             with self._nets():
                 fake = self.D(x_fake) if y is None else self.D(x_fake, y)
-            turn = Turn("g", self.G, self.D, self.rng, z, seen.x_real, x_fake, self.joint, None, fake, seen.stale,
-                        seen.y_real, y, self._now(), self.memory, self._nets)  # fmt: skip
+            turn = Turn(
+                "g",
+                self.G,
+                self.D,
+                self.rng,
+                z,
+                seen.x_real,
+                x_fake,
+                self.joint,
+                None,
+                fake,
+                seen.stale,
+                seen.y_real,
+                y,
+                self._now(),
+                self.memory,
+                self._nets,
+            )
             losses.append(self._differentiate(turn, self.g_weights))
         self.g_loss = self.g_weights.settle(losses)
         self._watch(self.g_loss, "g")
@@ -341,8 +435,8 @@ class Run:
     def _differentiate(self, turn: Turn, weights: Weights) -> Tensor:
         r, player = self.recipe, turn.player
         # terms first: AdaptiveMix's summed logits replace the scores that the objective sees
-        added = [t for t in [getattr(term, player)(turn) for term in r.terms] if t is not None]
-        loss = getattr(r.objective, player)(turn)
+        added = [t for t in [getattr(term, f"{player}_loss")(turn) for term in r.terms] if t is not None]
+        loss = getattr(r.objective, f"{player}_loss")(turn)
         for t in added:
             loss = loss + t
         weights.differentiate(loss.sum())
@@ -372,27 +466,48 @@ class Run:
                 "taken back"
             )
         if every == "turn" and self.captured is not None:
-            raise ValueError("every='turn' with graph=True: a captured step has no turns to stop at, pass a number")
+            raise ValueError(
+                "every='turn' with graph=True: a captured step has no turns to stop at, pass a number"
+            )
         while self.step < until:
             for phase in self.take_step():
-                if every == "turn" or (phase == "g" and (self.step % every == 0 or self.step == until)):
+                if every == "turn" or (
+                    phase == "g" and (self.step % every == 0 or self.step == until)
+                ):
                     # a captured step writes its losses where it wrote them before
                     yield Step(self.step, phase, self, self.d_loss.clone(), self.g_loss.clone())
 
     # -- what a trained run is asked ------------------------------------------------------------------------------
     @torch.no_grad()
-    def sample(self, n: int, rng=None, latent=None, labels: Tensor | None = None, norm: str = "running", chunk: int = 500) -> Tensor:
-        """n fakes (n, ...) or (seeds, n, ...), from latents of `rng` (an Rng, a seed or seeds; None: numbers aside).
+    def sample(
+        self,
+        n: int,
+        rng=None,
+        latent=None,
+        labels: Tensor | None = None,
+        norm: str = "running",
+        chunk: int = 500,
+    ) -> Tensor:
+        """N fakes (n, ...) or (seeds, n, ...), from latents of `rng` (an Rng, a seed or seeds; None: numbers aside).
 
         G is the moving average where the recipe has one. `latent` moves the latents first (AdvLatGAN-z). `labels` (n,):
         None draws them, balanced and in random order. `norm`: G's batch norm in "running" statistics, in those of each
         "batch" of `chunk`, or "standing" (means of 16 fresh batches). The run itself is left as it is, its random state too.
         """
-        return torch.cat(list(self.stream(n, rng, latent, labels, norm, chunk)), 1 if self.rng.stacked else 0)
+        return torch.cat(
+            list(self.stream(n, rng, latent, labels, norm, chunk)), 1 if self.rng.stacked else 0
+        )
 
     @torch.no_grad()
-    def stream(self, n: int, rng=None, latent=None, labels: Tensor | None = None, norm: str = "running",
-               chunk: int = 500) -> Iterator[Tensor]:
+    def stream(
+        self,
+        n: int,
+        rng=None,
+        latent=None,
+        labels: Tensor | None = None,
+        norm: str = "running",
+        chunk: int = 500,
+    ) -> Iterator[Tensor]:
         """The fakes of `sample`, `chunk` at a time."""
         n, chunk = whole("n", n, 1), whole("chunk", chunk, 1)
         if norm not in NORMS:
@@ -404,14 +519,23 @@ class Run:
         if labels is not None:
             _check_labels(labels, n, classes)
         if classes:
-            y = torch.arange(n, device=rng.device) % classes if labels is None else labels.to(rng.device)
+            y = (
+                torch.arange(n, device=rng.device) % classes
+                if labels is None
+                else labels.to(rng.device)
+            )
             y = y[rng.randperm(n)] if labels is None else y
-        with latent_mode([G, self.D], "eval" if norm == "running" else "train_frozen"):  # which puts statistics back
+        with latent_mode(
+            [G, self.D], "eval" if norm == "running" else "train_frozen"
+        ):  # which puts statistics back
             self.D.eval(), G.eval()
             if norm == "standing":
                 self._standing(G, rng, chunk)
             for i in range(0, n, chunk):
-                part, its = z.narrow(axis, i, min(chunk, n - i)), None if y is None else y[i : i + chunk]
+                part, its = (
+                    z.narrow(axis, i, min(chunk, n - i)),
+                    None if y is None else y[i : i + chunk],
+                )
                 if latent is not None:
                     part = latent(part, Labelled(G, its), self.critic(y=its), rng)
                 G.train(norm == "batch")
@@ -426,7 +550,9 @@ class Run:
         G.train()
         for _ in range(batches):
             classes = getattr(self.recipe.nets, "classes", 0)
-            self._paint(G, rng.randn(n, self.recipe.nets.z), rng.randint(classes, n) if classes else None)
+            self._paint(
+                G, rng.randn(n, self.recipe.nets.z), rng.randint(classes, n) if classes else None
+            )
         for m, momentum in zip(norms, momenta, strict=True):
             m.momentum = momentum
         G.eval()
@@ -443,8 +569,26 @@ class Run:
             else:
                 x_real = self.data.sample(n, rng)
             x_fake = self._paint(self.G, z, y_fake)
-            real, fake = (self.D(x) if y is None else self.D(x, y) for x, y in ((x_real, y_real), (x_fake, y_fake)))
-        return Turn(player, self.G, self.D, rng, z, x_real, x_fake, self.joint, real, fake, real, y_real, y_fake, self.step)
+            real, fake = (
+                self.D(x) if y is None else self.D(x, y)
+                for x, y in ((x_real, y_real), (x_fake, y_fake))
+            )
+        return Turn(
+            player,
+            self.G,
+            self.D,
+            rng,
+            z,
+            x_real,
+            x_fake,
+            self.joint,
+            real,
+            fake,
+            real,
+            y_real,
+            y_fake,
+            self.step,
+        )
 
     # -- checkpoints -------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict:
@@ -508,8 +652,7 @@ class Run:
             raise ValueError(f"the checkpoint is of another recipe; parts that differ: {parts}")
         if state["data"] != mine["data"]:
             raise ValueError(
-                f"the checkpoint is of the data {state['data']!r}, this run has "
-                f"{mine['data']!r}"
+                f"the checkpoint is of the data {state['data']!r}, this run has {mine['data']!r}"
             )
         if state["data_numbers"] != mine["data_numbers"]:
             raise ValueError(
@@ -578,8 +721,7 @@ class Run:
         state = checkpoints.read(path, self.rng.device)
         if why := checkpoints.foreign(state, self.code):
             raise ValueError(
-                f"checkpoint {path} {why}: delete it to start over, or go on with that "
-                "code"
+                f"checkpoint {path} {why}: delete it to start over, or go on with that code"
             )
         self._check_file(path, state)
         self.load_state_dict(state)
@@ -589,8 +731,7 @@ class Run:
             self._check_state(state)
         except ValueError as error:
             raise ValueError(
-                f"{path}: {error}; give another folder, or delete this file to start "
-                "over"
+                f"{path}: {error}; give another folder, or delete this file to start over"
             ) from None
 
 
@@ -617,14 +758,12 @@ def _check_labels(labels, n: int, classes: int) -> None:
         raise ValueError("labels=...: these nets know no classes, so no labels can be asked for")
     if not isinstance(labels, Tensor) or labels.shape != (n,) or labels.is_floating_point():
         raise ValueError(
-            f"labels={labels!r}: expected a tensor of {n} class indices, one for each "
-            "sample"
+            f"labels={labels!r}: expected a tensor of {n} class indices, one for each sample"
         )
     if not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         low, high = int(labels.min()), int(labels.max())
         raise ValueError(
-            f"labels from {low} to {high}: expected class indices from 0 and below "
-            f"{classes}"
+            f"labels from {low} to {high}: expected class indices from 0 and below {classes}"
         )
 
 
@@ -657,9 +796,19 @@ def _optimiser_misfit(optimiser, mine: dict, saved, names: set[str], at: str) ->
     return None
 
 
-def train(recipe: Recipe, data, seed: int | list[int] = 0, steps: int = 1000, every: int | str = 1, device: str = "cpu",
-          checkpoint: str | Path | None = None, save_every: int = 1000, on_divergence: str = "raise", precision: str = "fp32",
-          graph: bool = False) -> Iterator[Step]:
+def train(
+    recipe: Recipe,
+    data,
+    seed: int | list[int] = 0,
+    steps: int = 1000,
+    every: int | str = 1,
+    device: str = "cpu",
+    checkpoint: str | Path | None = None,
+    save_every: int = 1000,
+    on_divergence: str = "raise",
+    precision: str = "fp32",
+    graph: bool = False,
+) -> Iterator[Step]:
     """Train a recipe and yield as often as asked: `every` steps, or "turn".
 
     `checkpoint`: a file to continue from if it is there and to write every `save_every` steps and
@@ -675,14 +824,20 @@ def train(recipe: Recipe, data, seed: int | list[int] = 0, steps: int = 1000, ev
         describe(recipe)  # now, not at the first checkpoint
     run = Run(recipe, data, seed, device, on_divergence, precision, graph)
     if checkpoint is not None:
-        Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)  # now, not after the first thousand steps
+        Path(checkpoint).parent.mkdir(
+            parents=True, exist_ok=True
+        )  # now, not after the first thousand steps
         run.code  # noqa: B018  now: the files may be edited while this training goes on
         if Path(checkpoint).exists():
             _resume(run, checkpoint, steps)
     if run.step >= steps:  # all done before: the caller still gets its trained run
         yield Step(run.step, "g", run, run.d_loss, run.g_loss)
     while run.step < steps:
-        until = min(steps, (run.step // save_every + 1) * save_every) if checkpoint is not None else steps
+        until = (
+            min(steps, (run.step // save_every + 1) * save_every)
+            if checkpoint is not None
+            else steps
+        )
         for step in run.steps(until, every):
             if every == "turn" or step.index % every == 0 or step.index == steps:
                 yield step
@@ -704,7 +859,6 @@ def _resume(run: Run, path: str | Path, steps: int) -> None:
     if run.rank == 0:
         aside = set_aside(path)
         warnings.warn(
-            f"checkpoint {path} {why}: it was set aside as {aside}, and training starts "
-            "over",
+            f"checkpoint {path} {why}: it was set aside as {aside}, and training starts over",
             stacklevel=3,
         )

@@ -1,5 +1,6 @@
 """Where the weights of the papers' feature net lie, and whether they are what they should be;
-loads no torch."""
+loads no torch.
+"""
 
 import hashlib
 import os
@@ -16,12 +17,14 @@ TF_INCEPTION = ("7ff4a85c3a63", "6726825d")
 
 class WeightsError(ValueError):
     """Weights that are missing or are not what they should be; the message names the file and the
-    remedy."""
+    remedy.
+    """
 
 
 def find_weights(features: str, path: str | Path | None = None) -> Path:
     """The file that the nets "inception" and "fidelity" are opened from, looked for and checked as
-    they do; raises WeightsError."""
+    they do; raises WeightsError.
+    """
     known = {"inception": (INCEPTION, INCEPTION_SHA256), "fidelity": (FIDELITY, TF_INCEPTION[1])}
     file, expected = known[features]
     return weights_file(file, path, expected)[0]

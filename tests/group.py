@@ -15,9 +15,7 @@ def running(command: Sequence[str], log: Path, **how) -> Iterator[subprocess.Pop
     to Popen.
     """
     with open(log, "w") as talk:
-        process = subprocess.Popen(
-            command, stdout=talk, stderr=talk, start_new_session=True, **how
-        )
+        process = subprocess.Popen(command, stdout=talk, stderr=talk, start_new_session=True, **how)
     try:
         yield process
     finally:

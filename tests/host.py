@@ -10,6 +10,8 @@ class NoHostReads(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func.name().split("::")[1].split(".")[0]
-        if name in READS or (name == "index" and any(i is not None and i.dtype.itemsize == 1 for i in args[1])):
+        if name in READS or (
+            name == "index" and any(i is not None and i.dtype.itemsize == 1 for i in args[1])
+        ):
             raise AssertionError(f"{func.name()} reads a tensor on the host")
         return func(*args, **(kwargs or {}))

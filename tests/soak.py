@@ -15,7 +15,22 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from test_grid import SAVE_STEPS, SETUP, SLOW, alive, attempts, beating, children, drive, jobs_of, scores, spawn, until, worker, write
+from test_grid import (
+    SAVE_STEPS,
+    SETUP,
+    SLOW,
+    alive,
+    attempts,
+    beating,
+    children,
+    drive,
+    jobs_of,
+    scores,
+    spawn,
+    until,
+    worker,
+    write,
+)
 
 
 def main(kills: int = 20, seed: int = 0) -> None:
@@ -23,17 +38,37 @@ def main(kills: int = 20, seed: int = 0) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         folder = Path(place)
         file, steps = folder / "scheduler.json", 30
-        jobs = jobs_of(write(folder, SETUP, SLOW, SAVE_STEPS), folder / "out", max(8, 2 * kills), steps=steps)
-        scheduler = spawn(sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-                          "--scheduler-file", file)  # fmt: skip
+        jobs = jobs_of(
+            write(folder, SETUP, SLOW, SAVE_STEPS), folder / "out", max(8, 2 * kills), steps=steps
+        )
+        scheduler = spawn(
+            sys.executable,
+            "-m",
+            "distributed.cli.dask_scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--no-dashboard",
+            "--scheduler-file",
+            file,
+        )
         until(file.exists)
         workers = [worker(file, folder) for _ in range(2)]
         driver, killed, victims = drive(folder, jobs, file), Counter(), Counter()
 
         def at_work() -> list[tuple[int, str]]:
             """(worker, run) where a cell is under way."""
-            runs = {pid_of(j): j.label for j in jobs if beating(j) and not (j.folder / "result.json").exists()}
-            return [(i, runs[pid]) for i, w in enumerate(workers) for pid in children(w.pid) & runs.keys()]
+            runs = {
+                pid_of(j): j.label
+                for j in jobs
+                if beating(j) and not (j.folder / "result.json").exists()
+            }
+            return [
+                (i, runs[pid])
+                for i, w in enumerate(workers)
+                for pid in children(w.pid) & runs.keys()
+            ]
 
         try:
             while killed.total() < kills and driver.poll() is None:
@@ -50,7 +85,9 @@ def main(kills: int = 20, seed: int = 0) -> None:
                     workers[i].kill()
                     workers[i].wait()
                     until(lambda: not any(map(alive, family)))
-                    victims[label] += not (next(j for j in jobs if j.label == label).folder / "result.json").exists()
+                    victims[label] += not (
+                        next(j for j in jobs if j.label == label).folder / "result.json"
+                    ).exists()
                     workers[i] = worker(file, folder)
                 else:
                     continue
@@ -62,13 +99,23 @@ def main(kills: int = 20, seed: int = 0) -> None:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         starts = {j.label: Counter(attempts(j)) for j in jobs}
-        print(f"{len(jobs)} runs, killed {dict(killed)}, {sum(c['start'] for c in starts.values())} starts, {time.monotonic() - begun:.0f} s, "
-              f"driver's exit {code}")  # fmt: skip
-        twice = [label for label, c in starts.items() if c["ok"] > 1]  # a kill may fall between a record and the note of it
+        print(
+            f"{len(jobs)} runs, killed {dict(killed)}, {sum(c['start'] for c in starts.values())} starts, {time.monotonic() - begun:.0f} s, "
+            f"driver's exit {code}"
+        )
+        twice = [
+            label for label, c in starts.items() if c["ok"] > 1
+        ]  # a kill may fall between a record and the note of it
         again = [label for label, c in starts.items() if c["start"] != 1 + victims[label]]
-        wrong = [j.label for s, j in enumerate(jobs) if scores(j) != [steps + 10 * s, steps + 10 * (s + 1)]]
-        print(f"finished twice: {twice or 'none'}; started more often than its worker was killed: {again or 'none'}; "
-              f"without an undisturbed one's record: {wrong or 'none'}")  # fmt: skip
+        wrong = [
+            j.label
+            for s, j in enumerate(jobs)
+            if scores(j) != [steps + 10 * s, steps + 10 * (s + 1)]
+        ]
+        print(
+            f"finished twice: {twice or 'none'}; started more often than its worker was killed: {again or 'none'}; "
+            f"without an undisturbed one's record: {wrong or 'none'}"
+        )
         sys.exit(bool(code or twice or again or wrong or killed.total() < kills))
 
 

@@ -8,12 +8,21 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gantutor import toy
-from gantutor.methods.advlat import IFGSM, MIFGSM, PGD, GradientStep, HardPairs, ModeSeeking, latent_mode, pair_ratio
+from gantutor.methods.advlat import (
+    IFGSM,
+    MIFGSM,
+    PGD,
+    GradientStep,
+    HardPairs,
+    ModeSeeking,
+    latent_mode,
+    pair_ratio,
+)
 from gantutor.nets import Critique, Discriminator, Labelled
-from gantutor.parts import Turn
 from gantutor.recipes import TOY
 from gantutor.rng import Rng
 from gantutor.train import Run
+from gantutor.turn import Turn
 
 F64 = torch.float64
 
@@ -40,7 +49,9 @@ def nets(normed=True, seed=0):
             G = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 2))
             return G.double(), Critic(nn.Sequential(nn.Linear(2, 16), nn.Tanh()), 16).double()
         G = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Linear(16, 2))
-        trunk = nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(2, 16)), nn.BatchNorm1d(16), nn.Tanh())
+        trunk = nn.Sequential(
+            nn.utils.parametrizations.spectral_norm(nn.Linear(2, 16)), nn.BatchNorm1d(16), nn.Tanh()
+        )
         return G.double(), Critic(trunk, 16).double()
 
 
@@ -54,8 +65,15 @@ def linear():
     return (lambda z: z @ a), (lambda x: Critique(x @ w, x)), a @ w
 
 
-SEARCHES = [IFGSM(0.02, 5), IFGSM(0.02, 5, 0.05), PGD(0.02, 5, 0.05), MIFGSM(0.02, 5, mu=0.5), GradientStep(0.02, 5),
-            PGD(0.02, 5, 0.05, norm="l2"), IFGSM(0.02, 5, shell=True, prior_weight=0.1)]  # fmt: skip
+SEARCHES = [
+    IFGSM(0.02, 5),
+    IFGSM(0.02, 5, 0.05),
+    PGD(0.02, 5, 0.05),
+    MIFGSM(0.02, 5, mu=0.5),
+    GradientStep(0.02, 5),
+    PGD(0.02, 5, 0.05, norm="l2"),
+    IFGSM(0.02, 5, shell=True, prior_weight=0.1),
+]
 
 
 def test_a_linear_nets_exactly():
@@ -64,8 +82,12 @@ def test_a_linear_nets_exactly():
     assert torch.allclose(IFGSM(0.01, 20)(z, G, D), z + 20 * 0.01 * slope.sign(), atol=1e-12)
     assert torch.allclose(MIFGSM(0.01, 20)(z, G, D), z + 20 * 0.01 * slope.sign(), atol=1e-12)
     assert torch.allclose(GradientStep(0.01, 20)(z, G, D), z + 20 * 0.01 * slope, atol=1e-12)
-    assert torch.allclose(IFGSM(0.01, 20, radius=0.05)(z, G, D), z + 0.05 * slope.sign(), atol=1e-12)
-    assert torch.allclose(PGD(0.1, 30, radius=0.25)(z, G, D, Rng(0)), z + 0.25 * slope.sign(), atol=1e-12)
+    assert torch.allclose(
+        IFGSM(0.01, 20, radius=0.05)(z, G, D), z + 0.05 * slope.sign(), atol=1e-12
+    )
+    assert torch.allclose(
+        PGD(0.1, 30, radius=0.25)(z, G, D, Rng(0)), z + 0.25 * slope.sign(), atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("search", [*SEARCHES[:4], SEARCHES[5]])
@@ -88,7 +110,9 @@ def test_pgd_starts_uniformly_within_the_radius():
     # 20000 uniform numbers: spread 0.3 / sqrt(3), standard error 0.0012 of the mean
     assert start.abs().max() <= 0.3 and start.abs().max() > 0.299 and abs(start.mean()) < 0.006
     assert start.std().item() == pytest.approx(0.3 / 3**0.5, rel=0.02)
-    assert torch.equal(next(PGD(radius=0.3).path(z, G, D, Rng(4))), next(PGD(radius=0.3).path(z, G, D, Rng(4))))
+    assert torch.equal(
+        next(PGD(radius=0.3).path(z, G, D, Rng(4))), next(PGD(radius=0.3).path(z, G, D, Rng(4)))
+    )
     with pytest.raises(ValueError, match="rng=None"):
         PGD(radius=0.3)(z, G, D)
 
@@ -101,7 +125,9 @@ def test_l2_steps_and_ball():
     far = torch.stack([(p - z).norm(dim=-1) for p in path])
     assert far.max() <= 0.25 + 1e-12 and torch.allclose(path[-1], z + 0.25 * unit, atol=1e-2)
     start, moved = list(PGD(0.1, 1, radius=9.0, norm="l2").path(z, G, D, Rng(0)))
-    assert torch.allclose(moved, start + 0.1 * unit, atol=1e-12)  # a step's length is eps whatever the slope
+    assert torch.allclose(
+        moved, start + 0.1 * unit, atol=1e-12
+    )  # a step's length is eps whatever the slope
     # a step that leaves the ball ends at the nearest point of its surface
     start, moved = list(PGD(0.7, 1, radius=0.3, norm="l2").path(z, G, D, Rng(0)))
     out = start + 0.7 * unit - z
@@ -111,14 +137,26 @@ def test_l2_steps_and_ball():
 def test_l2_starts_uniformly_in_the_ball():
     G, D, _ = linear()
     start = next(PGD(radius=0.3, norm="l2").path(torch.zeros(5000, 4, dtype=F64), G, D, Rng(0)))
-    share = (start.norm(dim=-1) / 0.3) ** 4  # volume within the point's distance: uniform in (0, 1), standard error 0.004
+    share = (
+        start.norm(dim=-1) / 0.3
+    ) ** 4  # volume within the point's distance: uniform in (0, 1), standard error 0.004
     assert share.max() <= 1 and share.mean().item() == pytest.approx(0.5, abs=0.016)
     assert share.var().item() == pytest.approx(1 / 12, rel=0.1)
-    assert (start.mean(0).abs() < 0.3 / 6**0.5 / 5000**0.5 * 4).all()  # a coordinate's variance is r^2 / (d + 2)
+    assert (
+        start.mean(0).abs() < 0.3 / 6**0.5 / 5000**0.5 * 4
+    ).all()  # a coordinate's variance is r^2 / (d + 2)
 
 
-@pytest.mark.parametrize("search", [IFGSM(0.1, 8, shell=True), IFGSM(0.1, 8, radius=0.2, shell=True), MIFGSM(0.1, 8, shell=True),
-                                    PGD(0.1, 8, radius=0.3, shell=True, norm="l2"), GradientStep(0.1, 8, shell=True)])  # fmt: skip
+@pytest.mark.parametrize(
+    "search",
+    [
+        IFGSM(0.1, 8, shell=True),
+        IFGSM(0.1, 8, radius=0.2, shell=True),
+        MIFGSM(0.1, 8, shell=True),
+        PGD(0.1, 8, radius=0.3, shell=True, norm="l2"),
+        GradientStep(0.1, 8, shell=True),
+    ],
+)
 def test_the_shell_keeps_every_norm(search):
     G, D = nets()
     z = latents()
@@ -127,13 +165,19 @@ def test_the_shell_keeps_every_norm(search):
     assert not torch.allclose(moved, z, atol=1e-3)
     # as a step without it, then scaled
     free = next(p for i, p in enumerate(IFGSM(0.1, 1).path(z, G, D)) if i)
-    assert torch.allclose(IFGSM(0.1, 1, shell=True)(z, G, D), free * (z.norm(dim=-1) / free.norm(dim=-1))[:, None], atol=1e-12)
+    assert torch.allclose(
+        IFGSM(0.1, 1, shell=True)(z, G, D),
+        free * (z.norm(dim=-1) / free.norm(dim=-1))[:, None],
+        atol=1e-12,
+    )
 
 
 def test_the_prior_weight_pulls_towards_the_origin():
     G, D, slope = linear()
     z = latents()
-    assert torch.allclose(IFGSM(0.1, 1, prior_weight=0.7)(z, G, D), z + 0.1 * (slope - 0.7 * z).sign(), atol=1e-12)
+    assert torch.allclose(
+        IFGSM(0.1, 1, prior_weight=0.7)(z, G, D), z + 0.1 * (slope - 0.7 * z).sign(), atol=1e-12
+    )
     # gradient steps on -z.c + lam |z|^2 / 2 shrink the distance to c / lam by 1 - eps lam each
     moved = GradientStep(0.1, 50, prior_weight=2.0)(z, G, D)
     assert torch.allclose(moved, slope / 2 + 0.8**50 * (z - slope / 2), atol=1e-12)
@@ -156,8 +200,13 @@ def test_d_nets_are_left_as_found(search, mode):
     D.out.weight.requires_grad_(False)
     G[0].weight.grad = torch.ones_like(G[0].weight)
     before = [{k: v.clone() for k, v in m.state_dict().items()} for m in (G, D)]
-    modes, flags = ([f(p) for m in (G, D) for p in i(m)] for f, i in (
-        (lambda p: p.training, nn.Module.modules), (lambda p: p.requires_grad, nn.Module.parameters)))  # fmt: skip
+    modes, flags = (
+        [f(p) for m in (G, D) for p in i(m)]
+        for f, i in (
+            (lambda p: p.training, nn.Module.modules),
+            (lambda p: p.requires_grad, nn.Module.parameters),
+        )
+    )
     z = latents()
     z0 = z.clone()
     moved = type(search)(**{**search.__dict__, "mode": mode})(z, G, D, Rng(0))
@@ -165,16 +214,32 @@ def test_d_nets_are_left_as_found(search, mode):
         assert all(torch.equal(v, saved[k]) for k, v in m.state_dict().items())
     assert modes == [p.training for m in (G, D) for p in m.modules()]
     assert flags == [p.requires_grad for m in (G, D) for p in m.parameters()]
-    assert all(p.grad is None or (p is G[0].weight and (p.grad == 1).all()) for m in (G, D) for p in m.parameters())
-    assert torch.equal(z, z0) and not z.requires_grad and not moved.requires_grad and not torch.equal(moved, z)
+    assert all(
+        p.grad is None or (p is G[0].weight and (p.grad == 1).all())
+        for m in (G, D)
+        for p in m.parameters()
+    )
+    assert (
+        torch.equal(z, z0)
+        and not z.requires_grad
+        and not moved.requires_grad
+        and not torch.equal(moved, z)
+    )
 
 
 def test_d_train_moves_the_buffers_as_the_authors_code():
     G, D = nets()
     before = [{k: v.clone() for k, v in m.named_buffers()} for m in (G, D)]
     IFGSM(0.01, 1, mode="train")(latents(), G, D)
-    moved = {k for m, saved in zip((G, D), before, strict=True) for k, v in m.named_buffers() if not torch.equal(v, saved[k])}
-    assert {"1.running_mean", "1.running_var", "1.num_batches_tracked"} <= moved and any(k.endswith("_u") for k in moved)
+    moved = {
+        k
+        for m, saved in zip((G, D), before, strict=True)
+        for k, v in m.named_buffers()
+        if not torch.equal(v, saved[k])
+    }
+    assert {"1.running_mean", "1.running_var", "1.num_batches_tracked"} <= moved and any(
+        k.endswith("_u") for k in moved
+    )
     assert G.training and D.training
 
 
@@ -205,7 +270,11 @@ def test_d_labels_filled_in_are_seen_and_the_net_inside_is_left_as_found(mode):
     partners = pairs(z, Labelled(g, y), Rng(0))
     other = search(z, Labelled(g, y.flip(0)), Labelled(d, y.flip(0)))
     for m, saved in zip((g, d), before, strict=True):
-        assert all(torch.equal(v, saved[k]) for k, v in m.state_dict().items()) and m.training and m.bn.training
+        assert (
+            all(torch.equal(v, saved[k]) for k, v in m.state_dict().items())
+            and m.training
+            and m.bn.training
+        )
     assert not torch.equal(moved, other) and torch.isfinite(partners).all()
     if mode == "eval":  # one sample does not see the next: each label by itself gives the same
         for label in range(3):
@@ -227,17 +296,27 @@ def test_d_modes_survive_an_error():
 
 def test_mode_decides_which_statistics_are_used():
     G, D = nets()
-    moves = {m: IFGSM(0.01, 3, mode=m)(latents(), *map(copy.deepcopy, (G, D))) for m in ("eval", "train_frozen", "train")}
+    moves = {
+        m: IFGSM(0.01, 3, mode=m)(latents(), *map(copy.deepcopy, (G, D)))
+        for m in ("eval", "train_frozen", "train")
+    }
     assert not torch.equal(moves["eval"], moves["train_frozen"])
     G.eval(), D.eval()
-    assert torch.equal(IFGSM(0.01, 3)(latents(), G, D), moves["eval"])  # whatever mode the nets were in
+    assert torch.equal(
+        IFGSM(0.01, 3)(latents(), G, D), moves["eval"]
+    )  # whatever mode the nets were in
 
 
 @pytest.mark.parametrize("search", [IFGSM(0.02, 5), MIFGSM(0.02, 5)])
 def test_e_every_falling_phi_gives_the_same_step(search):
     G, D = nets()
-    moved = [type(search)(0.02, 5, objective=phi)(latents(), G, D) for phi in ("score", "ns", "saturating")]
-    assert torch.allclose(moved[0], moved[1], atol=1e-12) and torch.allclose(moved[0], moved[2], atol=1e-12)
+    moved = [
+        type(search)(0.02, 5, objective=phi)(latents(), G, D)
+        for phi in ("score", "ns", "saturating")
+    ]
+    assert torch.allclose(moved[0], moved[1], atol=1e-12) and torch.allclose(
+        moved[0], moved[2], atol=1e-12
+    )
 
 
 def test_e_least_squares_stops_at_the_target():
@@ -246,13 +325,19 @@ def test_e_least_squares_stops_at_the_target():
     with torch.no_grad():
         y = D(G(z)).score
     moved = IFGSM(1e-4, 1, objective="lsgan")(z, G, D)
-    assert torch.allclose(moved, z + 1e-4 * (1 - y).sign()[:, None] * slope.sign(), atol=1e-12) and 0 < (y > 1).sum() < 200
+    assert (
+        torch.allclose(moved, z + 1e-4 * (1 - y).sign()[:, None] * slope.sign(), atol=1e-12)
+        and 0 < (y > 1).sum() < 200
+    )
 
 
 def test_e_large_logits_kill_softplus_in_single_precision():
     G, D, slope = linear()
     z = latents().float()
-    G32, D32 = (lambda z: G(z.double()).float()), (lambda x: Critique(D(x.double()).score.float() + 200, x))
+    G32, D32 = (
+        (lambda z: G(z.double()).float()),
+        (lambda x: Critique(D(x.double()).score.float() + 200, x)),
+    )
     assert torch.equal(IFGSM(0.1, 1, objective="ns")(z, G32, D32), z)  # a good sample stays
     assert torch.equal(IFGSM(0.1, 1)(z, G32, D32), z + 0.1 * slope.float().sign())
 
@@ -264,13 +349,17 @@ def test_f_sign_steps_do_not_see_the_critics_scale(search, a, b):
     scaled = lambda x: Critique(a * D(x).score + b, x)  # noqa: E731
     D.eval()
     # 1e-9: |g|_1 has a floor of 1e-12 in the running sum
-    assert torch.allclose(search(latents(), G, scaled, Rng(0)), search(latents(), G, D, Rng(0)), atol=1e-9)
+    assert torch.allclose(
+        search(latents(), G, scaled, Rng(0)), search(latents(), G, D, Rng(0)), atol=1e-9
+    )
 
 
 def test_f_the_plain_gradient_does():
     G, D = nets(normed=False)
     z = latents()
-    one, four = (GradientStep(0.01, 1)(z, G, lambda x, a=a: Critique(a * D(x).score, x)) - z for a in (1, 4))
+    one, four = (
+        GradientStep(0.01, 1)(z, G, lambda x, a=a: Critique(a * D(x).score, x)) - z for a in (1, 4)
+    )
     assert torch.allclose(four, 4 * one, atol=1e-12)
 
 
@@ -317,11 +406,17 @@ class NoHostReads(TorchDispatchMode):
     """Refuses what a CUDA graph cannot record: numbers read back from a tensor, shapes that depend on values."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        assert func.overloadpacket not in (torch.ops.aten._local_scalar_dense, torch.ops.aten.nonzero, torch.ops.aten.equal), func
+        assert func.overloadpacket not in (
+            torch.ops.aten._local_scalar_dense,
+            torch.ops.aten.nonzero,
+            torch.ops.aten.equal,
+        ), func
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("search", [*SEARCHES, IFGSM(0.02, 2, mode="train_frozen"), HardPairs(steps=2)])
+@pytest.mark.parametrize(
+    "search", [*SEARCHES, IFGSM(0.02, 2, mode="train_frozen"), HardPairs(steps=2)]
+)
 def test_a_search_reads_nothing_back(search):
     G, D = nets()
     args = (latents(), G) if isinstance(search, HardPairs) else (latents(), G, D)
@@ -333,7 +428,10 @@ def test_a_search_reads_nothing_back(search):
 
 def test_paths_are_constants_for_who_holds_them():
     G, D = nets()
-    for path in (IFGSM(0.05, 3).path(latents(), G, D), HardPairs(steps=3).path(latents(), G, Rng(0))):
+    for path in (
+        IFGSM(0.05, 3).path(latents(), G, D),
+        HardPairs(steps=3).path(latents(), G, Rng(0)),
+    ):
         held = list(path)
         assert len(held) == 4 and not any(z.requires_grad for z in held)
         assert all(not torch.equal(a, b) for a, b in zip(held, held[1:], strict=False))
@@ -343,19 +441,33 @@ def test_paths_are_constants_for_who_holds_them():
 def test_several_seeds_are_searched_side_by_side():
     run, ones = Run(TOY, toy.ring(), [3, 4]), [Run(TOY, toy.ring(), s) for s in (3, 4)]
     z = Rng([0, 1]).randn(5, 8)
-    for search in (IFGSM(0.05, 2), PGD(0.05, 2, radius=0.1), PGD(0.05, 2, radius=0.1, norm="l2"), GradientStep(0.05, 2)):
+    for search in (
+        IFGSM(0.05, 2),
+        PGD(0.05, 2, radius=0.1),
+        PGD(0.05, 2, radius=0.1, norm="l2"),
+        GradientStep(0.05, 2),
+    ):
         moved = search(z, run.G, run.D, Rng([0, 1]))
         for i in range(2):  # 1e-4 is above rounding and far below a flipped sign (0.1)
             assert torch.allclose(moved[i], search(z[i], ones[i].G, ones[i].D, Rng(i)), atol=1e-4)
     pairs = HardPairs(per_sample=True)(z, run.G, Rng([0, 1]))
     for i in range(2):
-        assert torch.allclose(pairs[i], HardPairs(per_sample=True)(z[i], ones[i].G, Rng(i)), atol=1e-4)
+        assert torch.allclose(
+            pairs[i], HardPairs(per_sample=True)(z[i], ones[i].G, Rng(i)), atol=1e-4
+        )
 
 
-@pytest.mark.parametrize("bad, quoted", [
-    ({"eps": -0.1}, "eps=-0.1"), ({"steps": -1}, "steps=-1"), ({"radius": 0.0}, "radius=0.0"),
-    ({"prior_weight": -1.0}, "prior_weight=-1.0"), ({"objective": "hinge"}, "'hinge'"), ({"mode": "test"}, "'test'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "bad, quoted",
+    [
+        ({"eps": -0.1}, "eps=-0.1"),
+        ({"steps": -1}, "steps=-1"),
+        ({"radius": 0.0}, "radius=0.0"),
+        ({"prior_weight": -1.0}, "prior_weight=-1.0"),
+        ({"objective": "hinge"}, "'hinge'"),
+        ({"mode": "test"}, "'test'"),
+    ],
+)
 def test_bad_search_is_quoted(bad, quoted):
     for kind in (IFGSM, MIFGSM, GradientStep):
         with pytest.raises(ValueError, match=quoted):
@@ -371,7 +483,12 @@ def ratios(pairs, seed=0, n=32):
     G, _ = nets(normed=False, seed=seed)
     z1 = latents(n, seed=seed + 10)
     with torch.no_grad():
-        return torch.stack([pair_ratio(G(z1), G(z2), z1, z2, pairs.offset, True) for z2 in pairs.path(z1, G, Rng(seed))])
+        return torch.stack(
+            [
+                pair_ratio(G(z1), G(z2), z1, z2, pairs.offset, True)
+                for z2 in pairs.path(z1, G, Rng(seed))
+            ]
+        )
 
 
 @pytest.mark.parametrize("per_sample", [True, False])
@@ -379,7 +496,9 @@ def ratios(pairs, seed=0, n=32):
 @pytest.mark.parametrize("direction", [-1, 1])
 def test_j_the_search_lowers_or_raises_the_ratio(direction, offset, per_sample):
     for seed in range(3):
-        r = ratios(HardPairs(steps=10, direction=direction, offset=offset, per_sample=per_sample), seed)
+        r = ratios(
+            HardPairs(steps=10, direction=direction, offset=offset, per_sample=per_sample), seed
+        )
         by_batch = r.mean(-1)
         # measured over ten seeds: ten steps change the ratio by 38 to 112 %
         assert direction * (by_batch[-1] / by_batch[0] - 1) > 0.2
@@ -393,7 +512,9 @@ def test_t0_is_the_control_without_a_search():
     calls = []
     z2 = HardPairs(steps=0)(z1, lambda z: calls.append(z), Rng(0))
     assert torch.equal(z2, start) and calls == []  # G is not even asked
-    assert ((z2 - z1) / 0.08).std().item() == pytest.approx(1, abs=0.4)  # 48 normals: standard error 0.1
+    assert ((z2 - z1) / 0.08).std().item() == pytest.approx(
+        1, abs=0.4
+    )  # 48 normals: standard error 0.1
     moved = HardPairs(std=0.08, eps=0.004, steps=3)(z1, G, Rng(0)) - start
     assert 0 < moved.abs().max() <= 0.012 + 1e-6 and not moved.requires_grad
 
@@ -402,7 +523,9 @@ def test_neighbours_are_as_near_and_partners_as_far_as_the_specification_says():
     z1 = latents(4000, 8)
     for std, far in ((0.08, 0.0638), (None, 1.128)):
         z2 = HardPairs(std=std, steps=0)(z1, None, Rng(0))
-        assert (z2 - z1).abs().mean().item() == pytest.approx(far, rel=0.03)  # 32000 numbers: standard error 0.4 %
+        assert (z2 - z1).abs().mean().item() == pytest.approx(
+            far, rel=0.03
+        )  # 32000 numbers: standard error 0.4 %
     assert torch.equal(HardPairs(std=None, steps=0)(z1, None, Rng(0)), Rng(0).randn(4000, 8))
 
 
@@ -423,7 +546,9 @@ def test_pair_ratio_by_hand():
     # Euclidean: distances 10^.5 and 4 of the images, 2 and 1 of the latents
     assert pair_ratio(x1, x2, z1, z2, norm="l2").item() == pytest.approx((10**0.5 + 4) / 3)
     assert pair_ratio(x1, x2, z1, z2, 1.0, norm="l2").item() == pytest.approx((10**0.5 + 4) / 5)
-    assert pair_ratio(x1, x2, z1, z2, per_sample=True, norm="l2").tolist() == pytest.approx([10**0.5 / 2, 4.0])
+    assert pair_ratio(x1, x2, z1, z2, per_sample=True, norm="l2").tolist() == pytest.approx(
+        [10**0.5 / 2, 4.0]
+    )
     with pytest.raises(ValueError, match="norm='max'"):
         pair_ratio(x1, x2, z1, z2, norm="max")
 
@@ -433,7 +558,9 @@ def test_k_the_search_of_d_gives_g_no_gradient():
         run = Run(TOY.but(latent=IFGSM(0.05, 2, mode=mode), batch=16), toy.ring(), 0)
         before = {k: v.clone() for k, v in run.G.state_dict().items()}
         run.d_turn()
-        assert all(p.grad is None for p in run.g_weights.params) and not run.turn.x_fake.requires_grad
+        assert (
+            all(p.grad is None for p in run.g_weights.params) and not run.turn.x_fake.requires_grad
+        )
         assert all(torch.equal(v, before[k]) for k, v in run.G.state_dict().items())
 
 
@@ -450,7 +577,9 @@ def test_qua_moves_the_latents_of_d_alone():
     for player in run.take_step():
         if player == "d":
             assert torch.equal(run.turn.z, seen[-1][1]) and len(run.turn.z) == 16
-    assert len(seen) == 3 and not torch.equal(seen[0][0], seen[1][0])  # fresh latents in each D step (the paper)
+    assert len(seen) == 3 and not torch.equal(
+        seen[0][0], seen[1][0]
+    )  # fresh latents in each D step (the paper)
     assert len(run.fakes("g").z) == 32 and len(seen) == 3
     seen.clear()
     object.__setattr__(run, "recipe", run.recipe.but(fakes="d"))
@@ -466,13 +595,30 @@ def test_l_mode_seeking_by_hand():
     z = torch.tensor([[0.0, 0.0], [1.0, 1.0], [1.0, -1.0], [1.0, 2.0]])  # pairs (0, 2), (1, 3)
     x = torch.tensor([[0.0], [2.0], [1.0], [5.0]])
     ratio = ((1 + 3) / 2) / ((1 + 1 + 0 + 1) / 4)
-    assert ModeSeeking(0.5).g(turn_of(z, x)).item() == pytest.approx(0.5 / (ratio + 1e-5), rel=1e-6)
-    assert ModeSeeking(0.5, negative_ratio=True).g(turn_of(z, x)).item() == pytest.approx(-0.5 * ratio, rel=1e-6)
-    assert ModeSeeking().d(turn_of(z, x, "d")) is None
+    assert ModeSeeking(0.5).g_loss(turn_of(z, x)).item() == pytest.approx(0.5 / (ratio + 1e-5), rel=1e-6)
+    assert ModeSeeking(0.5, negative_ratio=True).g_loss(turn_of(z, x)).item() == pytest.approx(
+        -0.5 * ratio, rel=1e-6
+    )
+    assert ModeSeeking().d_loss(turn_of(z, x, "d")) is None
     images = x.reshape(4, 1, 1, 1).expand(4, 3, 2, 2)
-    assert ModeSeeking().g(turn_of(z, images)).item() == pytest.approx(0.5 / (ratio + 1e-5), rel=1e-6)
-    stacked = Turn("g", None, None, Rng([0, 1]), torch.stack([z, 2 * z]), None, torch.stack([x, x]), True, None, None)
-    assert ModeSeeking().g(stacked).tolist() == pytest.approx([0.5 / (ratio + 1e-5), 0.5 / (ratio / 2 + 1e-5)], rel=1e-6)
+    assert ModeSeeking().g_loss(turn_of(z, images)).item() == pytest.approx(
+        0.5 / (ratio + 1e-5), rel=1e-6
+    )
+    stacked = Turn(
+        "g",
+        None,
+        None,
+        Rng([0, 1]),
+        torch.stack([z, 2 * z]),
+        None,
+        torch.stack([x, x]),
+        True,
+        None,
+        None,
+    )
+    assert ModeSeeking().g_loss(stacked).tolist() == pytest.approx(
+        [0.5 / (ratio + 1e-5), 0.5 / (ratio / 2 + 1e-5)], rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("d_uses_pair", [True, False])
@@ -486,11 +632,20 @@ def test_mode_seeking_latents_in_both_turns(d_uses_pair, seed):
     z1, z2 = z.chunk(2, axis)
     assert z.shape[axis] == 32 and 0.03 < (z1 - z2).abs().mean() < 0.1 and not z.requires_grad
     list(run.steps(2))
-    assert torch.isfinite(run.g_loss).all() and run.turn.x_fake.shape[axis] == (32 if d_uses_pair else 16)
+    assert torch.isfinite(run.g_loss).all() and run.turn.x_fake.shape[axis] == (
+        32 if d_uses_pair else 16
+    )
 
 
-@pytest.mark.parametrize("bad, quoted", [({"steps": -1}, "steps=-1"), ({"eps": -1.0}, "eps=-1.0"), ({"std": 0.0}, "std=0.0"),
-                                         ({"direction": 0}, "direction=0")])  # fmt: skip
+@pytest.mark.parametrize(
+    "bad, quoted",
+    [
+        ({"steps": -1}, "steps=-1"),
+        ({"eps": -1.0}, "eps=-1.0"),
+        ({"std": 0.0}, "std=0.0"),
+        ({"direction": 0}, "direction=0"),
+    ],
+)
 def test_bad_pairs_are_quoted(bad, quoted):
     with pytest.raises(ValueError, match=quoted):
         HardPairs(**bad)

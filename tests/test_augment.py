@@ -1,12 +1,23 @@
 import pytest
 import torch
-
-from gantutor.augment import (DRAWS, Dequantise, DiffAugment, Flip, InstanceNoise, Jitter, brightness, contrast, cutout,
-                              saturation, translation)  # fmt: skip
-from gantutor.methods.kdd import KDD
-from gantutor.parts import describe
-from gantutor.rng import Rng
 from host import NoHostReads
+
+from gantutor.augment import (
+    DRAWS,
+    Dequantise,
+    DiffAugment,
+    Flip,
+    InstanceNoise,
+    Jitter,
+    brightness,
+    contrast,
+    cutout,
+    saturation,
+    translation,
+)
+from gantutor.descriptions import describe
+from gantutor.methods.kdd import KDD
+from gantutor.rng import Rng
 
 ALL = tuple(DRAWS)
 
@@ -16,11 +27,18 @@ def images(n=16, c=3, size=8, seed=0):
 
 
 @pytest.mark.parametrize("policy", [ALL, *((name,) for name in ALL)])
-@pytest.mark.parametrize(("shape", "dtype"), [((4, 3, 32, 32), torch.float32), ((2, 1, 9, 12), torch.float64)])
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((4, 3, 32, 32), torch.float32), ((2, 1, 9, 12), torch.float64)]
+)
 def test_shape_and_dtype_stay(policy, shape, dtype):
     x = Rng(0).rand(*shape).to(dtype)
     y = DiffAugment(policy)(x, Rng(1))
-    assert y.shape == x.shape and y.dtype == dtype and not torch.equal(x, y) or policy == ("saturation",)
+    assert (
+        y.shape == x.shape
+        and y.dtype == dtype
+        and not torch.equal(x, y)
+        or policy == ("saturation",)
+    )
 
 
 def test_neutral_parameters_are_the_identity():
@@ -29,33 +47,52 @@ def test_neutral_parameters_are_the_identity():
     torch.testing.assert_close(saturation(x, zero + 1), x)
     torch.testing.assert_close(contrast(x, zero + 1), x)
     assert torch.equal(translation(x, zero.long(), zero.long()), x)
-    assert torch.equal(saturation(x[:, :1], zero + 1.7), x[:, :1])  # grey has no saturation to change
+    assert torch.equal(
+        saturation(x[:, :1], zero + 1.7), x[:, :1]
+    )  # grey has no saturation to change
 
 
 def test_parameters_are_drawn_an_image_and_in_range():
     x = images(4000, 3, 4)
     b = (DiffAugment(("brightness",))(x, Rng(0)) - x).mean((1, 2, 3))
-    torch.testing.assert_close((DiffAugment(("brightness",))(x, Rng(0)) - x).amax((1, 2, 3)), b)  # the same at every pixel
+    torch.testing.assert_close(
+        (DiffAugment(("brightness",))(x, Rng(0)) - x).amax((1, 2, 3)), b
+    )  # the same at every pixel
     grey = x.mean(1, keepdim=True)
     s = ((DiffAugment(("saturation",))(x, Rng(0)) - grey) / (x - grey)).flatten(1).median(1).values
     mean = x.mean((1, 2, 3), keepdim=True)
     c = ((DiffAugment(("contrast",))(x, Rng(0)) - mean) / (x - mean)).flatten(1).median(1).values
     for drawn, low, high in ((b, -0.5, 0.5), (s, 0.0, 2.0), (c, 0.5, 1.5)):
-        assert low - 1e-4 <= drawn.min() < low + 0.01 * (high - low) and high - 0.01 * (high - low) < drawn.max() <= high + 1e-4
-        assert abs(drawn.mean() - (low + high) / 2) < 0.03 * (high - low) and len(drawn.unique()) > 3900
+        assert (
+            low - 1e-4 <= drawn.min() < low + 0.01 * (high - low)
+            and high - 0.01 * (high - low) < drawn.max() <= high + 1e-4
+        )
+        assert (
+            abs(drawn.mean() - (low + high) / 2) < 0.03 * (high - low)
+            and len(drawn.unique()) > 3900
+        )
 
 
 def test_contrast_and_saturation_keep_their_means():
     x = images()
-    torch.testing.assert_close(DiffAugment(("contrast",))(x, Rng(3)).mean((1, 2, 3)), x.mean((1, 2, 3)))
+    torch.testing.assert_close(
+        DiffAugment(("contrast",))(x, Rng(3)).mean((1, 2, 3)), x.mean((1, 2, 3))
+    )
     torch.testing.assert_close(DiffAugment(("saturation",))(x, Rng(3)).mean(1), x.mean(1))
 
 
 def test_translation_moves_by_whole_pixels_and_fills_with_zero():
     x = images(2, 1, 16)
     y = translation(x, torch.tensor([2, -1]), torch.tensor([-1, 2]))
-    assert torch.equal(y[0, :, 2:, :-1], x[0, :, :-2, 1:]) and torch.equal(y[1, :, :-1, 2:], x[1, :, 1:, :-2])
-    assert not y[0, :, :2].any() and not y[0, :, :, -1].any() and not y[1, :, -1].any() and not y[1, :, :, :2].any()
+    assert torch.equal(y[0, :, 2:, :-1], x[0, :, :-2, 1:]) and torch.equal(
+        y[1, :, :-1, 2:], x[1, :, 1:, :-2]
+    )
+    assert (
+        not y[0, :, :2].any()
+        and not y[0, :, :, -1].any()
+        and not y[1, :, -1].any()
+        and not y[1, :, :, :2].any()
+    )
 
 
 @pytest.mark.parametrize(("size", "reach"), [(32, 4), (64, 8), (8, 1)])
@@ -71,8 +108,12 @@ def test_cutout_is_half_the_side_and_clipped():
     assert not y[0, :, 8:24, 0:16].any() and y[0].sum() == 2 * (32 * 32 - 16 * 16)
     assert not y[1, :, :8, :8].any() and y[1].sum() == 2 * (32 * 32 - 8 * 8)
     assert not y[2, :, 24:, 12:28].any() and y[2].sum() == 2 * (32 * 32 - 8 * 16)
-    heights = (DiffAugment(("cutout",))(torch.ones(3000, 1, 32, 32), Rng(0))[:, 0] == 0).any(2).sum(1)
-    assert set(heights.tolist()) == set(range(8, 17))  # offsets 0 .. 32: from half a square to a whole one
+    heights = (
+        (DiffAugment(("cutout",))(torch.ones(3000, 1, 32, 32), Rng(0))[:, 0] == 0).any(2).sum(1)
+    )
+    assert set(heights.tolist()) == set(
+        range(8, 17)
+    )  # offsets 0 .. 32: from half a square to a whole one
     odd = (DiffAugment(("cutout",))(torch.ones(500, 1, 6, 6), Rng(0))[:, 0] == 0).any(2).sum(1)
     assert set(odd.tolist()) == {2, 3}  # an odd side 3 starts one before the offset 0 .. 5
 
@@ -83,7 +124,9 @@ def test_no_gradient_where_cut_or_shifted_out():
         y = DiffAugment((name,))(x, Rng(5))
         (g,) = torch.autograd.grad(y.sum(), x)
         assert set(g.unique().tolist()) == {0.0, 1.0}
-        assert (g.sum((1, 2, 3)) == (y != 0).sum((1, 2, 3))).all()  # as many pixels of x live as are seen in y
+        assert (
+            g.sum((1, 2, 3)) == (y != 0).sum((1, 2, 3))
+        ).all()  # as many pixels of x live as are seen in y
 
 
 def test_gradients_are_right_to_second_order():
@@ -117,11 +160,21 @@ def test_jitter_gives_each_seed_its_own_noise():
 
 
 def test_it_stands_in_a_recipe():
-    assert describe(KDD(augment=DiffAugment(("cutout",)), copies=1))["augment"] == {"kind": "DiffAugment", "policy": ["cutout"]}
+    assert describe(KDD(augment=DiffAugment(("cutout",)), copies=1))["augment"] == {
+        "kind": "DiffAugment",
+        "policy": ["cutout"],
+    }
 
 
 # -- the others ----------------------------------------------------------------------------------------------------------
-EVERY = [DiffAugment(), *(DiffAugment((name,)) for name in ALL), Jitter(), InstanceNoise(0.1, 100), Flip(), Dequantise()]
+EVERY = [
+    DiffAugment(),
+    *(DiffAugment((name,)) for name in ALL),
+    Jitter(),
+    InstanceNoise(0.1, 100),
+    Flip(),
+    Dequantise(),
+]
 EACH = pytest.mark.parametrize("augment", EVERY, ids=str)
 
 
@@ -171,13 +224,18 @@ def test_dequantised_levels_fill_their_gaps():
     x = levels.repeat(100).reshape(100, 1, 16, 16)
     more = (Dequantise()(x, Rng(0)) - x).flatten()
     # float32 near 1 is exact to 1e-7
-    assert more.min() >= -1e-6 and more.max() <= 1 / 128 + 1e-6 and abs(more.mean() - 1 / 256) < 1e-4
+    assert (
+        more.min() >= -1e-6 and more.max() <= 1 / 128 + 1e-6 and abs(more.mean() - 1 / 256) < 1e-4
+    )
     assert len(Dequantise()(x, Rng(0)).unique()) > 20000
 
 
 def test_bad_parameters_are_quoted():
-    for bad, match in ((lambda: InstanceNoise(-1), "std=-1"), (lambda: InstanceNoise(0.1, 0), "steps=0"),
-                       (lambda: Dequantise(-1), "scale=-1"),
-                       (lambda: Flip()(torch.zeros(5, 2), Rng(0)), r"\(5, 2\)")):  # fmt: skip
+    for bad, match in (
+        (lambda: InstanceNoise(-1), "std=-1"),
+        (lambda: InstanceNoise(0.1, 0), "steps=0"),
+        (lambda: Dequantise(-1), "scale=-1"),
+        (lambda: Flip()(torch.zeros(5, 2), Rng(0)), r"\(5, 2\)"),
+    ):
         with pytest.raises(ValueError, match=match):
             bad()

@@ -12,11 +12,11 @@ from test_engine import IMAGES, pictures
 from test_train import SMALLER, last, same, weights
 
 from gantutor import checkpoints, sources, toy
+from gantutor.descriptions import describe
 from gantutor.files import set_aside
 from gantutor.journal import Journal
 from gantutor.nets.mlp import Mlp
 from gantutor.objectives import WGAN, Objective
-from gantutor.parts import describe
 from gantutor.penalties import LeCam
 from gantutor.recipes import TOY, RmsProp, Sgd
 from gantutor.train import Run, train
@@ -40,9 +40,28 @@ def rewritten(path, **changes):
 def test_a_checkpoint_holds_these_keys(tmp_path):
     saved(tmp_path / "run.pt")
     assert set(torch.load(tmp_path / "run.pt", weights_only=True)) == {
-        "gantutor", "code", "digest", "recipe", "data", "data_numbers", "precision", "world", "device", "graph", "step",
-        "diverged", "losses", "rng", "G", "D", "ema", "g_opt", "d_opt", "memory", "position",
-    }  # fmt: skip
+        "gantutor",
+        "code",
+        "digest",
+        "recipe",
+        "data",
+        "data_numbers",
+        "precision",
+        "world",
+        "device",
+        "graph",
+        "step",
+        "diverged",
+        "losses",
+        "rng",
+        "G",
+        "D",
+        "ema",
+        "g_opt",
+        "d_opt",
+        "memory",
+        "position",
+    }
 
 
 def test_a_checkpoint_beyond_the_asked_steps_is_set_aside_and_never_measured_under_their_name(
@@ -71,11 +90,14 @@ def test_a_checkpoint_beyond_the_asked_steps_is_set_aside_and_never_measured_und
     ]
 
 
-@pytest.mark.parametrize("changes, why", [
-    ({"gantutor": None, "code": None}, "older version of gantutor"),
-    ({"gantutor": "0.0.9"}, "made by gantutor 0.0.9, and this is"),
-    ({"code": "0" * 12}, "made by other code"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes, why",
+    [
+        ({"gantutor": None, "code": None}, "older version of gantutor"),
+        ({"gantutor": "0.0.9"}, "made by gantutor 0.0.9, and this is"),
+        ({"code": "0" * 12}, "made by other code"),
+    ],
+)
 def test_a_checkpoint_of_another_version_or_code_is_set_aside(changes, why, tmp_path):
     file = tmp_path / "run.pt"
     want = saved(file, 3).state_dict()
@@ -205,8 +227,23 @@ def test_what_was_written_is_compared_with_what_was_read(tmp_path):
 
 def test_a_digest_sees_names_types_shapes_and_order():
     x = torch.arange(6.0)
-    states = [{"a": x}, {"b": x}, {"a": x.int()}, {"a": x.reshape(2, 3)}, {"a": x + 1}, {"a": [x]}, {"a": x, "b": 1},
-              {"a": [1, 2]}, {"a": [12]}, {"a": [[1], 2]}, {"a": 1}, {"a": 1.0}, {"a": "1"}, {"a": None}, {"a": True}]  # fmt: skip
+    states = [
+        {"a": x},
+        {"b": x},
+        {"a": x.int()},
+        {"a": x.reshape(2, 3)},
+        {"a": x + 1},
+        {"a": [x]},
+        {"a": x, "b": 1},
+        {"a": [1, 2]},
+        {"a": [12]},
+        {"a": [[1], 2]},
+        {"a": 1},
+        {"a": 1.0},
+        {"a": "1"},
+        {"a": None},
+        {"a": True},
+    ]
     assert len({checkpoints.digest(s) for s in states}) == len(states)
     channels_last = torch.arange(16.0).reshape(1, 2, 2, 4).to(memory_format=torch.channels_last)
     assert checkpoints.digest(channels_last) == checkpoints.digest(channels_last.contiguous())
@@ -257,13 +294,32 @@ def spoil(state, place, value):
         part[key] = value
 
 
-@pytest.mark.parametrize("place, value", [
-    ("G.weight0", None), ("G.weight0", torch.zeros(3)), ("D.weight0", torch.zeros(2, 4).double()), ("G.other", torch.zeros(3)),
-    ("g_opt", {}), ("g_opt.state.0.exp_avg", None), ("g_opt.state.0.exp_avg", torch.zeros(2)), ("d_opt.state.7", {}),
-    ("d_opt.param_groups.0.betas", None), ("d_opt.param_groups", []), ("losses", []), ("memory", [1]), ("step", "2"), ("step", -1),
-    ("position", 1.5), ("diverged", {0: "x"}), ("rng", {}), ("rng.states", []), ("rng.states.0", torch.zeros(16, dtype=torch.uint8)),
-    ("rng.states.0", torch.zeros(5056, dtype=torch.uint8)), ("ema", {"weight0": torch.zeros(1)}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "place, value",
+    [
+        ("G.weight0", None),
+        ("G.weight0", torch.zeros(3)),
+        ("D.weight0", torch.zeros(2, 4).double()),
+        ("G.other", torch.zeros(3)),
+        ("g_opt", {}),
+        ("g_opt.state.0.exp_avg", None),
+        ("g_opt.state.0.exp_avg", torch.zeros(2)),
+        ("d_opt.state.7", {}),
+        ("d_opt.param_groups.0.betas", None),
+        ("d_opt.param_groups", []),
+        ("losses", []),
+        ("memory", [1]),
+        ("step", "2"),
+        ("step", -1),
+        ("position", 1.5),
+        ("diverged", {0: "x"}),
+        ("rng", {}),
+        ("rng.states", []),
+        ("rng.states.0", torch.zeros(16, dtype=torch.uint8)),
+        ("rng.states.0", torch.zeros(5056, dtype=torch.uint8)),
+        ("ema", {"weight0": torch.zeros(1)}),
+    ],
+)
 def test_a_state_of_another_form_is_told_and_nothing_of_it_is_taken(place, value):
     state = last(Run(LITTLE, toy.ring(), 0).steps(2)).run.state_dict()
     spoil(state, place, value)
@@ -286,10 +342,13 @@ def test_every_optimisers_state_fits_its_own_run(parts):
     assert same(run.state_dict(), state)
 
 
-@pytest.mark.parametrize("changes, said", [
-    ({"device": "cuda"}, "was made on cuda, this run is on cpu"),
-    ({"graph": True}, "was made with graph=True, this run is with graph=False"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"device": "cuda"}, "was made on cuda, this run is on cpu"),
+        ({"graph": True}, "was made with graph=True, this run is with graph=False"),
+    ],
+)
 def test_a_checkpoint_of_another_device_is_refused_by_name(changes, said, tmp_path):
     file = tmp_path / "run.pt"
     saved(file)
@@ -396,14 +455,28 @@ def test_numbers_of_numpy_are_plain_ones(tmp_path):
     assert Run(recipe, toy.ring(), np.arange(2)).rng.seeds == (0, 1)
 
 
-@pytest.mark.parametrize("how, said", [
-    ({"steps": 2.5}, "steps=2.5"), ({"steps": True}, "steps=True"), ({"steps": "4"}, "steps='4'"), ({"steps": -1}, "steps=-1"),
-    ({"every": 1.5}, "every=1.5"), ({"every": True}, "every=True"), ({"save_every": np.float64(2)}, "save_every="),
-    ({"seed": -1}, "seed=-1"), ({"seed": 2**70}, "seed=1180591620717411303424"), ({"seed": 2**32}, "seed=4294967296"),
-    ({"seed": True}, "seed=True"), ({"seed": 0.5}, "seed=0.5"), ({"seed": "01"}, "seed='0'"), ({"seed": [0, 2**33]}, "seed=8589934592"),
-    ({"seed": [1, 1]}, r"seeds=\[1, 1\]: a seed that occurs twice"), ({"device": "gpu"}, "device='gpu'"),
-    ({"precision": "fp16"}, "precision='fp16'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "how, said",
+    [
+        ({"steps": 2.5}, "steps=2.5"),
+        ({"steps": True}, "steps=True"),
+        ({"steps": "4"}, "steps='4'"),
+        ({"steps": -1}, "steps=-1"),
+        ({"every": 1.5}, "every=1.5"),
+        ({"every": True}, "every=True"),
+        ({"save_every": np.float64(2)}, "save_every="),
+        ({"seed": -1}, "seed=-1"),
+        ({"seed": 2**70}, "seed=1180591620717411303424"),
+        ({"seed": 2**32}, "seed=4294967296"),
+        ({"seed": True}, "seed=True"),
+        ({"seed": 0.5}, "seed=0.5"),
+        ({"seed": "01"}, "seed='0'"),
+        ({"seed": [0, 2**33]}, "seed=8589934592"),
+        ({"seed": [1, 1]}, r"seeds=\[1, 1\]: a seed that occurs twice"),
+        ({"device": "gpu"}, "device='gpu'"),
+        ({"precision": "fp16"}, "precision='fp16'"),
+    ],
+)
 def test_what_is_no_number_of_the_kind_is_quoted(how, said):
     with pytest.raises(ValueError, match=said):
         next(train(SMALLER["baseline"], toy.ring(), **{"steps": 4} | how))

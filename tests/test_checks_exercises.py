@@ -12,13 +12,15 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from gantutor.build.versions import solved, stub
-from gantutor.checks import TOPICS, NotYet, check, exercises, find
-from gantutor.checks.judge import BUILTIN, judge
+from gantutor.course.exercises import TOPICS, NotYet, check, exercises, find
+from gantutor.course.exercises.judge import BUILTIN, judge
+from gantutor.course.versions import solved, stub
 
 ROOT = Path(__file__).parent.parent
 ALL = {name: e for topic in TOPICS.values() for name, e in exercises(topic).items()}
-NUMBERS = {stem: topic for stem, topic in TOPICS.items() if (ROOT / "notebooks" / f"{stem}.ipynb").exists()}
+NUMBERS = {
+    stem: topic for stem, topic in TOPICS.items() if (ROOT / "notebooks" / f"{stem}.ipynb").exists()
+}
 
 
 def wrong(topic: str) -> dict[str, list[tuple[str, object]]]:
@@ -51,7 +53,9 @@ def answers(stem: str, change) -> dict[str, object]:
         else:
             for node in ast.parse(c.source).body:
                 if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
-                    with contextlib.suppress(NameError):  # a definition that needs the lesson's values (`sigma=cfg.sigma`) is not there in a grader
+                    with contextlib.suppress(
+                        NameError
+                    ):  # a definition that needs the lesson's values (`sigma=cfg.sigma`) is not there in a grader
                         exec(ast.unparse(node), space)  # noqa: S102
     return found
 
@@ -66,16 +70,22 @@ class TestExercise:
         for s in exercise.symptoms:
             if exercise.is_function:
                 report = judge(exercise, s.twin)
-                assert not report.right and report.key == s.key, f"{s.key} is taken for {report.key or 'right'}"
+                assert not report.right and report.key == s.key, (
+                    f"{s.key} is taken for {report.key or 'right'}"
+                )
 
     def test_each_wrong_answer_gets_its_own_hint(self, name):
         exercise, given = ALL[name], wrong(name.split(".")[0])[name]
         for key, answer in given:
             report = judge(exercise, answer)
-            assert not report.right and report.key == key, f"expected {key!r}, got {report.key!r}: {report.hint}"
+            assert not report.right and report.key == key, (
+                f"expected {key!r}, got {report.key!r}: {report.hint}"
+            )
             assert len(report.hint.split()) >= 5
         assert len({key for key, _ in given}) >= 6 and "open" not in {key for key, _ in given}
-        assert {s.key for s in exercise.symptoms} <= {key for key, _ in given}, "each symptom has a wrong answer of its own"
+        assert {s.key for s in exercise.symptoms} <= {key for key, _ in given}, (
+            "each symptom has a wrong answer of its own"
+        )
 
     def test_check_raises_where_wrong_and_draws(self, name):
         exercise = ALL[name]
@@ -91,21 +101,47 @@ class TestInTheNotebook:
     def test_two_to_five_exercises_stand_as_three_cells_each(self, stem):
         known = exercises(NUMBERS[stem])
         all_cells = cells(stem)
-        checks = [(i, c) for i, c in enumerate(all_cells) if c.cell_type == "code" and c.source.startswith('check("')]
+        checks = [
+            (i, c)
+            for i, c in enumerate(all_cells)
+            if c.cell_type == "code" and c.source.startswith('check("')
+        ]
         names = [re.match(r'check\("([\w.]+)"', c.source)[1] for _, c in checks]
         assert names == list(known) and 2 <= len(names) <= 5
         for n, (i, c) in enumerate(checks, 1):
             words, answer, exercise = all_cells[i - 2], all_cells[i - 1], known[names[n - 1]]
             what = exercise.name.split(".")[1]
-            assert words.source.startswith(f"### Exercise {n} · ") and exercise.title in words.source.splitlines()[0]
+            assert (
+                words.source.startswith(f"### Exercise {n} · ")
+                and exercise.title in words.source.splitlines()[0]
+            )
             dots = "●" * exercise.points + "○" * (5 - exercise.points)
             assert f"**Difficulty** {dots} · **about {exercise.minutes} minutes**" in words.source
             slug = what.replace("_", "-")
-            assert (words.id, answer.id, c.id) == (f"ex-{slug}", f"ex-{slug}-answer", f"ex-{slug}-check")
+            assert (words.id, answer.id, c.id) == (
+                f"ex-{slug}",
+                f"ex-{slug}-answer",
+                f"ex-{slug}-check",
+            )
             common = {"schema_version": 3, "task": False}
-            assert answer.metadata.nbgrader == common | {"grade": False, "grade_id": what, "locked": False, "solution": True}
-            assert c.metadata.nbgrader == common | {"grade": True, "grade_id": f"{what}-check", "locked": True, "points": exercise.points, "solution": False}
-            assert answer.source.count("### BEGIN SOLUTION") == answer.source.count("### END SOLUTION") == 1
+            assert answer.metadata.nbgrader == common | {
+                "grade": False,
+                "grade_id": what,
+                "locked": False,
+                "solution": True,
+            }
+            assert c.metadata.nbgrader == common | {
+                "grade": True,
+                "grade_id": f"{what}-check",
+                "locked": True,
+                "points": exercise.points,
+                "solution": False,
+            }
+            assert (
+                answer.source.count("### BEGIN SOLUTION")
+                == answer.source.count("### END SOLUTION")
+                == 1
+            )
 
     def test_the_solutions_pass_and_the_stubs_say_that_they_are_open(self, stem):
         known = exercises(NUMBERS[stem])

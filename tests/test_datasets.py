@@ -85,9 +85,25 @@ NAMES = [b"airplane", b"bird", b"cat"]
 def cifar10_files(dump=two):
     x, y = pixels(12, 32, 32, 3), [0, 1, 2] * 4
     flat = x.transpose(0, 3, 1, 2).reshape(12, 3072)  # 1024 reds, 1024 greens, 1024 blues
-    batch = lambda a, b: dump({b"batch_label": b"x", b"labels": y[a:b], b"data": np.ascontiguousarray(flat[a:b]), b"filenames": [b"f"] * (b - a)})  # noqa: E731, E501
-    files = {f"data_batch_{i + 1}": batch(2 * i, 2 * i + 2) for i in range(5)} | {"test_batch": batch(10, 12)}
-    return x, y, {f"cifar-10-batches-py/{k}": v for k, v in (files | {"batches.meta": dump({b"label_names": NAMES})}).items()}
+    batch = lambda a, b: dump(
+        {
+            b"batch_label": b"x",
+            b"labels": y[a:b],
+            b"data": np.ascontiguousarray(flat[a:b]),
+            b"filenames": [b"f"] * (b - a),
+        }
+    )  # noqa: E731, E501
+    files = {f"data_batch_{i + 1}": batch(2 * i, 2 * i + 2) for i in range(5)} | {
+        "test_batch": batch(10, 12)
+    }
+    return (
+        x,
+        y,
+        {
+            f"cifar-10-batches-py/{k}": v
+            for k, v in (files | {"batches.meta": dump({b"label_names": NAMES})}).items()
+        },
+    )
 
 
 @pytest.mark.parametrize("dump", [two, pickle.dumps], ids=["python2", "python3"])
@@ -95,8 +111,15 @@ def test_cifar10(data, dump):
     x, y, files = cifar10_files(dump)
     unpacked(data, files)
     train, test = (open_images("cifar10", split=s) for s in ("train", "test"))
-    assert np.array_equal(train.images.transpose(0, 2, 3, 1), x[:10]) and train.labels.tolist() == y[:10]
-    assert np.array_equal(test.images.transpose(0, 2, 3, 1), x[10:]) and test.classes == ("airplane", "bird", "cat")
+    assert (
+        np.array_equal(train.images.transpose(0, 2, 3, 1), x[:10])
+        and train.labels.tolist() == y[:10]
+    )
+    assert np.array_equal(test.images.transpose(0, 2, 3, 1), x[10:]) and test.classes == (
+        "airplane",
+        "bird",
+        "cat",
+    )
     tar(data / "packed.tar.gz", files)
     packed = open_images("cifar10", data / "packed.tar.gz")
     assert packed.digest == train.digest and isinstance(packed.images, np.memmap)
@@ -107,8 +130,16 @@ def test_cifar100(data):
     x = pixels(5, 32, 32, 3)
     flat = np.ascontiguousarray(x.transpose(0, 3, 1, 2).reshape(5, 3072))
     batch = two({b"fine_labels": [2, 0, 1, 2, 0], b"coarse_labels": [0] * 5, b"data": flat})
-    meta = two({b"fine_label_names": [b"apple", b"bear", b"cup"], b"coarse_label_names": [b"things"]})
-    tar(data / "cifar-100-python.tar.gz", {f"cifar-100-python/{k}": v for k, v in {"train": batch, "test": batch, "meta": meta}.items()})
+    meta = two(
+        {b"fine_label_names": [b"apple", b"bear", b"cup"], b"coarse_label_names": [b"things"]}
+    )
+    tar(
+        data / "cifar-100-python.tar.gz",
+        {
+            f"cifar-100-python/{k}": v
+            for k, v in {"train": batch, "test": batch, "meta": meta}.items()
+        },
+    )
     found = open_images("cifar100")
     assert np.array_equal(found.images.transpose(0, 2, 3, 1), x)
     assert found.labels.tolist() == [2, 0, 1, 2, 0] and found.classes == ("apple", "bear", "cup")
@@ -117,7 +148,10 @@ def test_cifar100(data):
 def stl10_files(n=3):
     x = {s: pixels(n, 96, 96, 3, seed=i) for i, s in enumerate(("train", "test", "unlabeled"))}
     # each channel column by column: the row runs fastest
-    files = {f"{s}_X.bin": b"".join(a[i, :, :, c].tobytes(order="F") for i in range(n) for c in range(3)) for s, a in x.items()}
+    files = {
+        f"{s}_X.bin": b"".join(a[i, :, :, c].tobytes(order="F") for i in range(n) for c in range(3))
+        for s, a in x.items()
+    }
     files |= {"train_y.bin": bytes([10, 1, 2]), "test_y.bin": bytes([3, 3, 4])}
     files["class_names.txt"] = b"airplane\nbird\ncar\ncat\ndeer\ndog\nhorse\nmonkey\nship\ntruck\n"
     return x, {f"stl10_binary/{k}": v for k, v in files.items()}
@@ -128,11 +162,18 @@ def test_stl10(data):
     tar(data / "stl10_binary.tar.gz", files)
     for split, labels in (("train", [9, 0, 1]), ("test", [2, 2, 3]), ("unlabeled", [0, 0, 0])):
         found = open_images("stl10", split=split, size=96)
-        assert np.array_equal(found.images.transpose(0, 2, 3, 1), x[split]) and found.labels.tolist() == labels
+        assert (
+            np.array_equal(found.images.transpose(0, 2, 3, 1), x[split])
+            and found.labels.tolist() == labels
+        )
         assert len(found.classes) == (1 if split == "unlabeled" else 10)
     small = open_images("stl10", split="unlabeled", size=48).images
-    means = x["unlabeled"].transpose(0, 3, 1, 2).reshape(3, 3, 24, 4, 24, 4).mean((3, 5))  # halving keeps the local mean
-    assert abs(small.reshape(3, 3, 24, 2, 24, 2).mean((3, 5)) - means).max() < 40 and small.shape == (3, 3, 48, 48)
+    means = (
+        x["unlabeled"].transpose(0, 3, 1, 2).reshape(3, 3, 24, 4, 24, 4).mean((3, 5))
+    )  # halving keeps the local mean
+    assert abs(
+        small.reshape(3, 3, 24, 2, 24, 2).mean((3, 5)) - means
+    ).max() < 40 and small.shape == (3, 3, 48, 48)
     with pytest.raises(DataError, match="stl10 has train, test, unlabeled"):
         open_images("stl10", split="val")
 
@@ -143,8 +184,12 @@ def idx_files(n=6, zipped=True):
     end = ".gz" if zipped else ""
     files = {}
     for stem, part in (("train", slice(0, n - 2)), ("t10k", slice(n - 2, n))):
-        files[f"{stem}-images-idx3-ubyte{end}"] = pack(struct.pack(">4i", 2051, len(x[part]), 28, 28) + x[part].tobytes())
-        files[f"{stem}-labels-idx1-ubyte{end}"] = pack(struct.pack(">2i", 2049, len(y[part])) + y[part].tobytes())
+        files[f"{stem}-images-idx3-ubyte{end}"] = pack(
+            struct.pack(">4i", 2051, len(x[part]), 28, 28) + x[part].tobytes()
+        )
+        files[f"{stem}-labels-idx1-ubyte{end}"] = pack(
+            struct.pack(">2i", 2049, len(y[part])) + y[part].tobytes()
+        )
     return x, y, files
 
 
@@ -155,7 +200,11 @@ def test_mnist_and_fashion_mnist(data, name, zipped):
     unpacked(data / name, files)
     train, test = (open_images(name, split=s, size=28) for s in ("train", "test"))
     assert np.array_equal(train.images[:, 0], x[:4]) and train.labels.tolist() == [0, 1, 2, 3]
-    assert np.array_equal(test.images[:, 0], x[4:]) and test.labels.tolist() == [4, 5] and len(train.classes) == 10
+    assert (
+        np.array_equal(test.images[:, 0], x[4:])
+        and test.labels.tolist() == [4, 5]
+        and len(train.classes) == 10
+    )
     assert open_images(name, data / name, size=28).digest == train.digest
 
 
@@ -164,23 +213,45 @@ def test_imagenet64_in_the_official_batches(data):
     flat = x.transpose(0, 3, 1, 2).reshape(7, 12288)
     (data / "imagenet64").mkdir()
     for i, part in ((10, slice(5, 7)), (2, slice(3, 5)), (1, slice(0, 3))):  # number 10 comes last
-        np.savez(data / f"imagenet64/train_data_batch_{i}.npz", data=flat[part], labels=np.arange(7)[part] + 1, mean=np.zeros(12288))
+        np.savez(
+            data / f"imagenet64/train_data_batch_{i}.npz",
+            data=flat[part],
+            labels=np.arange(7)[part] + 1,
+            mean=np.zeros(12288),
+        )
     np.savez_compressed(data / "imagenet64/val_data.npz", data=flat[:2], labels=np.array([1, 7]))
     found = open_images("imagenet64", size=64)
-    assert np.array_equal(found.images.transpose(0, 2, 3, 1), x) and found.labels.tolist() == list(range(7))
-    assert open_images("imagenet64", size=64, split="val").labels.tolist() == [0, 6] and found.classes[0] == "1"
-    np.savez(data / "imagenet64/train_data_batch_2.npz", data=flat.astype(object), labels=np.arange(7) + 1)
+    assert np.array_equal(found.images.transpose(0, 2, 3, 1), x) and found.labels.tolist() == list(
+        range(7)
+    )
+    assert (
+        open_images("imagenet64", size=64, split="val").labels.tolist() == [0, 6]
+        and found.classes[0] == "1"
+    )
+    np.savez(
+        data / "imagenet64/train_data_batch_2.npz",
+        data=flat.astype(object),
+        labels=np.arange(7) + 1,
+    )
     with pytest.raises(DataError, match="train_data_batch_2.npz cannot be read .*as objects"):
         open_images("imagenet64", size=64)
     np.savez(data / "imagenet64/train_data_batch_2.npz", data=flat[:, :-1], labels=np.arange(7) + 1)
-    with pytest.raises(DataError, match=r"train_data_batch_2.npz holds data uint8 \(7, 12287\) for 7 labels"):
+    with pytest.raises(
+        DataError, match=r"train_data_batch_2.npz holds data uint8 \(7, 12287\) for 7 labels"
+    ):
         open_images("imagenet64", size=64)
 
 
 def test_imagenet64_in_class_folders_and_sets_of_one_class(data):
     png = {v: encode_png(Rng(v).randint(256, 3, 20, 16).byte()).numpy().tobytes() for v in range(3)}
-    unpacked(data / "imagenet64", {"train/n01/a.png": png[0], "train/n02/b.png": png[1], "val/n02/c.png": png[2]})
-    assert open_images("imagenet64").labels.tolist() == [0, 1] and len(open_images("imagenet64", split="val")) == 1
+    unpacked(
+        data / "imagenet64",
+        {"train/n01/a.png": png[0], "train/n02/b.png": png[1], "val/n02/c.png": png[2]},
+    )
+    assert (
+        open_images("imagenet64").labels.tolist() == [0, 1]
+        and len(open_images("imagenet64", split="val")) == 1
+    )
     unpacked(data / "img_align_celeba", {f"{i:06d}.png": png[i] for i in range(3)})
     faces = open_images("celeba", size=16)
     assert faces.classes == ("face",) and len(faces) == 3
@@ -201,7 +272,10 @@ def test_lsuns_database_is_read_where_lmdb_is_there(data, monkeypatch):
     monkeypatch.setitem(sys.modules, "lmdb", None)
     with pytest.raises(DataError, match="is an LMDB: pip install lmdb, or export"):
         open_images("lsun-church")
-    pictures = [(f"{i:040x}".encode(), encode_png(Rng(i).randint(256, 3, 20, 16).byte()).numpy().tobytes()) for i in range(3)]
+    pictures = [
+        (f"{i:040x}".encode(), encode_png(Rng(i).randint(256, 3, 20, 16).byte()).numpy().tobytes())
+        for i in range(3)
+    ]
 
     class Base:  # what the package's Environment and Transaction do here
         def __enter__(self):
@@ -236,17 +310,26 @@ class Evil:
         return os.system, ("touch broken-in",)
 
 
-@pytest.mark.parametrize("poison", [Evil(), {b"data": np.array([Evil()], dtype=object)}, open, np.load])
+@pytest.mark.parametrize(
+    "poison", [Evil(), {b"data": np.array([Evil()], dtype=object)}, open, np.load]
+)
 def test_a_pickle_cannot_run_code(data, tmp_path, poison):
     _, _, files = cifar10_files()
     unpacked(data, files | {"cifar-10-batches-py/data_batch_3": pickle.dumps(poison)})
-    with pytest.raises(DataError, match="data_batch_3 in .* is no pickle of plain data .asks for (posix.system|.*open|.*load)"):
+    with pytest.raises(
+        DataError,
+        match="data_batch_3 in .* is no pickle of plain data .asks for (posix.system|.*open|.*load)",
+    ):
         open_images("cifar10")
     assert not (tmp_path / "broken-in").exists()
 
 
 def test_each_corrupt_file_is_named_and_nothing_is_kept(data, tmp_path):
-    cifar, stl, idx = cifar10_files()[2], stl10_files()[1], {f"mnist/{k}": v for k, v in idx_files()[2].items()}
+    cifar, stl, idx = (
+        cifar10_files()[2],
+        stl10_files()[1],
+        {f"mnist/{k}": v for k, v in idx_files()[2].items()},
+    )
 
     def says(words, name, files, change, **kwargs):
         for old in sorted(data.rglob("*"), reverse=True):
@@ -263,23 +346,63 @@ def test_each_corrupt_file_is_named_and_nothing_is_kept(data, tmp_path):
 
     second = cifar["cifar-10-batches-py/data_batch_2"]
     for part in (0, 10, len(second) // 2, len(second) - 1):
-        says("data_batch_2 in .* is no pickle", "cifar10", cifar, {"cifar-10-batches-py/data_batch_2": second[:part]})
-    says("has no data_batch_2: unpack", "cifar10", cifar, {"cifar-10-batches-py/data_batch_2": None})
+        says(
+            "data_batch_2 in .* is no pickle",
+            "cifar10",
+            cifar,
+            {"cifar-10-batches-py/data_batch_2": second[:part]},
+        )
+    says(
+        "has no data_batch_2: unpack", "cifar10", cifar, {"cifar-10-batches-py/data_batch_2": None}
+    )
     says("has no batches.meta", "cifar10", cifar, {"cifar-10-batches-py/batches.meta": None})
-    for bad in ({"data": np.zeros((2, 3071), np.uint8)}, {"data": np.zeros((2, 3072))}, {"labels": [0]}, {"labels": [0, 3]},
-                {"labels": [0, "x"]}, {"data": [1, 2]}):  # fmt: skip
+    for bad in (
+        {"data": np.zeros((2, 3071), np.uint8)},
+        {"data": np.zeros((2, 3072))},
+        {"labels": [0]},
+        {"labels": [0, 3]},
+        {"labels": [0, "x"]},
+        {"data": [1, 2]},
+    ):
         says("no CIFAR batches", "cifar10", cifar, batch(**bad))
     says("has no train_X.bin", "stl10", stl, {"stl10_binary/train_X.bin": None})
     says("has no train_y.bin", "stl10", stl, {"stl10_binary/train_y.bin": None})
-    says("train_X.bin in .* no multiple of 27648", "stl10", stl, {"stl10_binary/train_X.bin": stl["stl10_binary/train_X.bin"][:-1]})
-    says("train_y.bin in .* do not fit: 2 for 3 images", "stl10", stl, {"stl10_binary/train_y.bin": b"\1\2"})
+    says(
+        "train_X.bin in .* no multiple of 27648",
+        "stl10",
+        stl,
+        {"stl10_binary/train_X.bin": stl["stl10_binary/train_X.bin"][:-1]},
+    )
+    says(
+        "train_y.bin in .* do not fit: 2 for 3 images",
+        "stl10",
+        stl,
+        {"stl10_binary/train_y.bin": b"\1\2"},
+    )
     says("train_y.bin in .* do not fit", "stl10", stl, {"stl10_binary/train_y.bin": b"\0\1\2"})
     images, labels = "mnist/train-images-idx3-ubyte.gz", "mnist/train-labels-idx1-ubyte.gz"
     raw = gzip.decompress(idx[images])
-    for bad in (idx[images][:-1], idx[images][:100], b"", raw[:-1], raw[:10], b"\0\0\x0d" + raw[3:]):
-        says("train-images-idx3-ubyte.gz in .* is no whole idx file of 3 dimensions", "mnist", idx, {images: bad})
+    for bad in (
+        idx[images][:-1],
+        idx[images][:100],
+        b"",
+        raw[:-1],
+        raw[:10],
+        b"\0\0\x0d" + raw[3:],
+    ):
+        says(
+            "train-images-idx3-ubyte.gz in .* is no whole idx file of 3 dimensions",
+            "mnist",
+            idx,
+            {images: bad},
+        )
     says("has no train-labels-idx1-ubyte nor", "mnist", idx, {labels: None})
-    says("train-labels in .* do not fit: 1 for 4", "mnist", idx, {labels: struct.pack(">2i", 2049, 1) + b"\0"})
+    says(
+        "train-labels in .* do not fit: 1 for 4",
+        "mnist",
+        idx,
+        {labels: struct.pack(">2i", 2049, 1) + b"\0"},
+    )
     npz = io.BytesIO()
     np.savez(npz, data=pixels(4, 12288), labels=np.array([1, 2, 3, 4]))
     place = "imagenet64/train_data_batch_1.npz"
@@ -294,11 +417,18 @@ def test_a_published_file_with_another_checksum_is_never_used(data, monkeypatch)
     place = data / "stl10_binary.tar.gz"
     tar(place, files)
     good = hashlib.md5(place.read_bytes()).hexdigest()
-    source = replace(SOURCES["stl10"], files=(File(place.name, (), (good,)),), inside=(("train_X.bin", hashlib.md5(b"x").hexdigest()),))
+    source = replace(
+        SOURCES["stl10"],
+        files=(File(place.name, (), (good,)),),
+        inside=(("train_X.bin", hashlib.md5(b"x").hexdigest()),),
+    )
     monkeypatch.setitem(SOURCES, "stl10", source)
     assert len(open_images("stl10")) == 3
     tar(place, files | {"stl10_binary/new.txt": b"x"})
-    with pytest.raises(DataError, match=f"{place} is not the published file .md5 .*, expected {good}.*delete it and get it anew"):
+    with pytest.raises(
+        DataError,
+        match=f"{place} is not the published file .md5 .*, expected {good}.*delete it and get it anew",
+    ):
         open_images("stl10")
     place.unlink()
     unpacked(data, files)
@@ -307,16 +437,36 @@ def test_a_published_file_with_another_checksum_is_never_used(data, monkeypatch)
 
 
 def test_the_real_catalogue_makes_sense():
-    again = subprocess.run([sys.executable, "-c", "import json; from gantutor.datasets import SOURCES; from dataclasses import asdict;"
-                            "print(json.dumps([asdict(s) for s in SOURCES.values()]))"], capture_output=True, text=True, check=True)  # fmt: skip
+    again = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import json; from gantutor.datasets import SOURCES; from dataclasses import asdict;"
+            "print(json.dumps([asdict(s) for s in SOURCES.values()]))",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     for source in json.loads(again.stdout):
         assert source["name"] == "digits" or source["name"] in READERS
-        assert source["terms"] and source["by_hand"] and source["splits"] and (source["places"] or source["name"] == "digits")
+        assert (
+            source["terms"]
+            and source["by_hand"]
+            and source["splits"]
+            and (source["places"] or source["name"] == "digits")
+        )
         sums = [s for f in source["files"] for s in f["sums"]] + [s for _, s in source["inside"]]
         assert all(len(s) in (32, 64) and int(s, 16) for s in sums) and len(set(sums)) == len(sums)
-        assert all(u.startswith(("http://", "https://")) and u.endswith((".gz", ".zip")) for f in source["files"] for u in f["urls"])
+        assert all(
+            u.startswith(("http://", "https://")) and u.endswith((".gz", ".zip"))
+            for f in source["files"]
+            for u in f["urls"]
+        )
         # plain http is fine where a checksum follows, and where the publisher offers nothing else
-        assert all(f["sums"] or source["name"] in ("lsun-church", "cifar10-jpeg") for f in source["files"])
+        assert all(
+            f["sums"] or source["name"] in ("lsun-church", "cifar10-jpeg") for f in source["files"]
+        )
 
 
 def test_torchvision_knows_the_same_checksums():
@@ -324,10 +474,14 @@ def test_torchvision_knows_the_same_checksums():
 
     before = {s.name: s for s in datasets._SOURCES}
     for theirs, name in ((CIFAR10, "cifar10"), (CIFAR100, "cifar100"), (STL10, "stl10")):
-        assert set(dict(before[name].inside).items()) <= {tuple(f) for f in theirs.train_list + theirs.test_list}
+        assert set(dict(before[name].inside).items()) <= {
+            tuple(f) for f in theirs.train_list + theirs.test_list
+        }
         assert theirs.filename == before[name].files[0].name
     for theirs, name in ((MNIST, "mnist"), (FashionMNIST, "fashion-mnist")):
-        assert [(f.name.split("/")[1], f.sums[0]) for f in before[name].files] == [tuple(r) for r in theirs.resources]
+        assert [(f.name.split("/")[1], f.sums[0]) for f in before[name].files] == [
+            tuple(r) for r in theirs.resources
+        ]
 
 
 # -- downloads -------------------------------------------------------------------------------------------------------
@@ -357,7 +511,9 @@ class Server(http.server.BaseHTTPRequestHandler):
             return self.end_headers()
         self.send_response(206 if start else 200)
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+            self.send_header(
+                "Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"
+            )
         self.send_header("Content-Length", str(len(self.content) - start))
         self.end_headers()
         body = self.content[start:]
@@ -376,7 +532,9 @@ def site(monkeypatch):
     handler.root = f"http://127.0.0.1:{server.server_address[1]}"
 
     def offer(*paths, sums=(hashlib.sha256(CONTENT).hexdigest(),), size=None):
-        file = File("mnist/x.gz", tuple(p if "//" in p else handler.root + p for p in paths), sums, size)
+        file = File(
+            "mnist/x.gz", tuple(p if "//" in p else handler.root + p for p in paths), sums, size
+        )
         monkeypatch.setitem(SOURCES, "mnist", replace(SOURCES["mnist"], files=(file,)))
 
     handler.offer = staticmethod(offer)
@@ -389,9 +547,14 @@ def test_a_download_is_whole_and_then_kept(data, site):
     said = []
     site.offer("/x")
     assert fetch("mnist", say=said.append) == [data / "mnist/x.gz"]
-    assert (data / "mnist/x.gz").read_bytes() == CONTENT and [p.name for p in (data / "mnist").iterdir()] == ["x.gz"]
+    assert (data / "mnist/x.gz").read_bytes() == CONTENT and [
+        p.name for p in (data / "mnist").iterdir()
+    ] == ["x.gz"]
     fetch("mnist", say=said.append)
-    assert said == [f"done: {data / 'mnist/x.gz'}", f"kept: {data / 'mnist/x.gz'}"] and len(site.asked) == 1
+    assert (
+        said == [f"done: {data / 'mnist/x.gz'}", f"kept: {data / 'mnist/x.gz'}"]
+        and len(site.asked) == 1
+    )
     fetch("mnist", data / "elsewhere", said.append)
     assert (data / "elsewhere/mnist/x.gz").read_bytes() == CONTENT
     (data / "mnist/x.gz").write_bytes(b"changed")
@@ -403,13 +566,19 @@ def test_a_cut_line_is_taken_up_where_it_broke(data, site):
     site.offer("/x")
     site.cuts = [100_000, 50_000]
     fetch("mnist", say=str)
-    assert site.asked == [None, "bytes=100000-", "bytes=150000-"] and (data / "mnist/x.gz").read_bytes() == CONTENT
+    assert (
+        site.asked == [None, "bytes=100000-", "bytes=150000-"]
+        and (data / "mnist/x.gz").read_bytes() == CONTENT
+    )
 
 
 def test_a_killed_download_goes_on_another_day(data, site):
     site.offer("/x")
     site.cuts = [200_000] + [0] * 100
-    with pytest.raises(DataError, match=r"x.gz could not be downloaded \(http.*; 200000 bytes are kept in .*x.gz.part.*goes on.*by hand: put"):
+    with pytest.raises(
+        DataError,
+        match=r"x.gz could not be downloaded \(http.*; 200000 bytes are kept in .*x.gz.part.*goes on.*by hand: put",
+    ):
         fetch("mnist", say=str)
     assert not (data / "mnist/x.gz").exists()
     site.cuts, site.asked = [], []
@@ -431,7 +600,10 @@ def test_a_server_without_ranges_sends_all_again(data, site):
 def test_a_wrong_checksum_is_kept_aside_and_the_next_mirror_is_asked(data, site):
     wrong = "0" * 64
     site.offer("/x", sums=(wrong,))
-    with pytest.raises(DataError, match="checksum [0-9a-f]{64} is not the published one, kept aside as .*x.gz.wrong"):
+    with pytest.raises(
+        DataError,
+        match="checksum [0-9a-f]{64} is not the published one, kept aside as .*x.gz.wrong",
+    ):
         fetch("mnist", say=str)
     assert [p.name for p in (data / "mnist").iterdir()] == ["x.gz.wrong"]
     site.offer("/missing", "http://127.0.0.1:9/x", "/x")
@@ -534,10 +706,14 @@ def test_another_length_is_refused_before_it_is_downloaded(data, site):
 
 def test_offline_is_a_sentence_with_the_way_by_hand(data, site):
     site.offer("http://127.0.0.1:9/x", "/missing")
-    with pytest.raises(DataError, match="127.0.0.1:9/x: .*refused.*missing: HTTP 404.*by hand: put the four idx") as caught:
+    with pytest.raises(
+        DataError, match="127.0.0.1:9/x: .*refused.*missing: HTTP 404.*by hand: put the four idx"
+    ) as caught:
         fetch("mnist", say=str)
     assert "\n" not in str(caught.value)
-    with pytest.raises(DataError, match="celeba cannot be fetched by a program: download img_align"):
+    with pytest.raises(
+        DataError, match="celeba cannot be fetched by a program: download img_align"
+    ):
         fetch("celeba")
     with pytest.raises(DataError, match="'mnits' is unknown"):
         fetch("mnits")
@@ -551,7 +727,9 @@ def test_offline_is_a_sentence_with_the_way_by_hand(data, site):
 def test_without_a_published_checksum_the_first_download_pins_it(data, site):
     site.offer("/x", sums=())
     fetch("mnist", say=str)
-    assert (data / "mnist/x.gz.sha256").read_text() == f"{hashlib.sha256(CONTENT).hexdigest()}  x.gz\n"
+    assert (
+        data / "mnist/x.gz.sha256"
+    ).read_text() == f"{hashlib.sha256(CONTENT).hexdigest()}  x.gz\n"
     fetch("mnist", say=str)
     (data / "mnist/x.gz").write_bytes(CONTENT[:-1])
     with pytest.raises(DataError, match="x.gz is not the published file"):
@@ -568,7 +746,11 @@ def test_the_second_of_two_waits_for_the_first(data, site):
     for t in both:
         t.join()
     place = data / "mnist"
-    assert sorted(said) == [f"done: {place / 'x.gz'}", f"kept: {place / 'x.gz'}", f"waiting: another process downloads into {place}"]
+    assert sorted(said) == [
+        f"done: {place / 'x.gz'}",
+        f"kept: {place / 'x.gz'}",
+        f"waiting: another process downloads into {place}",
+    ]
     assert len(site.asked) == 1
 
 
@@ -579,7 +761,12 @@ def test_progress_is_told_once_a_second(data, site, monkeypatch):
     site.offer("/x", sums=())
     monkeypatch.setattr(datasets.time, "monotonic", lambda: float(next(now)))
     fetch("mnist", say=said.append)
-    assert said[0].startswith("x.gz: ") and " of 1.2 MB, " in said[0] and said[0].endswith(" MB/s") and len(said) >= 2
+    assert (
+        said[0].startswith("x.gz: ")
+        and " of 1.2 MB, " in said[0]
+        and said[0].endswith(" MB/s")
+        and len(said) >= 2
+    )
 
 
 # -- verify ----------------------------------------------------------------------------------------------------------
@@ -587,13 +774,21 @@ def test_verify_checks_and_decodes_all_splits(data, monkeypatch):
     x, y, files = idx_files()
     unpacked(data / "mnist", files)
     sums = tuple(File(f"mnist/{k}", (), (hashlib.md5(v).hexdigest(),)) for k, v in files.items())
-    monkeypatch.setitem(SOURCES, "mnist", replace(SOURCES["mnist"], files=sums, splits={"train": 4, "test": 2}))
+    monkeypatch.setitem(
+        SOURCES, "mnist", replace(SOURCES["mnist"], files=sums, splits={"train": 4, "test": 2})
+    )
     said: list[str] = []
     verify("mnist", said.append)
     digests = [open_images("mnist", split=s, size=28).digest for s in ("train", "test")]
-    assert f"train: 4 images 1x28x28, 10 classes, digest {digests[0]}" in said and "4 file(s) have the published" in said[0] and digests[1] in said[-1]
+    assert (
+        f"train: 4 images 1x28x28, 10 classes, digest {digests[0]}" in said
+        and "4 file(s) have the published" in said[0]
+        and digests[1] in said[-1]
+    )
     monkeypatch.setitem(SOURCES, "mnist", replace(SOURCES["mnist"], splits={"train": 60000}))
-    with pytest.raises(DataError, match="mnist's split train holds 4 images where 60000 are published"):
+    with pytest.raises(
+        DataError, match="mnist's split train holds 4 images where 60000 are published"
+    ):
         verify("mnist", said.append)
     (data / "mnist/t10k-labels-idx1-ubyte.gz").write_bytes(b"x")
     with pytest.raises(DataError, match="t10k-labels-idx1-ubyte.gz is not the published file"):

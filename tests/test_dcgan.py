@@ -25,11 +25,17 @@ def count(net):
 def test_parameters_follow_the_formula(norm):
     z, h, c = 20, 6, 3
     G, D = Dcgan(z, h, 32, c, norm).build(Rng(0))
-    assert count(G) == 16 * (z * 4 * h + 4 * h * 2 * h + 2 * h * h + h * c) + 2 * (4 * h + 2 * h + h)
-    assert count(D) == 16 * (c * h + h * 2 * h + 2 * h * 4 * h + 4 * h) + (2 * (2 * h + 4 * h) if norm == "batch" else 0)
+    assert count(G) == 16 * (z * 4 * h + 4 * h * 2 * h + 2 * h * h + h * c) + 2 * (
+        4 * h + 2 * h + h
+    )
+    assert count(D) == 16 * (c * h + h * 2 * h + 2 * h * 4 * h + 4 * h) + (
+        2 * (2 * h + 4 * h) if norm == "batch" else 0
+    )
 
 
-@pytest.mark.parametrize(("size", "norm"), [(8, "none"), (16, "batch"), (32, "spectral"), (64, "spectral")])
+@pytest.mark.parametrize(
+    ("size", "norm"), [(8, "none"), (16, "batch"), (32, "spectral"), (64, "spectral")]
+)
 def test_shapes(size, norm):
     spec = Dcgan(5, 4, size, 2, norm)
     G, D = spec.build(Rng(0))
@@ -37,8 +43,14 @@ def test_shapes(size, norm):
     said = D(x)
     width = 4 * size // 8
     assert x.shape == (3, 2, size, size) and x.abs().max() <= 1
-    assert said.score.shape == (3,) and said.features.shape == (3, 16 * width) and D.pooled(said.features).shape == (3, width)
-    torch.testing.assert_close(D.pooled(said.features), said.features.reshape(3, width, 4, 4).sum((2, 3)))
+    assert (
+        said.score.shape == (3,)
+        and said.features.shape == (3, 16 * width)
+        and D.pooled(said.features).shape == (3, width)
+    )
+    torch.testing.assert_close(
+        D.pooled(said.features), said.features.reshape(3, width, 4, 4).sum((2, 3))
+    )
     assert spec.joint == (norm == "none")
 
 
@@ -53,7 +65,12 @@ def test_weights_and_buffers_come_from_the_seed_alone(norm):
         states = (net.state_dict().values() for net in (same, other, again))
         for (name, p), q, r, s in zip(ours.state_dict().items(), *states, strict=True):
             assert torch.equal(p, q) and torch.equal(p, s), name
-            constant = "running" in name or "num_batches" in name or name.endswith("bias") or p.numel() == 1
+            constant = (
+                "running" in name
+                or "num_batches" in name
+                or name.endswith("bias")
+                or p.numel() == 1
+            )
             assert constant or not torch.equal(p, r), name
 
 
@@ -75,7 +92,9 @@ def test_spectral_norm_bounds_the_critic_from_the_first_step():
         assert 0.99 < norm < 1.1
     vectors = [b.clone() for b in D.buffers()]
     D(torch.zeros(2, 3, 32, 32))
-    assert all(torch.equal(a, b) for a, b in zip(vectors, D.buffers(), strict=True))  # eval mode takes no power iteration
+    assert all(
+        torch.equal(a, b) for a, b in zip(vectors, D.buffers(), strict=True)
+    )  # eval mode takes no power iteration
 
 
 RECIPES = {
@@ -83,7 +102,11 @@ RECIPES = {
     "AdaptiveMix": {"terms": (AdaptiveMix(),)},
     "AdvLatGAN-qua": {"latent": IFGSM(eps=0.03, mode="train_frozen")},
     "KDD": {"objective": KDD(augment=DiffAugment(), copies=1, stale="g_step")},
-    "all": {"objective": KDD(), "terms": (AdaptiveMix(),), "latent": IFGSM(eps=0.03, mode="train_frozen")},
+    "all": {
+        "objective": KDD(),
+        "terms": (AdaptiveMix(),),
+        "latent": IFGSM(eps=0.03, mode="train_frozen"),
+    },
 }
 
 
@@ -95,14 +118,19 @@ def test_a_killed_run_ends_bit_for_bit_where_the_unbroken_one_does(name, norm, d
     start = [p.clone() for p in whole.G.parameters()] + [p.clone() for p in whole.D.parameters()]
     for _ in whole.steps(3):
         pass
-    moved = [not torch.equal(a, b) for a, b in zip(start, [*whole.G.parameters(), *whole.D.parameters()], strict=True)]
+    moved = [
+        not torch.equal(a, b)
+        for a, b in zip(start, [*whole.G.parameters(), *whole.D.parameters()], strict=True)
+    ]
     assert all(moved[:-1])  # the last is D's head, which KDD alone never asks
     for steps in (1, 3):  # as two processes would
         *_, last = train(recipe, digits, seed=3, steps=steps, checkpoint=tmp_path / "c.pt")
     assert last.run.step == 3
     for net in ("G", "D"):
         ours, theirs = (getattr(run, net).state_dict() for run in (whole, last.run))
-        assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours), net
+        assert ours.keys() == theirs.keys() and all(
+            torch.equal(ours[key], theirs[key]) for key in ours
+        ), net
     assert torch.equal(whole.rng.randn(5), last.run.rng.randn(5))
 
 
@@ -111,7 +139,12 @@ def test_a_latent_search_leaves_the_nets_as_they_were():
     before = [b.clone() for net in (G, D) for b in net.state_dict().values()]
     z = IFGSM(eps=0.1, steps=2, mode="train_frozen")(Rng(1).randn(6, 8), G, D)
     assert not torch.equal(z, Rng(1).randn(6, 8))
-    assert all(torch.equal(a, b) for a, b in zip(before, [b for net in (G, D) for b in net.state_dict().values()], strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(
+            before, [b for net in (G, D) for b in net.state_dict().values()], strict=True
+        )
+    )
 
 
 def test_bad_specs_are_said():

@@ -33,7 +33,11 @@ class TinyG(nn.Module):
 
     def __init__(self, z, classes):
         super().__init__()
-        self.linear, self.label, self.norm = nn.Linear(z, 48), nn.Embedding(max(classes, 1), 48), nn.BatchNorm2d(3)
+        self.linear, self.label, self.norm = (
+            nn.Linear(z, 48),
+            nn.Embedding(max(classes, 1), 48),
+            nn.BatchNorm2d(3),
+        )
         self.calls = 0
 
     def forward(self, z, y=None):
@@ -45,7 +49,11 @@ class TinyG(nn.Module):
 class TinyD(Discriminator):
     def __init__(self, classes):
         super().__init__()
-        self.conv, self.out, self.label = nn.Conv2d(3, 8, 3, 1, 1), nn.Linear(8, 1), nn.Embedding(max(classes, 1), 8)
+        self.conv, self.out, self.label = (
+            nn.Conv2d(3, 8, 3, 1, 1),
+            nn.Linear(8, 1),
+            nn.Embedding(max(classes, 1), 8),
+        )
 
     def features(self, x, y=None):
         return torch.relu(self.conv(x)).flatten(1)
@@ -99,7 +107,9 @@ def test_the_moving_average_is_the_recursion_and_a_copy_before_its_start():
     want = None
     for step in run.steps(5):
         now = numbers(run.G)
-        want = now if step.index <= 2 else torch.where(now == now.round(), now, 0.9 * want + 0.1 * now)
+        want = (
+            now if step.index <= 2 else torch.where(now == now.round(), now, 0.9 * want + 0.1 * now)
+        )
         got = numbers(run.ema.net)
         assert torch.allclose(got, want, atol=1e-6)  # weights, running statistics and counters
     assert not torch.allclose(numbers(run.ema.net), numbers(run.G), atol=1e-4)
@@ -108,7 +118,9 @@ def test_the_moving_average_is_the_recursion_and_a_copy_before_its_start():
 def test_samples_come_from_the_moving_average():
     run = last(Run(IMAGES.but(ema=Ema(0.9, 0)), pictures(), 0).steps(3)).run
     z = Rng(5).randn(6, 4)
-    assert torch.equal(run.sample(6, 5), run.ema.net.eval()(z)) and not torch.allclose(run.sample(6, 5), run.G.eval()(z), atol=1e-4)
+    assert torch.equal(run.sample(6, 5), run.ema.net.eval()(z)) and not torch.allclose(
+        run.sample(6, 5), run.G.eval()(z), atol=1e-4
+    )
 
 
 def test_rates_fall_linearly_to_nothing():
@@ -116,7 +128,9 @@ def test_rates_fall_linearly_to_nothing():
     rates = []
     for _ in run.steps(6):
         rates += [opt.param_groups[0]["lr"] for opt in (run.g_opt, run.d_opt)]
-    assert rates == pytest.approx([lr * f for f in (1, 0.75, 0.5, 0.25, 0, 0) for lr in (1e-2, 2e-2)])
+    assert rates == pytest.approx(
+        [lr * f for f in (1, 0.75, 0.5, 0.25, 0, 0) for lr in (1e-2, 2e-2)]
+    )
 
 
 @pytest.mark.parametrize("parts", [2, 4])
@@ -128,7 +142,11 @@ def test_accumulated_parts_give_the_mean_of_their_gradients(parts):
     grads = []
     for _ in range(parts):
         fake, real = G(rng.randn(16 // parts, 4)).detach(), toy.ring().sample(16 // parts, rng)
-        grads.append(torch.autograd.grad(D(fake).score.mean() - D(real).score.mean(), list(D.parameters()), allow_unused=True))
+        grads.append(
+            torch.autograd.grad(
+                D(fake).score.mean() - D(real).score.mean(), list(D.parameters()), allow_unused=True
+            )
+        )
     run.d_turn()
     for new, old, *each in zip(run.D.parameters(), D.parameters(), *grads, strict=True):
         assert torch.allclose(new, old - 0.1 * sum(each) / parts, atol=1e-6)
@@ -163,22 +181,38 @@ def test_shared_fakes_and_their_gradient_reach_g():
     G, D = recipe.nets.build(rng := Rng(1))
     x = G(rng.randn(8, 4))
     real = pictures().sample(8, rng)
-    grads = torch.autograd.grad(D(x.detach()).score.mean() - D(real).score.mean(), list(D.parameters()), allow_unused=True)
+    grads = torch.autograd.grad(
+        D(x.detach()).score.mean() - D(real).score.mean(), list(D.parameters()), allow_unused=True
+    )
     with torch.no_grad():
         for p, g in zip(D.parameters(), grads, strict=True):
             p -= 0 if g is None else 0.5 * g
     grads = torch.autograd.grad(-D(x).score.mean(), list(G.parameters()), allow_unused=True)
-    want = [p.detach() - (0 if g is None else 0.5 * g) for p, g in zip(G.parameters(), grads, strict=True)]
+    want = [
+        p.detach() - (0 if g is None else 0.5 * g)
+        for p, g in zip(G.parameters(), grads, strict=True)
+    ]
     for _ in run.take_step():
         pass
-    assert all(torch.allclose(p, w, atol=1e-6) for p, w in zip(run.G.parameters(), want, strict=True))
+    assert all(
+        torch.allclose(p, w, atol=1e-6) for p, w in zip(run.G.parameters(), want, strict=True)
+    )
 
 
 @pytest.mark.parametrize("fake_labels", ["uniform", "real"])
 @pytest.mark.parametrize("pairs", [False, True])
 def test_labels_reach_both_players(fake_labels, pairs):
     terms = (ModeSeeking(pairs=HardPairs(steps=1)),) if pairs else ()
-    run = Run(LABELLED.but(fake_labels=fake_labels, terms=terms, latent=IFGSM(0.01, 1, mode="train_frozen"), g_batch=16), pictures(), 0)
+    run = Run(
+        LABELLED.but(
+            fake_labels=fake_labels,
+            terms=terms,
+            latent=IFGSM(0.01, 1, mode="train_frozen"),
+            g_batch=16,
+        ),
+        pictures(),
+        0,
+    )
     for player in run.take_step():
         if player == "d":
             y, fake = run.turn.y_real, run.turn.y_fake
@@ -214,7 +248,11 @@ def test_sampling_leaves_the_run_as_it_was(norm):
     before, state = numbers(run.G), run.rng.state_dict()["states"][0].clone()
     a, b = run.sample(20, 5, norm=norm, chunk=10), run.sample(20, 5, norm=norm, chunk=10)
     assert torch.equal(a, b) and a.shape == (20, 3, 4, 4)
-    assert torch.equal(before, numbers(run.G)) and torch.equal(state, run.rng.state_dict()["states"][0]) and run.G.training
+    assert (
+        torch.equal(before, numbers(run.G))
+        and torch.equal(state, run.rng.state_dict()["states"][0])
+        and run.G.training
+    )
     other = run.sample(20, 5, norm="batch" if norm == "running" else "running", chunk=10)
     assert not torch.allclose(a, other, atol=1e-3)
     with pytest.raises(ValueError, match="norm='sliding'"):
@@ -228,9 +266,18 @@ def test_chunks_change_nothing_in_running_statistics():
 
 # -- exact resume of all of it -------------------------------------------------------------------------------------------
 RESUMED = {
-    "average, decay, epochs": IMAGES.but(nets=Tiny(sn=True), ema=Ema(0.9, 1), decay=6, order="epochs", n_dis=2),
-    "labels, accumulation": LABELLED.but(accumulate=2, fakes="d", n_dis=2, latent=IFGSM(0.05, 1, mode="train_frozen")),
-    "pairs, shared": LABELLED.but(fakes="dg", fake_labels="real", terms=(ModeSeeking(pairs=HardPairs(steps=1)),), ema=Ema(0.5, 2)),
+    "average, decay, epochs": IMAGES.but(
+        nets=Tiny(sn=True), ema=Ema(0.9, 1), decay=6, order="epochs", n_dis=2
+    ),
+    "labels, accumulation": LABELLED.but(
+        accumulate=2, fakes="d", n_dis=2, latent=IFGSM(0.05, 1, mode="train_frozen")
+    ),
+    "pairs, shared": LABELLED.but(
+        fakes="dg",
+        fake_labels="real",
+        terms=(ModeSeeking(pairs=HardPairs(steps=1)),),
+        ema=Ema(0.5, 2),
+    ),
 }
 
 
@@ -244,7 +291,9 @@ def test_resume_is_exact(name, tmp_path):
     for part in ("G", "D", "ema"):
         for k, v in (want[part] or {}).items():
             assert torch.equal(v, got[part][k]), (part, k)
-    assert got["position"] == want["position"] and torch.equal(got["rng"]["states"][0], want["rng"]["states"][0])
+    assert got["position"] == want["position"] and torch.equal(
+        got["rng"]["states"][0], want["rng"]["states"][0]
+    )
 
 
 def test_a_checkpoint_of_another_precision_is_refused(tmp_path):
@@ -254,8 +303,16 @@ def test_a_checkpoint_of_another_precision_is_refused(tmp_path):
 
 
 # -- bf16 ----------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("parts", [{}, {"objective": KDD()}, {"terms": (AdaptiveMix(),)}, {"objective": WGAN(None), "terms": (GradientPenalty(),)},
-                                   {"latent": IFGSM(0.05, 1, mode="train_frozen")}])  # fmt: skip
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"objective": KDD()},
+        {"terms": (AdaptiveMix(),)},
+        {"objective": WGAN(None), "terms": (GradientPenalty(),)},
+        {"latent": IFGSM(0.05, 1, mode="train_frozen")},
+    ],
+)
 def test_bf16_runs_the_nets_in_bf16_and_keeps_the_rest_in_fp32(parts):
     recipe = IMAGES.but(nets=Tiny(sn=True), **parts)
     half, whole = (last(Run(recipe, pictures(), 0, precision=p).steps(1)) for p in ("bf16", "fp32"))
@@ -265,14 +322,21 @@ def test_bf16_runs_the_nets_in_bf16_and_keeps_the_rest_in_fp32(parts):
     # bf16 carries 8 bits: losses of order 1 agree to a few per cent, and are not the same number
     coarse = half.run.turn.fake.features
     assert torch.equal(coarse, coarse.bfloat16().float())  # they came out of the net with 8 bits
-    assert float(half.d_loss) == pytest.approx(float(whole.d_loss), rel=0.05, abs=0.05) and float(half.d_loss) != float(whole.d_loss)
+    assert float(half.d_loss) == pytest.approx(float(whole.d_loss), rel=0.05, abs=0.05) and float(
+        half.d_loss
+    ) != float(whole.d_loss)
 
 
 # -- several processes ---------------------------------------------------------------------------------------------------
 def test_shares_of_a_draw_make_up_the_whole():
     whole = Rng(4)
     parts = [Rng(4).share(r, 3) for r in range(3)]
-    for draw in (lambda g, n: g.randn(n, 2), lambda g, n: g.rand(n), lambda g, n: g.randint(9, n, 2), lambda g, n: g.beta(2.0, n)):
+    for draw in (
+        lambda g, n: g.randn(n, 2),
+        lambda g, n: g.rand(n),
+        lambda g, n: g.randint(9, n, 2),
+        lambda g, n: g.beta(2.0, n),
+    ):
         assert torch.equal(torch.cat([draw(p, 4) for p in parts]), draw(whole, 12))
     assert len({tuple(p.randperm(50).tolist()) for p in parts}) == 3
     with pytest.raises(ValueError, match="rank=3, world=3"):
@@ -307,9 +371,18 @@ def two(tmp_path_factory):
     (folder / "go.py").write_text(PROGRAM)
     here = os.path.dirname(os.path.abspath(__file__))
     env = {**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"}
-    launch = [[sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"], [sys.executable]]
+    launch = [
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"],
+        [sys.executable],
+    ]
     for command in launch:
-        done = subprocess.run([*command, str(folder / "go.py"), str(folder)], env=env, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            [*command, str(folder / "go.py"), str(folder)],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
         assert done.returncode == 0, done.stderr[-2000:]
     return folder
 
@@ -362,8 +435,23 @@ def test_a_process_may_leave_its_group_before_its_end(monkeypatch):
 
 def test_processes_leave_their_group_at_their_end(tmp_path):
     (tmp_path / "go.py").write_text(LEAVING)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(tmp_path / "go.py"), str(tmp_path)]
-    done = subprocess.run(launch, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300)
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        str(tmp_path / "go.py"),
+        str(tmp_path),
+    ]
+    done = subprocess.run(
+        launch,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     # left at the end by itself, and no thread of the group is left behind
     assert [(tmp_path / f"left-{rank}").read_text() for rank in (0, 1)] == ["(0, 1) []"] * 2
@@ -380,7 +468,9 @@ def test_a_graph_needs_a_gpu():
 @pytest.mark.parametrize("name", [*RESUMED, "plain"])
 def test_a_captured_step_is_the_eager_step(name):
     recipe = RESUMED.get(name, IMAGES)
-    a, b = (last(Run(recipe, pictures().to("cuda"), 0, "cuda", graph=g).steps(8)) for g in (False, True))
+    a, b = (
+        last(Run(recipe, pictures().to("cuda"), 0, "cuda", graph=g).steps(8)) for g in (False, True)
+    )
     for x, y in zip(a.run.G.state_dict().values(), b.run.G.state_dict().values(), strict=True):
         assert torch.allclose(x.float(), y.float(), atol=1e-5)
     assert torch.allclose(a.d_loss, b.d_loss, atol=1e-5)
@@ -389,5 +479,8 @@ def test_a_captured_step_is_the_eager_step(name):
 def test_the_average_of_a_net_shares_nothing_with_it():
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     mean = MovingAverage(net, 0.9, 0)
-    assert all(a.data_ptr() != b.data_ptr() for a, b in zip(net.state_dict().values(), mean.net.state_dict().values(), strict=True))
+    assert all(
+        a.data_ptr() != b.data_ptr()
+        for a, b in zip(net.state_dict().values(), mean.net.state_dict().values(), strict=True)
+    )
     assert not any(p.requires_grad for p in mean.net.parameters())

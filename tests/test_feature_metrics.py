@@ -7,8 +7,18 @@ import torch
 
 from gantutor.metrics import features as room
 from gantutor.metrics.features import (
-    Moments, Protocol, density_coverage, frechet, inception_score, kernel_distance, kid, measure, name, prdc, precision_recall,
-)  # fmt: skip
+    Moments,
+    Protocol,
+    density_coverage,
+    frechet,
+    inception_score,
+    kernel_distance,
+    kid,
+    measure,
+    name,
+    prdc,
+    precision_recall,
+)
 from gantutor.rng import Rng
 
 
@@ -20,7 +30,10 @@ def spread(n, dims, seed=0, low=-2):
     """Correlated features whose variances fall over 2 |low| decades."""
     g = torch.Generator().manual_seed(seed)
     turn = torch.linalg.qr(torch.randn(dims, dims, generator=g, dtype=torch.float64)).Q
-    return torch.randn(n, dims, generator=g, dtype=torch.float64) * torch.logspace(0, low, dims) @ turn + 0.1
+    return (
+        torch.randn(n, dims, generator=g, dtype=torch.float64) * torch.logspace(0, low, dims) @ turn
+        + 0.1
+    )
 
 
 # -- moments and Frechet distance ------------------------------------------------------------------------------------
@@ -43,9 +56,18 @@ def test_moments_are_saved_whole(tmp_path):
     m = Moments.of(spread(50, 5))
     m.save(tmp_path / "m.npz")
     again = Moments.load(tmp_path / "m.npz")
-    assert again.n == 50 and torch.equal(again.mean, m.mean) and frechet(m, again) == pytest.approx(0, abs=1e-12)
-    more, both = spread(30, 5, seed=1), Moments.of(torch.cat([spread(50, 5), spread(30, 5, seed=1)]))
-    torch.testing.assert_close(again.update(more).covariance, both.covariance)  # a loaded one goes on
+    assert (
+        again.n == 50
+        and torch.equal(again.mean, m.mean)
+        and frechet(m, again) == pytest.approx(0, abs=1e-12)
+    )
+    more, both = (
+        spread(30, 5, seed=1),
+        Moments.of(torch.cat([spread(50, 5), spread(30, 5, seed=1)])),
+    )
+    torch.testing.assert_close(
+        again.update(more).covariance, both.covariance
+    )  # a loaded one goes on
     whole = (tmp_path / "m.npz").read_bytes()
     for bad in (whole[:100], whole[:-200], whole[:300] + b"x" + whole[301:], b"", b"hello"):
         (tmp_path / "m.npz").write_bytes(bad)
@@ -129,10 +151,14 @@ def gaussian(mean, covariance, n=1000):
 
 def test_frechet_of_known_gaussians():
     unit = torch.eye(3)
-    assert frechet(gaussian([0, 0, 0], unit), gaussian([1, 2, 2], unit)) == pytest.approx(9, abs=1e-12)
+    assert frechet(gaussian([0, 0, 0], unit), gaussian([1, 2, 2], unit)) == pytest.approx(
+        9, abs=1e-12
+    )
     # commuting covariances: sum of (sqrt a - sqrt b)^2
     a, b = torch.tensor([1.0, 4.0, 9.0]), torch.tensor([4.0, 1.0, 0.25])
-    assert frechet(gaussian([0, 0, 0], a.diag()), gaussian([0, 0, 0], b.diag())) == pytest.approx(1 + 1 + 2.5**2, abs=1e-12)
+    assert frechet(gaussian([0, 0, 0], a.diag()), gaussian([0, 0, 0], b.diag())) == pytest.approx(
+        1 + 1 + 2.5**2, abs=1e-12
+    )
     # covariances that do not commute, 2 x 2: tr sqrt(M) = sqrt(tr M + 2 sqrt(det M))
     s, t = torch.tensor([[2.0, 1.0], [1.0, 3.0]]), torch.tensor([[1.0, -0.5], [-0.5, 2.0]])
     m = s @ t
@@ -143,9 +169,18 @@ def test_frechet_of_known_gaussians():
 
 def test_frechet_with_singular_covariances():
     a, b = torch.tensor([1.0, 0.0, 4.0]), torch.tensor([4.0, 9.0, 0.0])
-    for p, q in ((a, b), (b, a), (a, torch.ones(3)), (torch.ones(3), a), (a, torch.zeros(3)), (a, a)):
+    for p, q in (
+        (a, b),
+        (b, a),
+        (a, torch.ones(3)),
+        (torch.ones(3), a),
+        (a, torch.zeros(3)),
+        (a, a),
+    ):
         want = float(((p.sqrt() - q.sqrt()) ** 2).sum())
-        assert frechet(gaussian([0, 0, 0], p.diag()), gaussian([0, 0, 0], q.diag())) == pytest.approx(want, abs=1e-7)
+        assert frechet(
+            gaussian([0, 0, 0], p.diag()), gaussian([0, 0, 0], q.diag())
+        ) == pytest.approx(want, abs=1e-7)
 
 
 @pytest.mark.parametrize(("n", "m"), [(40, 30), (30, 200), (200, 30), (50, 50)])
@@ -153,16 +188,28 @@ def test_frechet_of_fewer_images_than_features(n, m):
     x, y = spread(n, 64), spread(m, 64, seed=1)
     xc, yc = ((t - t.mean(0)) / math.sqrt(len(t) - 1) for t in (x, y))
     # the trace of the root is the nuclear norm of the centred features' product
-    want = ((x.mean(0) - y.mean(0)) ** 2).sum() + (xc**2).sum() + (yc**2).sum() - 2 * torch.linalg.svdvals(xc @ yc.T).sum()
+    want = (
+        ((x.mean(0) - y.mean(0)) ** 2).sum()
+        + (xc**2).sum()
+        + (yc**2).sum()
+        - 2 * torch.linalg.svdvals(xc @ yc.T).sum()
+    )
     assert frechet(Moments.of(x), Moments.of(y)) == pytest.approx(float(want), rel=1e-9)
 
 
 def test_frechet_is_zero_for_itself_and_does_not_mind_rotations():
     x, y = spread(300, 32), spread(300, 32, seed=1) * 1.2
     assert frechet(Moments.of(x), Moments.of(x)) == pytest.approx(0, abs=1e-10)
-    turn = torch.linalg.qr(torch.randn(32, 32, generator=torch.Generator().manual_seed(5), dtype=torch.float64)).Q
-    before, after = frechet(Moments.of(x), Moments.of(y)), frechet(Moments.of(x @ turn), Moments.of(y @ turn))
-    assert before == pytest.approx(after, rel=1e-10) and before == pytest.approx(frechet(Moments.of(y), Moments.of(x)), rel=1e-10)
+    turn = torch.linalg.qr(
+        torch.randn(32, 32, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    ).Q
+    before, after = (
+        frechet(Moments.of(x), Moments.of(y)),
+        frechet(Moments.of(x @ turn), Moments.of(y @ turn)),
+    )
+    assert before == pytest.approx(after, rel=1e-10) and before == pytest.approx(
+        frechet(Moments.of(y), Moments.of(x)), rel=1e-10
+    )
 
 
 @pytest.mark.parametrize("low", [-1, -3])
@@ -226,8 +273,12 @@ def test_frechet_is_torch_fidelitys(two):
 
 def test_kid_is_torch_fidelitys_on_the_same_subsets(two):
     theirs = pytest.importorskip("torch_fidelity.metric_kid")
-    want = theirs.kid_features_to_metric(*two, kid_subsets=7, kid_subset_size=100, rng_seed=3, verbose=False)
-    assert kid(*two, subsets=7, subset_size=100, seed=3) == pytest.approx(tuple(want.values()), rel=1e-9)
+    want = theirs.kid_features_to_metric(
+        *two, kid_subsets=7, kid_subset_size=100, rng_seed=3, verbose=False
+    )
+    assert kid(*two, subsets=7, subset_size=100, seed=3) == pytest.approx(
+        tuple(want.values()), rel=1e-9
+    )
 
 
 def test_inception_score_is_torch_fidelitys():
@@ -248,9 +299,14 @@ def sets(kind, n=700, m=600, dims=24):
     if kind == "far from the origin":  # where a matrix product in float32 alone is wrong
         return cloud(n, dims) + 300, cloud(m, dims, seed=1, scale=0.9) + 300
     if kind == "outliers":
-        return cloud(n, dims) * cloud(n, 1, seed=2).mul(1.5).exp(), cloud(m, dims, seed=1) * cloud(m, 1, seed=3).mul(1.5).exp()
+        return cloud(n, dims) * cloud(n, 1, seed=2).mul(1.5).exp(), cloud(m, dims, seed=1) * cloud(
+            m, 1, seed=3
+        ).mul(1.5).exp()
     if kind == "ties":  # a grid: most distances tie
-        return tuple(torch.randint(0, 3, (s, 7), generator=torch.Generator().manual_seed(s)).float() for s in (n, m))
+        return tuple(
+            torch.randint(0, 3, (s, 7), generator=torch.Generator().manual_seed(s)).float()
+            for s in (n, m)
+        )
     if kind == "copies":  # a generator that has learnt 30 pictures by heart, and reals with doubles
         real = cloud(n, dims)
         real[::3] = real[0]
@@ -267,7 +323,9 @@ def test_precision_to_coverage_are_prdcs(kind, dtype, monkeypatch):
     for k, chunk in ((5, 2048), (3, 128)):
         monkeypatch.setattr(room, "CHUNK", chunk)
         want = package.compute_prdc(real.numpy(), fake.numpy(), k)
-        assert prdc(real, fake, k) == pytest.approx({a: float(b) for a, b in want.items()}, rel=1e-9)
+        assert prdc(real, fake, k) == pytest.approx(
+            {a: float(b) for a, b in want.items()}, rel=1e-9
+        )
 
 
 @pytest.mark.parametrize("kind", ["plain", "far from the origin", "outliers", "ties", "copies"])
@@ -277,7 +335,12 @@ def test_precision_to_coverage_by_the_definition(kind):
     balls = [near(x, x).sort(1).values[:, 4] for x in (real, fake)]
     cross = near(real, fake)
     inside, back = cross < balls[0][:, None], cross < balls[1]
-    want = {"precision": inside.any(0), "recall": back.any(1), "density": inside.sum(0) / 4, "coverage": inside.any(1)}
+    want = {
+        "precision": inside.any(0),
+        "recall": back.any(1),
+        "density": inside.sum(0) / 4,
+        "coverage": inside.any(1),
+    }
     want = {metric: float(v.double().mean()) for metric, v in want.items()}
     assert prdc(real, fake, 4) == pytest.approx(want, rel=1e-12)
 
@@ -292,14 +355,19 @@ def test_identical_sets_score_one_and_far_sets_zero(k, monkeypatch):
 
 
 def test_equal_distributions_score_one_and_less_than_one():
-    scores = torch.tensor([density_coverage(cloud(500, seed=2 * s), cloud(500, seed=2 * s + 1)) for s in range(6)])
+    scores = torch.tensor(
+        [density_coverage(cloud(500, seed=2 * s), cloud(500, seed=2 * s + 1)) for s in range(6)]
+    )
     density, coverage = scores.mean(0).tolist()
     assert density == pytest.approx(1, abs=0.04) and coverage == pytest.approx(1 - 2**-5, abs=0.012)
 
 
 def test_the_border_does_not_count():
     line = torch.tensor([[0.0], [1.0], [10.0]])
-    assert density_coverage(line, torch.tensor([[2.0]]), k=1) == (1.0, 1 / 3)  # on the border of 1, inside 10's ball alone
+    assert density_coverage(line, torch.tensor([[2.0]]), k=1) == (
+        1.0,
+        1 / 3,
+    )  # on the border of 1, inside 10's ball alone
     assert density_coverage(line, torch.tensor([[1.5]]), k=1) == (2.0, 2 / 3)
     assert precision_recall(line, torch.tensor([[2.0], [20.0], [20.5]]), k=1) == (1 / 3, 1.0)
 
@@ -339,10 +407,16 @@ def naive_mmd(a, b, degree):
 @pytest.mark.parametrize("degree", [1, 3])
 def test_kernel_distance_is_the_double_loop(degree):
     a, b = cloud(23, 5), cloud(16, 5, seed=1, shift=0.3)
-    each = torch.tensor([naive_mmd(a[i::4], b[i::4], degree) for i in range(4)], dtype=torch.float64)
+    each = torch.tensor(
+        [naive_mmd(a[i::4], b[i::4], degree) for i in range(4)], dtype=torch.float64
+    )
     mean, error = kernel_distance(a, b, degree, blocks=4)
-    assert mean == pytest.approx(float(each.mean()), abs=1e-12) and error == pytest.approx(float(each.std()) / 2, abs=1e-12)
-    whole = kid(a[:16], b, subsets=2, subset_size=16, degree=degree)  # all of both: order does not matter
+    assert mean == pytest.approx(float(each.mean()), abs=1e-12) and error == pytest.approx(
+        float(each.std()) / 2, abs=1e-12
+    )
+    whole = kid(
+        a[:16], b, subsets=2, subset_size=16, degree=degree
+    )  # all of both: order does not matter
     assert whole == pytest.approx((naive_mmd(a[:16], b, degree), 0), abs=1e-12)
 
 
@@ -352,7 +426,12 @@ def test_kernel_distance_of_equals_is_zero_within_its_error():
         mean, error = kernel_distance(cloud(400, seed=2 * seed), cloud(400, seed=2 * seed + 1))
         scores.append(mean / error)
     scores = torch.tensor(scores)
-    assert scores.abs().max() < 5 and abs(scores.mean()) < 4 * 20**-0.5 and (scores < 0).any() and (scores > 0).any()
+    assert (
+        scores.abs().max() < 5
+        and abs(scores.mean()) < 4 * 20**-0.5
+        and (scores < 0).any()
+        and (scores > 0).any()
+    )
 
 
 def test_kernel_distance_grows_with_the_shift_and_sees_sorted_sets_whole():
@@ -379,7 +458,10 @@ def test_inception_score_of_the_blind_and_of_the_sure():
     assert inception_score(torch.zeros(100, 7)) == pytest.approx((1, 0), abs=1e-12)
     sure = 1000 * torch.eye(10).repeat(20, 1)
     assert inception_score(sure) == pytest.approx((10, 0), abs=1e-9)
-    assert inception_score(sure.sort(0).values.flip(0), 1)[0] == inception_score(sure.sort(0).values, 1)[0]
+    assert (
+        inception_score(sure.sort(0).values.flip(0), 1)[0]
+        == inception_score(sure.sort(0).values, 1)[0]
+    )
     one_class_a_split = 1000 * torch.eye(10).repeat_interleave(20, 0)
     assert inception_score(one_class_a_split)[0] == pytest.approx(1, abs=1e-9)
     with pytest.raises(ValueError, match=r"logits \(5, 3\) in splits=10"):
@@ -389,12 +471,22 @@ def test_inception_score_of_the_blind_and_of_the_sure():
 # -- names and protocols ---------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("metric", "features", "n", "said"),
-    [("fid", "inception", 50_000, "fid"), ("fid", "inception", 10_000, "fid"), ("fid", "inception", 9_999, "fd_inception_9999"),
-     ("fid", "inception", 2_000, "fd_inception_2k"), ("fid", "small", 50_000, "fd_small"), ("kid", "inception", 10_000, "kid"),
-     ("kid", "efflite0", 50_000, "kd_efflite0"), ("kid", "inception", 500, "kd_inception_500"), ("is", "inception", 50_000, "is"),
-     ("fid", "inception_bf16", 50_000, "fd_inception_bf16"), ("density", "small", 300, "density_small"),
-     ("precision", "inception", 10_000, "precision"), ("is", "small", 50_000, "is_small")],
-)  # fmt: skip
+    [
+        ("fid", "inception", 50_000, "fid"),
+        ("fid", "inception", 10_000, "fid"),
+        ("fid", "inception", 9_999, "fd_inception_9999"),
+        ("fid", "inception", 2_000, "fd_inception_2k"),
+        ("fid", "small", 50_000, "fd_small"),
+        ("kid", "inception", 10_000, "kid"),
+        ("kid", "efflite0", 50_000, "kd_efflite0"),
+        ("kid", "inception", 500, "kd_inception_500"),
+        ("is", "inception", 50_000, "is"),
+        ("fid", "inception_bf16", 50_000, "fd_inception_bf16"),
+        ("density", "small", 300, "density_small"),
+        ("precision", "inception", 10_000, "precision"),
+        ("is", "small", 50_000, "is_small"),
+    ],
+)
 def test_a_stand_in_never_carries_the_papers_name(metric, features, n, said):
     assert name(metric, features, n) == said
 
@@ -407,21 +499,39 @@ def test_an_unknown_metric_is_said():
 def test_a_protocol_says_why_two_numbers_do_not_compare():
     p = Protocol("inception", "7ff4a85c3a63", "tf1 bilinear 299", "abc", "train", 50_000, 50_000)
     assert p.comparable(p) is None and p.comparable(dataclasses.replace(p, seed=3)) is None
-    assert p.comparable(dataclasses.replace(p, weights="6726825d0af5")) is None  # the same net, converted by others
+    assert (
+        p.comparable(dataclasses.replace(p, weights="6726825d0af5")) is None
+    )  # the same net, converted by others
     fewer = dataclasses.replace(p, n_fake=10_000, split="test")
-    assert p.comparable(fewer) == ("not comparable: split 'train' against 'test' (other reals); "
-                                   "n_fake 50000 against 10000 (the bias falls as 1/n)")  # fmt: skip
-    others = {"features": "small", "weights": "1234", "resize": "none", "data": "x", "split": "test", "n_real": 5, "n_fake": 5,
-              "k": 3, "bn": "standing", "checkpoint": "best by fid"}  # fmt: skip
+    assert p.comparable(fewer) == (
+        "not comparable: split 'train' against 'test' (other reals); "
+        "n_fake 50000 against 10000 (the bias falls as 1/n)"
+    )
+    others = {
+        "features": "small",
+        "weights": "1234",
+        "resize": "none",
+        "data": "x",
+        "split": "test",
+        "n_real": 5,
+        "n_fake": 5,
+        "k": 3,
+        "bn": "standing",
+        "checkpoint": "best by fid",
+    }
     for field, value in others.items():
-        assert p.comparable(dataclasses.replace(p, **{field: value})).startswith(f"not comparable: {field} ")
+        assert p.comparable(dataclasses.replace(p, **{field: value})).startswith(
+            f"not comparable: {field} "
+        )
     assert set(room.WHY) == set(others)
 
 
 def test_measure_names_what_it_measures():
     real, fake = cloud(60), cloud(50, seed=1, shift=0.1)
     found = measure(real, fake, "small", subsets=3)
-    names = "fd_small kd_small kd_small_std precision_small recall_small density_small coverage_small"
+    names = (
+        "fd_small kd_small kd_small_std precision_small recall_small density_small coverage_small"
+    )
     assert list(found) == names.split()
     assert all(isinstance(v, float) for v in found.values())
     a, b = Moments.of(real), Moments.of(fake)

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from gantutor import fields, plot, toy
-from gantutor.lab import Explore
+from gantutor.course.lab import Explore
 from gantutor.methods.kdd import log_ratio
 from gantutor.nets.mlp import Critic
 from gantutor.recipes import METHODS, OBJECTIVES, TOY, mlp
@@ -37,8 +37,13 @@ def test_kdd_is_mapped_by_its_log_ratio_and_not_by_the_head():
     turn = run.fresh_turn(50, 3)
     x = fields.plane(1.0, 3)
     kdd = run.recipe.objective
-    expected = log_ratio(*(kdd.phi(v, run.D) for v in (run.D.features(x), turn.real.features, turn.fake.features)), kdd.tau)
-    assert np.allclose(fields.logit_map(run, 1.0, 3, turn).values.reshape(-1), expected.detach().numpy(), atol=1e-6)
+    expected = log_ratio(
+        *(kdd.phi(v, run.D) for v in (run.D.features(x), turn.real.features, turn.fake.features)),
+        kdd.tau,
+    )
+    assert np.allclose(
+        fields.logit_map(run, 1.0, 3, turn).values.reshape(-1), expected.detach().numpy(), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", [*OBJECTIVES, *METHODS])
@@ -48,7 +53,13 @@ def test_gradient_field_is_minus_the_slope_of_g_s_loss(name):
     turn = run.fresh_turn(40, 3)
     run.D.double(), run.G.double()
     for side in ("real", "fake"):
-        setattr(turn, side, type(getattr(turn, side))(*(None if t is None else t.double() for t in getattr(turn, side))))
+        setattr(
+            turn,
+            side,
+            type(getattr(turn, side))(
+                *(None if t is None else t.double() for t in getattr(turn, side))
+            ),
+        )
     x = torch.tensor([[0.3, -0.7], [1.9, 0.1]], dtype=torch.float64)
     got = fields.gradient_field(run, turn=turn, points=x).vectors
 
@@ -59,20 +70,35 @@ def test_gradient_field_is_minus_the_slope_of_g_s_loss(name):
     for axis in range(2):
         step = torch.zeros(2, dtype=torch.float64)
         step[axis] = 1e-6
-        assert np.allclose(got[:, axis], -((loss(x + step) - loss(x - step)) / 2e-6).numpy(), rtol=1e-4, atol=1e-7)
+        assert np.allclose(
+            got[:, axis], -((loss(x + step) - loss(x - step)) / 2e-6).numpy(), rtol=1e-4, atol=1e-7
+        )
 
 
 def test_looking_does_not_disturb_the_run():
     plain, watched = trained(steps=6), Run(TOY.but(nets=mlp(2, 16, 2), batch=32), toy.ring(), 0)
     for _ in watched.steps(6):
-        fields.confidence(watched), fields.gradient_field(watched), fields.latent_warp(watched), watched.sample(10)
-    assert all(torch.equal(a, b) for a, b in zip(plain.G.parameters(), watched.G.parameters(), strict=True))
+        (
+            fields.confidence(watched),
+            fields.gradient_field(watched),
+            fields.latent_warp(watched),
+            watched.sample(10),
+        )
+    assert all(
+        torch.equal(a, b) for a, b in zip(plain.G.parameters(), watched.G.parameters(), strict=True)
+    )
 
 
 def test_seeds_are_drawn_apart():
     both, one = trained(seed=[0, 1]), trained(seed=1)
-    assert np.allclose(fields.confidence(both, n=4).values[1], fields.confidence(one, n=4).values, atol=1e-5)
-    assert np.allclose(fields.gradient_field(both, n=4).vectors[1], fields.gradient_field(one, n=4).vectors, atol=1e-5)
+    assert np.allclose(
+        fields.confidence(both, n=4).values[1], fields.confidence(one, n=4).values, atol=1e-5
+    )
+    assert np.allclose(
+        fields.gradient_field(both, n=4).vectors[1],
+        fields.gradient_field(one, n=4).vectors,
+        atol=1e-5,
+    )
     assert fields.latent_warp(both, 5).shape == (2, 5, 5, 2)
     assert fields.slopes(both.D, fields.plane(1, 3)).shape == (2, 9)
 
@@ -84,7 +110,9 @@ def test_slopes_of_a_linear_critic_are_its_weight():
 
 
 def test_principal_axes_are_numpy_s_and_do_not_flip():
-    v = torch.randn(200, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([3.0, 2.0, 1.0, 0.5, 0.1])
+    v = torch.randn(200, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor(
+        [3.0, 2.0, 1.0, 0.5, 0.1]
+    )
     axes = fields.principal_axes(v)
     values, vectors = np.linalg.eigh(np.cov(v.numpy().T))
     for mine, theirs in zip(axes.axes.numpy(), vectors.T[::-1], strict=False):
@@ -110,9 +138,11 @@ def drawn(figure) -> np.ndarray:
 
 def test_layers_leave_ink_of_their_colour():
     run = trained()
-    for layer, colour in [(lambda ax: plot.points(ax, np.zeros((1, 2)), "real", 400), plot.REAL),
-                          (lambda ax: plot.arrows(ax, fields.gradient_field(run, n=4)), plot.PUSH),
-                          (lambda ax: plot.warp(ax, fields.latent_warp(run, 5)), plot.LATENT)]:  # fmt: skip
+    for layer, colour in [
+        (lambda ax: plot.points(ax, np.zeros((1, 2)), "real", 400), plot.REAL),
+        (lambda ax: plot.arrows(ax, fields.gradient_field(run, n=4)), plot.PUSH),
+        (lambda ax: plot.warp(ax, fields.latent_warp(run, 5)), plot.LATENT),
+    ]:
         figure, axes = plot.plate(1, caption="A caption.")
         plot.square(axes[0, 0], 2.5)
         before = drawn(figure)
@@ -120,8 +150,13 @@ def test_layers_leave_ink_of_their_colour():
         after = drawn(figure)
         changed = after[(before != after).any(-1)].astype(float)
         assert len(changed) > 10
-        ink = 255 - changed[np.ptp(changed, axis=1).argmax()]  # the strongest new colour, as what it takes from white
-        palette = {c: 255 - np.array([int(c[i : i + 2], 16) for i in (1, 3, 5)]) for c in (plot.REAL, plot.FAKE, plot.PUSH, plot.LATENT)}
+        ink = (
+            255 - changed[np.ptp(changed, axis=1).argmax()]
+        )  # the strongest new colour, as what it takes from white
+        palette = {
+            c: 255 - np.array([int(c[i : i + 2], 16) for i in (1, 3, 5)])
+            for c in (plot.REAL, plot.FAKE, plot.PUSH, plot.LATENT)
+        }
         assert max(palette, key=lambda c: ink @ palette[c] / np.linalg.norm(palette[c])) == colour
 
 
@@ -129,8 +164,12 @@ def test_artists_updated_in_place_show_what_new_ones_show():
     old, new = trained(steps=2), trained(steps=8)
 
     def layers(run, ax, into=(None,) * 5):
-        return (plot.confidence(ax, fields.confidence(run, n=20), into=into[0]), plot.points(ax, run.sample(50), into=into[1]),
-                plot.arrows(ax, fields.gradient_field(run, n=5), into=into[2]), plot.warp(ax, fields.latent_warp(run, 5), into=into[3]))  # fmt: skip
+        return (
+            plot.confidence(ax, fields.confidence(run, n=20), into=into[0]),
+            plot.points(ax, run.sample(50), into=into[1]),
+            plot.arrows(ax, fields.gradient_field(run, n=5), into=into[2]),
+            plot.warp(ax, fields.latent_warp(run, 5), into=into[3]),
+        )
 
     moved, axes = plot.plate(1)
     artists = layers(old, axes[0, 0])
@@ -156,8 +195,10 @@ def test_pyplot_stays_out():
     import subprocess
     import sys
 
-    code = ("import sys, gantutor.plot as p, gantutor.fields; f, a = p.plate(2, caption='x'); p.png(f); "
-            "assert 'matplotlib.pyplot' not in sys.modules")  # fmt: skip
+    code = (
+        "import sys, gantutor.plot as p, gantutor.fields; f, a = p.plate(2, caption='x'); p.png(f); "
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

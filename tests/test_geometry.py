@@ -26,14 +26,20 @@ def test_a_rotation_times_s_plus_a_shift_stretches_every_pair_by_s():
 def test_a_single_linear_feature_of_gaussian_pairs_has_the_mean_of_a_cosine():
     """|<w, u>| for u uniform on the sphere in d = 3 has mean |w| / 2."""
     w = torch.tensor([1.0, 2.0, 2.0], dtype=torch.float64)
-    found = lipschitz_ratio(lambda x: (x @ w)[:, None], images(40_000, 3, (3,)), images(40_000, 4, (3,)))
+    found = lipschitz_ratio(
+        lambda x: (x @ w)[:, None], images(40_000, 3, (3,)), images(40_000, 4, (3,))
+    )
     assert abs(found.raw.value - 1.5) < 4 * found.raw.se
-    assert found.raw.se == pytest.approx(3 / math.sqrt(12 * 40_000), rel=0.02)  # |cos| is uniform on [0, 1] there
+    assert found.raw.se == pytest.approx(
+        3 / math.sqrt(12 * 40_000), rel=0.02
+    )  # |cos| is uniform on [0, 1] there
 
 
 def test_scale_moves_the_raw_ratio_and_not_the_scale_free_one():
     x, y = images(30, 5), images(30, 6)
-    small, large = (lipschitz_ratio(lambda x, c=c: c * x.flatten(1).tanh(), x, y) for c in (1.0, 10.0))
+    small, large = (
+        lipschitz_ratio(lambda x, c=c: c * x.flatten(1).tanh(), x, y) for c in (1.0, 10.0)
+    )
     assert large.raw.value == pytest.approx(10 * small.raw.value, rel=1e-12)
     assert large.scale_free == pytest.approx(small.scale_free, rel=1e-12)
 
@@ -42,7 +48,9 @@ def test_a_given_rms_is_used_and_is_that_of_the_features():
     x, y = images(30, 5), images(30, 6)
     F = lambda x: x.flatten(1).tanh()  # noqa: E731
     both = feature_rms(F, torch.cat([x, y]))
-    assert both == pytest.approx(math.sqrt(float(np.square(np.tanh(torch.cat([x, y]).numpy())).mean())), rel=1e-12)
+    assert both == pytest.approx(
+        math.sqrt(float(np.square(np.tanh(torch.cat([x, y]).numpy())).mean())), rel=1e-12
+    )
     assert lipschitz_ratio(F, x, y).rms == pytest.approx(both, rel=1e-12)
     given = lipschitz_ratio(F, x, y, rms=2.0)
     assert given.scale_free.value == pytest.approx(given.raw.value / 2.0)
@@ -59,10 +67,19 @@ def test_a_critic_is_taken_pair_by_pair_in_eval_mode_and_left_as_it_was(norm):
     D.eval()
     with torch.no_grad():
         pairs = [(a[None], b[None], (a - b).norm()) for a, b in zip(x, y, strict=True)]
-        by_hand = np.array([[float((D.features(a) - D.features(b)).norm() / apart), float((D(a).score - D(b).score).abs() / apart)]
-                            for a, b, apart in pairs])  # fmt: skip
+        by_hand = np.array(
+            [
+                [
+                    float((D.features(a) - D.features(b)).norm() / apart),
+                    float((D(a).score - D(b).score).abs() / apart),
+                ]
+                for a, b, apart in pairs
+            ]
+        )
     assert [found.raw.value, found.logit.value] == pytest.approx(by_hand.mean(0), rel=1e-6)
-    assert [found.raw.se, found.logit.se] == pytest.approx(by_hand.std(0, ddof=1) / math.sqrt(5), rel=1e-6)
+    assert [found.raw.se, found.logit.se] == pytest.approx(
+        by_hand.std(0, ddof=1) / math.sqrt(5), rel=1e-6
+    )
 
 
 def test_equal_images_are_left_out_and_bad_pairs_refused():
@@ -79,12 +96,21 @@ def test_equal_images_are_left_out_and_bad_pairs_refused():
 def test_an_affine_map_has_no_bend_whatever_its_slope():
     W, lam = Rng(0).randn(16, 5).double(), Rng(1).rand(40)
     for slope in (1e-3, 1.0, 1e3):
-        assert bend(lambda x, s=slope: s * x.flatten(1) @ W + 3.0, images(40, 1), images(40, 2), lam).value < 1e-12
+        assert (
+            bend(
+                lambda x, s=slope: s * x.flatten(1) @ W + 3.0, images(40, 1), images(40, 2), lam
+            ).value
+            < 1e-12
+        )
 
 
 def test_a_square_bends_by_lam_times_one_minus_lam():
     """F(u) = u^2: the gap is lam (1-lam) (x-y)^2, the parents are |x^2 - y^2| apart."""
-    x, y, lam = torch.tensor([[0.0], [1.0]]), torch.tensor([[2.0], [4.0]]), torch.tensor([0.5, 0.25])
+    x, y, lam = (
+        torch.tensor([[0.0], [1.0]]),
+        torch.tensor([[2.0], [4.0]]),
+        torch.tensor([0.5, 0.25]),
+    )
     found = bend(lambda u: u**2, x, y, lam)
     gap, length = np.array([0.25 * 4, 0.1875 * 9]), np.array([4.0, 15.0])
     assert found.value == pytest.approx(gap.mean() / length.mean(), rel=1e-6)
@@ -95,7 +121,9 @@ def test_a_square_bends_by_lam_times_one_minus_lam():
 
 def test_the_error_of_a_bend_is_that_of_repeated_draws():
     F = lambda x: x.flatten(1).relu()  # noqa: E731
-    drawn = [bend(F, images(200, 10 + s), images(200, 1000 + s), Rng(s).rand(200)) for s in range(200)]
+    drawn = [
+        bend(F, images(200, 10 + s), images(200, 1000 + s), Rng(s).rand(200)) for s in range(200)
+    ]
     spread = np.std([d.value for d in drawn], ddof=1)
     assert np.mean([d.se for d in drawn]) == pytest.approx(spread, rel=0.2)
 
@@ -122,7 +150,11 @@ def test_gaussian_classes_by_their_standard_deviations():
 
 
 def test_a_class_without_samples_has_no_spread():
-    assert compactness(torch.ones(4, 2), torch.tensor([0, 0, 2, 2])).classes.isnan().tolist() == [False, True, False]
+    assert compactness(torch.ones(4, 2), torch.tensor([0, 0, 2, 2])).classes.isnan().tolist() == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_unit_norm_sees_directions_alone():

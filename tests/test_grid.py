@@ -11,12 +11,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tiny import SAVE, SETUP, write
 
-from gantutor.config import BadParameters
-from gantutor.records import parameter_hash, read
+from gantutor.course.config import BadParameters
+from gantutor.course.records import parameter_hash, read
 from gantutor.reproduce import cluster, grid
 from gantutor.reproduce.run import check
-from tiny import SAVE, SETUP, write
 
 SLOW = """
 import time
@@ -31,22 +31,40 @@ record.save()
 
 
 def jobs_of(notebook: Path, out: Path, n: int, **parameters) -> list[grid.Job]:
-    """n runs of one notebook, by their first seed."""
+    """N runs of one notebook, by their first seed."""
     made = []
     for seed in range(n):
         values = check(notebook, {**parameters, "seed": seed})
         folder = out / "runs" / f"{notebook.stem}-{parameter_hash(values)}"
-        made.append(grid.Job(notebook, {**values, "out": str(folder)}, folder, f"{notebook.stem} seed={seed}", 0.1))
+        made.append(
+            grid.Job(
+                notebook,
+                {**values, "out": str(folder)},
+                folder,
+                f"{notebook.stem} seed={seed}",
+                0.1,
+            )
+        )
     return made
 
 
 def plan_of(out: Path, *jobs: grid.Job) -> grid.Plan:
     out.mkdir(exist_ok=True)
-    return grid.Plan(out, "smoke", 0, None, list(jobs), {"a/b": [j.folder.relative_to(out).as_posix() for j in jobs]})
+    return grid.Plan(
+        out,
+        "smoke",
+        0,
+        None,
+        list(jobs),
+        {"a/b": [j.folder.relative_to(out).as_posix() for j in jobs]},
+    )
 
 
 def attempts(job: grid.Job) -> list[str]:
-    return [json.loads(line)["what"] for line in (job.folder / "attempts.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line)["what"]
+        for line in (job.folder / "attempts.jsonl").read_text().splitlines()
+    ]
 
 
 def scores(job: grid.Job) -> list[float]:
@@ -79,15 +97,29 @@ def test_each_way_to_fail_is_its_run_s_own(tmp_path, client):
         "memory": "hoard = bytearray(500 * 2**20); import time; time.sleep(99)",
         "kernel_died": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     }
-    jobs = [jobs_of(write(tmp_path, SETUP, cell, SAVE, stem=stem), tmp_path / "out", 1)[0] for stem, cell in bad.items()]
+    jobs = [
+        jobs_of(write(tmp_path, SETUP, cell, SAVE, stem=stem), tmp_path / "out", 1)[0]
+        for stem, cell in bad.items()
+    ]
     said = []
     how = grid.How(cell_timeout=10, memory=0.45)
     outcomes = grid.run_plan(plan_of(tmp_path / "out", *jobs, *good), client, how, said.append)
-    assert {j.label: outcomes[j.label].status for j in jobs} == {f"{stem} seed=0": stem for stem in bad}
-    assert [outcomes[j.label].status for j in good] == ["ok", "ok"] and [scores(j) for j in good] == [[3, 13], [13, 23]]
+    assert {j.label: outcomes[j.label].status for j in jobs} == {
+        f"{stem} seed=0": stem for stem in bad
+    }
+    assert [outcomes[j.label].status for j in good] == ["ok", "ok"] and [
+        scores(j) for j in good
+    ] == [[3, 13], [13, 23]]
     words = {stem: outcomes[f"{stem} seed=0"].message for stem in bad}
-    assert "ZeroDivisionError" in words["error"] and "longer than 10 s" in words["timeout"] and "out of memory" in words["kernel_died"]
-    assert "more than the 0.5 GiB of its slot" in words["memory"] or "more than the 0.4 GiB of its slot" in words["memory"]
+    assert (
+        "ZeroDivisionError" in words["error"]
+        and "longer than 10 s" in words["timeout"]
+        and "out of memory" in words["kernel_died"]
+    )
+    assert (
+        "more than the 0.5 GiB of its slot" in words["memory"]
+        or "more than the 0.4 GiB of its slot" in words["memory"]
+    )
     assert any("done     tiny seed=1" in line for line in said)
 
 
@@ -100,16 +132,24 @@ def test_what_changed_is_run_again_with_its_reason_and_nothing_else(tmp_path, cl
     # a record cut short: that run alone
     (jobs[0].folder / "result.json").write_text("{")
     again = grid.run_plan(plan, client, say=said.append)
-    assert [again[j.label].reused for j in jobs] == [False, True] and any("its result.json was damaged" in s for s in said)
+    assert [again[j.label].reused for j in jobs] == [False, True] and any(
+        "its result.json was damaged" in s for s in said
+    )
     # another version of the package, another notebook
     result = json.loads((jobs[1].folder / "result.json").read_text())
     result["versions"]["gantutor"] = "0.0.1"
     (jobs[1].folder / "result.json").write_text(json.dumps(result))
     assert not grid.run_plan(plan, client, say=said.append)[jobs[1].label].reused
     assert any("it was made by gantutor 0.0.1" in s for s in said)
-    assert read(jobs[1].folder)["versions"]["gantutor"] != "0.0.1" and (jobs[1].folder / "previous.json").exists()
+    assert (
+        read(jobs[1].folder)["versions"]["gantutor"] != "0.0.1"
+        and (jobs[1].folder / "previous.json").exists()
+    )
     write(tmp_path, SETUP, SAVE_STEPS + "\n1")
-    assert [o.reused for o in grid.run_plan(plan, client, say=said.append).values()] == [False, False]
+    assert [o.reused for o in grid.run_plan(plan, client, say=said.append).values()] == [
+        False,
+        False,
+    ]
     assert any("tiny.ipynb has changed since" in s for s in said)
     # the package's own code: kept, and said
     result = json.loads((jobs[1].folder / "result.json").read_text()) | {"code_hash": "other"}
@@ -151,8 +191,11 @@ if __name__ == "__main__":
 
 def drive(folder: Path, jobs: list[grid.Job], scheduler: Path | None = None) -> subprocess.Popen:
     """The driver of a grid, in a process of its own."""
-    spec = {"out": str(jobs[0].folder.parents[1]), "jobs": [[str(j.notebook), j.parameters, str(j.folder), j.label] for j in jobs],
-            "scheduler": scheduler and str(scheduler)}  # fmt: skip
+    spec = {
+        "out": str(jobs[0].folder.parents[1]),
+        "jobs": [[str(j.notebook), j.parameters, str(j.folder), j.label] for j in jobs],
+        "scheduler": scheduler and str(scheduler),
+    }
     jobs[0].folder.parents[1].mkdir(exist_ok=True)
     (folder / "spec.json").write_text(json.dumps(spec))
     (folder / "driver.py").write_text(DRIVER)
@@ -161,7 +204,13 @@ def drive(folder: Path, jobs: list[grid.Job], scheduler: Path | None = None) -> 
 
 def spawn(*command) -> subprocess.Popen:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-    return subprocess.Popen([str(c) for c in command], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(
+        [str(c) for c in command],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def alive(pid: int) -> bool:
@@ -175,8 +224,18 @@ def alive(pid: int) -> bool:
 def cluster_of_three(tmp_path):
     """A scheduler and two workers, separate processes on loopback: (scheduler file, {address: process})."""
     file = tmp_path / "scheduler.json"
-    scheduler = spawn(sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-                      "--scheduler-file", file)  # fmt: skip
+    scheduler = spawn(
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--scheduler-file",
+        file,
+    )
     until(file.exists)
     workers = [worker(file, tmp_path) for _ in range(2)]
     processes = [scheduler, *workers]
@@ -188,8 +247,26 @@ def cluster_of_three(tmp_path):
 
 
 def worker(file: Path, folder: Path, *files) -> subprocess.Popen:
-    return spawn(sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", file, "--host", "127.0.0.1", "--nthreads", "1", "--nworkers", "1",
-                 "--no-nanny", "--memory-limit", "0", "--no-dashboard", "--local-directory", folder, *files)  # fmt: skip
+    return spawn(
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_worker",
+        "--scheduler-file",
+        file,
+        "--host",
+        "127.0.0.1",
+        "--nthreads",
+        "1",
+        "--nworkers",
+        "1",
+        "--no-nanny",
+        "--memory-limit",
+        "0",
+        "--no-dashboard",
+        "--local-directory",
+        folder,
+        *files,
+    )
 
 
 def children(pid: int) -> set[int]:
@@ -205,10 +282,17 @@ def test_a_killed_worker_and_a_killed_driver_lose_nothing(tmp_path, cluster_of_t
     jobs = jobs_of(notebook, tmp_path / "out", 5, steps=25)
     driver = drive(tmp_path, jobs, file)
     until(lambda: sum(beating(j) for j in jobs) == 2)
-    (victim,) = [j for j in jobs if beating(j) and json.loads((j.folder / "status.json").read_text())["pid"] in children(workers[0].pid)]
+    (victim,) = [
+        j
+        for j in jobs
+        if beating(j)
+        and json.loads((j.folder / "status.json").read_text())["pid"] in children(workers[0].pid)
+    ]
     orphans = children(workers[0].pid)
     workers[0].kill()
-    until(lambda: not any(map(alive, orphans)))  # its run and its kernel go with it: no second writer
+    until(
+        lambda: not any(map(alive, orphans))
+    )  # its run and its kernel go with it: no second writer
     until(lambda: sum((j.folder / "result.json").exists() for j in jobs) >= 1)
     driver.kill()
     driver.wait()
@@ -242,7 +326,9 @@ def small_disk(tmp_path):
     """A file system of 300 KiB; needs the right to mount one."""
     place = tmp_path / "small"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", place], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", place], capture_output=True
+    ).returncode:
         pytest.skip("mounting a small file system needs root")
     yield place
     subprocess.run(["umount", "-l", place], check=True)
@@ -253,13 +339,18 @@ def test_a_full_disk_is_said_and_what_was_finished_stays(tmp_path, small_disk, c
     first = jobs_of(write(tmp_path, SETUP, SAVE_STEPS), small_disk, 1)
     full = jobs_of(write(tmp_path, SETUP, fills, SAVE_STEPS, stem="filling"), small_disk, 1)
     quiet = dict(say=lambda line: None)
-    assert grid.run_plan(plan_of(small_disk, *first), client, **quiet)[first[0].label].status == "ok"
+    assert (
+        grid.run_plan(plan_of(small_disk, *first), client, **quiet)[first[0].label].status == "ok"
+    )
     outcome = grid.run_plan(plan_of(small_disk, *full), client, **quiet)[full[0].label]
     assert outcome.status == "error" and "No space left on device" in outcome.message
     # nothing can be written now; what is done is kept and the next run says why it cannot begin
     more = jobs_of(write(tmp_path, SETUP, SAVE_STEPS), small_disk, 2)
     outcomes = grid.run_plan(grid.Plan(small_disk, "smoke", 0, None, more), client, **quiet)
-    assert outcomes[more[0].label].reused and "No space left on device" in outcomes[more[1].label].message
+    assert (
+        outcomes[more[0].label].reused
+        and "No space left on device" in outcomes[more[1].label].message
+    )
 
 
 def test_a_full_disk_without_a_disk(tmp_path, monkeypatch):
@@ -276,18 +367,40 @@ def test_a_full_disk_without_a_disk(tmp_path, monkeypatch):
 
 def test_slurm_jobs_are_single_slots(tmp_path, monkeypatch):
     monkeypatch.setenv("DASK_CONFIG", str(tmp_path))
-    options = {"queue": "gpu", "memory": "16GB", "job_cpu": 4, "job_extra_directives": ["--gres=gpu:1"], "interface": "lo"}
+    options = {
+        "queue": "gpu",
+        "memory": "16GB",
+        "job_cpu": 4,
+        "job_extra_directives": ["--gres=gpu:1"],
+        "interface": "lo",
+    }
     with cluster.slurm(options, tmp_path, script_only=True) as queue:
         script = queue.job_script()
-    for line in ("#SBATCH -p gpu", "#SBATCH --cpus-per-task=4", "#SBATCH --mem=15G", "#SBATCH --gres=gpu:1", "#SBATCH -t 24:00:00"):
+    for line in (
+        "#SBATCH -p gpu",
+        "#SBATCH --cpus-per-task=4",
+        "#SBATCH --mem=15G",
+        "#SBATCH --gres=gpu:1",
+        "#SBATCH -t 24:00:00",
+    ):
         assert line in script, script
-    assert "--nthreads 1" in script and script.rindex("--memory-limit 0") > script.index("--memory-limit") and "--nworkers" not in script
-    with pytest.raises(BadParameters, match="--slurm-option 'walltimes': did you mean 'walltime'?"), cluster.slurm({"walltimes": "1:00"}):
+    assert (
+        "--nthreads 1" in script
+        and script.rindex("--memory-limit 0") > script.index("--memory-limit")
+        and "--nworkers" not in script
+    )
+    with (
+        pytest.raises(BadParameters, match="--slurm-option 'walltimes': did you mean 'walltime'?"),
+        cluster.slurm({"walltimes": "1:00"}),
+    ):
         pass
 
 
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path):
-    with pytest.raises(BadParameters, match="no Dask scheduler answers at .*nowhere.json"), cluster.connected(scheduler_file=str(tmp_path / "nowhere.json")):
+    with (
+        pytest.raises(BadParameters, match="no Dask scheduler answers at .*nowhere.json"),
+        cluster.connected(scheduler_file=str(tmp_path / "nowhere.json")),
+    ):
         pass
 
 
@@ -297,21 +410,59 @@ def test_over_tls(tmp_path):
     if shutil.which("openssl") is None:
         pytest.skip("openssl makes the certificate")
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost"],
-                   check=True, capture_output=True)  # fmt: skip
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            key,
+            "-out",
+            cert,
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ],
+        check=True,
+        capture_output=True,
+    )
     files = ["--tls-ca-file", cert, "--tls-cert", cert, "--tls-key", key]
     file = tmp_path / "scheduler.json"
-    scheduler = spawn(sys.executable, "-m", "distributed.cli.dask_scheduler", "--protocol", "tls", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-                      "--scheduler-file", file, *files)  # fmt: skip
+    scheduler = spawn(
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--protocol",
+        "tls",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--scheduler-file",
+        file,
+        *files,
+    )
     until(file.exists)
     hand = worker(file, tmp_path, *files)
     try:
         jobs = jobs_of(write(tmp_path, SETUP, SAVE_STEPS), tmp_path / "out", 1)
-        with cluster.connected(scheduler_file=str(file), tls={"ca": str(cert), "cert": str(cert), "key": str(key)}) as client:
+        with cluster.connected(
+            scheduler_file=str(file), tls={"ca": str(cert), "cert": str(cert), "key": str(key)}
+        ) as client:
             until(client.nthreads)
-            outcomes = grid.run_plan(plan_of(tmp_path / "out", *jobs), client, say=lambda line: None)
+            outcomes = grid.run_plan(
+                plan_of(tmp_path / "out", *jobs), client, say=lambda line: None
+            )
         assert [o.status for o in outcomes.values()] == ["ok"]
-        with pytest.raises(BadParameters, match="no Dask scheduler answers"), cluster.connected(scheduler_file=str(file)):
+        with (
+            pytest.raises(BadParameters, match="no Dask scheduler answers"),
+            cluster.connected(scheduler_file=str(file)),
+        ):
             pass
     finally:
         for process in (hand, scheduler):

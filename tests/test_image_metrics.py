@@ -58,7 +58,9 @@ def test_features_leave_the_mode_as_it_was(digits):
     net = small_cnn(digits, steps=1, batch=4).train()
     buffers = [b.clone() for b in net.buffers()]
     features(net, digits.floats(slice(0, 10)))
-    assert net.training and all(torch.equal(a, b) for a, b in zip(buffers, net.buffers(), strict=True))
+    assert net.training and all(
+        torch.equal(a, b) for a, b in zip(buffers, net.buffers(), strict=True)
+    )
 
 
 def test_a_flipped_bit_in_the_cache_is_noticed(digits):

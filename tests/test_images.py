@@ -19,7 +19,16 @@ from PIL import Image, ImageFile
 from torchvision.io import encode_jpeg, encode_png
 
 from gantutor import images as room
-from gantutor.images import DataError, Epochs, ImageSet, cache_dir, gaussian_scores, instance_selection, open_images, serve
+from gantutor.images import (
+    DataError,
+    Epochs,
+    ImageSet,
+    cache_dir,
+    gaussian_scores,
+    instance_selection,
+    open_images,
+    serve,
+)
 from gantutor.rng import Rng
 
 
@@ -40,7 +49,9 @@ def png(value, *shape):
     return encode_png(grey(value, *shape)).numpy().tobytes()
 
 
-TREE = {f"{c}/{i}.png": 10 * i + (100 if c == "dog" else 0) for c in ("cat", "dog") for i in range(4)}
+TREE = {
+    f"{c}/{i}.png": 10 * i + (100 if c == "dog" else 0) for c in ("cat", "dog") for i in range(4)
+}
 LAYOUTS = {
     "classes": {name: v for name, v in TREE.items()},
     "wrapped": {f"animals/{name}": v for name, v in TREE.items()},
@@ -75,7 +86,9 @@ def pack(root, tree, kind, name="set"):
 
 def some(n=10, classes=3, seed=0):
     labels = torch.arange(n) % classes
-    return ImageSet("some", Rng(seed).randint(256, n, 3, 4, 4).to(torch.uint8), labels, tuple("abc"[:classes]))
+    return ImageSet(
+        "some", Rng(seed).randint(256, n, 3, 4, 4).to(torch.uint8), labels, tuple("abc"[:classes])
+    )
 
 
 # -- the set ---------------------------------------------------------------------------------------------------------
@@ -89,9 +102,13 @@ def test_floats_span_minus_one_to_one():
 def test_samples_are_rows_drawn_by_the_seed_with_replacement():
     data, state = some(10), torch.get_rng_state()
     x = data.sample(400, Rng(0))
-    assert x.shape == (400, 3, 4, 4) and torch.equal(x, data.sample(400, 0)) and not torch.equal(x, data.sample(400, 1))
+    assert (
+        x.shape == (400, 3, 4, 4)
+        and torch.equal(x, data.sample(400, 0))
+        and not torch.equal(x, data.sample(400, 1))
+    )
     same = (x[:, None] == data.floats()).flatten(2).all(2)  # (400, 10): which row each one is
-    assert (same.sum(1) == 1).all() and 10 < same.sum(0).min() and same.sum(0).max() < 80
+    assert (same.sum(1) == 1).all() and same.sum(0).min() > 10 and same.sum(0).max() < 80
     assert torch.equal(torch.get_rng_state(), state)
     with pytest.raises(ValueError, match=r"\[0, 1\].*one seed"):
         data.sample(2, Rng([0, 1]))
@@ -103,21 +120,35 @@ def test_memory_mapped_and_in_memory_sets_are_alike(tmp_path):
     mapped = ImageSet("some", np.load(tmp_path / "x.npy", mmap_mode="r"), data.labels, data.classes)
     assert mapped.digest == data.digest and torch.equal(mapped.sample(5, 3), data.sample(5, 3))
     assert torch.equal(mapped.floats(slice(2, 4)), data.floats(torch.tensor([2, 3])))
-    assert mapped.subset(4, 1).digest == data.subset(4, 1).digest and torch.equal(mapped.to("cpu").images, data.images)
+    assert mapped.subset(4, 1).digest == data.subset(4, 1).digest and torch.equal(
+        mapped.to("cpu").images, data.images
+    )
 
 
 def test_digest_is_of_the_content():
     data = some()
     other = data.images.clone()
     other[3, 0, 0, 0] ^= 1
-    digests = [d.digest for d in (data, ImageSet("x", other, data.labels, data.classes), some(classes=2),
-                                  ImageSet("x", data.images, data.labels, ("a", "b", "d")))]  # fmt: skip
-    assert len(set(digests)) == 4 and ImageSet("other name", data.images, data.labels, data.classes).digest == data.digest
+    digests = [
+        d.digest
+        for d in (
+            data,
+            ImageSet("x", other, data.labels, data.classes),
+            some(classes=2),
+            ImageSet("x", data.images, data.labels, ("a", "b", "d")),
+        )
+    ]
+    assert (
+        len(set(digests)) == 4
+        and ImageSet("other name", data.images, data.labels, data.classes).digest == data.digest
+    )
 
 
 def test_subset_is_balanced_as_far_as_can_be():
     labels = torch.tensor([0] * 20 + [1] * 3 + [2] * 10)
-    data = ImageSet("x", torch.arange(33, dtype=torch.uint8)[:, None, None, None], labels, tuple("abc"))
+    data = ImageSet(
+        "x", torch.arange(33, dtype=torch.uint8)[:, None, None, None], labels, tuple("abc")
+    )
     part = data.subset(15, seed=1)
     assert part.labels.bincount().tolist() == [6, 3, 6] and len(part.images.unique()) == 15
     assert part.digest == data.subset(15, seed=1).digest != data.subset(15, seed=2).digest
@@ -152,7 +183,10 @@ def test_classes_and_places_are_chosen_with_their_names_kept():
     data = some(10)
     part = data.where(["c", 0])
     assert part.labels.tolist() == [0, 2, 0, 2, 0, 2, 0] and part.classes == data.classes
-    assert torch.equal(part.images, data.images[[0, 2, 3, 5, 6, 8, 9]]) and len(data.where("b")) == len(data.where(1)) == 3
+    assert (
+        torch.equal(part.images, data.images[[0, 2, 3, 5, 6, 8, 9]])
+        and len(data.where("b")) == len(data.where(1)) == 3
+    )
     assert torch.equal(data.take(torch.tensor([7, 2])).images, data.images[[7, 2]])
     for labels in ("d", [0, 3], 3):
         with pytest.raises(ValueError, match="below 3 or names among a, b, c"):
@@ -163,13 +197,19 @@ def test_classes_and_places_are_chosen_with_their_names_kept():
 def test_digits_need_no_file():
     train, test = open_images(), open_images("digits", split="test")
     assert train.shape == (1, 32, 32) and len(train) + len(test) == 1797 and len(test) == 299
-    assert train.images.max() == 255 and train.classes == tuple("0123456789") and train.labels.bincount().min() > 120
+    assert (
+        train.images.max() == 255
+        and train.classes == tuple("0123456789")
+        and train.labels.bincount().min() > 120
+    )
     small = open_images("digits", size=8)
     from sklearn.datasets import load_digits
 
     sixteenths = torch.from_numpy(load_digits().images)[torch.arange(1797) % 6 != 5]
     assert torch.equal((small.images[:, 0].double() * 16 / 255).round(), sixteenths)
-    assert len(open_images("digits", limit=50)) == 50 and len(open_images("digits", limit=10**6)) == len(train)
+    assert len(open_images("digits", limit=50)) == 50 and len(
+        open_images("digits", limit=10**6)
+    ) == len(train)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -177,14 +217,22 @@ def test_digits_need_no_file():
 def test_every_layout_in_every_box_is_the_same_set(kind, layout, tmp_path):
     tree = dict(reversed(LAYOUTS[layout].items()))  # an archive's order must not matter
     data = open_images("folder", pack(tmp_path, tree, kind), size=8)
-    assert data.name == "set" and data.classes == ("cat", "dog") and data.labels.tolist() == [0] * 4 + [1] * 4
+    assert (
+        data.name == "set"
+        and data.classes == ("cat", "dog")
+        and data.labels.tolist() == [0] * 4 + [1] * 4
+    )
     assert data.images[:, 2, 3, 4].tolist() == [0, 10, 20, 30, 100, 110, 120, 130]
-    assert data.digest == open_images("folder", pack(tmp_path, TREE, "folder", "other"), size=8).digest
+    assert (
+        data.digest == open_images("folder", pack(tmp_path, TREE, "folder", "other"), size=8).digest
+    )
 
 
 def test_only_the_split_asked_for_is_decoded(tmp_path):
     tree = {f"train/{n}": v for n, v in TREE.items()} | {"test/cat/a.png": 7, "test/dog/b.png": 8}
-    assert open_images("folder", pack(tmp_path, tree, "tar"), split="test").images[:, 0, 0, 0].tolist() == [7, 8]
+    assert open_images("folder", pack(tmp_path, tree, "tar"), split="test").images[
+        :, 0, 0, 0
+    ].tolist() == [7, 8]
     broken = tree | {"test/cat/a.png": b"no image"}
     assert len(open_images("folder", pack(tmp_path, broken, "tar", "broken"))) == 8
     with pytest.raises(DataError, match="no split 'val': it has test, train"):
@@ -194,7 +242,9 @@ def test_only_the_split_asked_for_is_decoded(tmp_path):
 
 
 def test_a_class_may_be_called_train(tmp_path):
-    assert open_images("folder", pack(tmp_path, {"train/a.png": 1, "car/b.png": 2}, "folder")).classes == ("car", "train")
+    assert open_images(
+        "folder", pack(tmp_path, {"train/a.png": 1, "car/b.png": 2}, "folder")
+    ).classes == ("car", "train")
 
 
 def test_images_are_cropped_square_and_resized(tmp_path):
@@ -203,7 +253,11 @@ def test_images_are_cropped_square_and_resized(tmp_path):
     files = {"a/wide.png": encode_png(wide), "a/photo.jpg": encode_jpeg(grey(90, 40, 50))}
     root = pack(tmp_path, {name: data.numpy().tobytes() for name, data in files.items()}, "folder")
     data = open_images("folder", root, size=16)
-    assert data.shape == (3, 16, 16) and data.images[1].min() == 200 and (abs(data.images[0].astype(int) - 90) < 3).all()
+    assert (
+        data.shape == (3, 16, 16)
+        and data.images[1].min() == 200
+        and (abs(data.images[0].astype(int) - 90) < 3).all()
+    )
 
 
 def test_squash_keeps_the_whole_picture(tmp_path):
@@ -211,28 +265,56 @@ def test_squash_keeps_the_whole_picture(tmp_path):
 
     wide = Rng(0).randint(256, 3, 30, 46).to(torch.uint8)
     root = pack(tmp_path, {"a/wide.png": encode_png(wide).numpy().tobytes()}, "folder")
-    squashed, cropped = (open_images("folder", root, size=16, fit=fit).images[0].astype(int) for fit in ("squash", "crop"))
+    squashed, cropped = (
+        open_images("folder", root, size=16, fit=fit).images[0].astype(int)
+        for fit in ("squash", "crop")
+    )
     picture = Image.fromarray(wide.permute(1, 2, 0).numpy())
     for ours, theirs in ((squashed, picture), (cropped, picture.crop((8, 0, 38, 30)))):
-        pil = np.asarray(theirs.resize((16, 16), Image.Resampling.BILINEAR)).transpose(2, 0, 1).astype(int)
+        pil = (
+            np.asarray(theirs.resize((16, 16), Image.Resampling.BILINEAR))
+            .transpose(2, 0, 1)
+            .astype(int)
+        )
         assert abs(ours - pil).max() <= 1  # Pillow rounds between the two directions
 
 
 def test_a_note_gives_the_classes_of_tiny_imagenets_val(tmp_path):
-    notes = b"val_0.JPEG\tn02\t0\t0\t1\t1\nval_1.JPEG\tn01\t0\t0\t1\t1\nval_2.JPEG\tn02\t0\t0\t1\t1\n"
-    val = {"t/val/val_annotations.txt": notes, **{f"t/val/images/val_{i}.JPEG": 10 * i for i in range(3)}}
-    train = {f"t/train/n0{c}/images/n0{c}_{i}.JPEG": 100 + 10 * c + i for c in (1, 2) for i in range(2)}
+    notes = (
+        b"val_0.JPEG\tn02\t0\t0\t1\t1\nval_1.JPEG\tn01\t0\t0\t1\t1\nval_2.JPEG\tn02\t0\t0\t1\t1\n"
+    )
+    val = {
+        "t/val/val_annotations.txt": notes,
+        **{f"t/val/images/val_{i}.JPEG": 10 * i for i in range(3)},
+    }
+    train = {
+        f"t/train/n0{c}/images/n0{c}_{i}.JPEG": 100 + 10 * c + i for c in (1, 2) for i in range(2)
+    }
     for kind in ("folder", "tar", "zip"):
-        for where, tree in (("all", train | val | {"t/test/images/test_0.JPEG": 77}), ("valonly", val)):
-            data = open_images("tiny-imagenet", pack(tmp_path, dict(reversed(tree.items())), kind, where), split="val")
+        for where, tree in (
+            ("all", train | val | {"t/test/images/test_0.JPEG": 77}),
+            ("valonly", val),
+        ):
+            data = open_images(
+                "tiny-imagenet",
+                pack(tmp_path, dict(reversed(tree.items())), kind, where),
+                split="val",
+            )
             assert data.classes == ("n01", "n02") and data.labels.tolist() == [0, 1, 1]
             assert data.images[:, 0, 0, 0].tolist() == [10, 0, 20]
         data = open_images("tiny-imagenet", pack(tmp_path, train | val, kind, "all"), split="train")
-        assert data.classes == ("n01", "n02") and data.images[:, 0, 0, 0].tolist() == [110, 111, 120, 121]
+        assert data.classes == ("n01", "n02") and data.images[:, 0, 0, 0].tolist() == [
+            110,
+            111,
+            120,
+            121,
+        ]
 
 
 def test_cifar10_jpeg_is_found_where_the_variable_points(tmp_path, monkeypatch):
-    with pytest.raises(DataError, match="is not here .*cifar10-jpeg.tar.xz.*gantutor data fetch cifar10-jpeg"):
+    with pytest.raises(
+        DataError, match="is not here .*cifar10-jpeg.tar.xz.*gantutor data fetch cifar10-jpeg"
+    ):
         open_images("cifar10-jpeg")
     tree = {f"{s}/{n}": v for s in ("train", "test") for n, v in TREE.items()}
     pack(tmp_path / "data", tree, "tar.xz", "cifar10-jpeg")
@@ -249,7 +331,10 @@ def test_cifar10_jpeg_is_found_where_the_variable_points(tmp_path, monkeypatch):
 
 def test_each_named_set_that_is_not_here_says_how_to_get_it():
     for name in room.READERS:
-        with pytest.raises(DataError, match=f"{name} is not here .*(gantutor data fetch {name}|download|log in).*'digits'") as caught:
+        with pytest.raises(
+            DataError,
+            match=f"{name} is not here .*(gantutor data fetch {name}|download|log in).*'digits'",
+        ) as caught:
             open_images(name)
         assert "\n" not in str(caught.value)
         with pytest.raises(DataError, match="nowhere is not here: check the path"):
@@ -271,7 +356,10 @@ def test_a_changed_source_size_or_split_is_another_entry(tmp_path):
     assert open_images("folder", place, size=16).shape == (3, 16, 16)
     pack(tmp_path, TREE | {"cat/0.png": 55}, "tar")
     os.utime(place, (1, 1))
-    assert open_images("folder", place).images[0, 0, 0, 0] == 55 and open_images("folder", place).digest != before.digest
+    assert (
+        open_images("folder", place).images[0, 0, 0, 0] == 55
+        and open_images("folder", place).digest != before.digest
+    )
     root = pack(tmp_path, TREE, "folder")
     assert len(open_images("folder", root)) == 8
     (root / "cat" / "9.png").write_bytes(png(9))
@@ -340,11 +428,21 @@ def test_two_at_once_end_with_one_whole_entry(tmp_path):
 
 def test_two_processes_at_once_end_with_one_whole_entry(tmp_path):
     pack(tmp_path, TREE, "tar")
-    code = ("from gantutor.images import open_images; "
-            "print(open_images('folder', 'set.tar', say=str).digest)")
-    both = [subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    code = (
+        "from gantutor.images import open_images; "
+        "print(open_images('folder', 'set.tar', say=str).digest)"
+    )
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
     said = {p.communicate(timeout=60)[0] for p in both}
-    assert said == {open_images("folder", tmp_path / "set.tar").digest + "\n"} and len(list(cache_dir().iterdir())) == 1
+    assert (
+        said == {open_images("folder", tmp_path / "set.tar").digest + "\n"}
+        and len(list(cache_dir().iterdir())) == 1
+    )
 
 
 def test_fresh_decodes_what_is_cached(tmp_path):
@@ -356,7 +454,11 @@ def test_fresh_decodes_what_is_cached(tmp_path):
     assert (root / "cat/1.png").stat().st_size == stat.st_size
     assert open_images("folder", root).digest == old.digest
     new = open_images("folder", root, fresh=True)
-    assert new.digest != old.digest and open_images("folder", root).digest == new.digest and len(list(cache_dir().iterdir())) == 1
+    assert (
+        new.digest != old.digest
+        and open_images("folder", root).digest == new.digest
+        and len(list(cache_dir().iterdir())) == 1
+    )
 
 
 # -- what can be wrong -----------------------------------------------------------------------------------------------
@@ -395,7 +497,10 @@ def test_wrong_arguments_are_one_sentence(tmp_path):
         ({"name": "xyz"}, "known: digits, folder, cifar10"),
         ({"name": str(tmp_path)}, r"open_images\('folder', path="),
         ({"split": "trian"}, "'trian': digits has train, test"),
-        ({"name": "folder", "path": "x", "split": "unlabeled"}, "'unlabeled': folder has train, val, test"),
+        (
+            {"name": "folder", "path": "x", "split": "unlabeled"},
+            "'unlabeled': folder has train, val, test",
+        ),
         ({"size": 2}, "size=2"),
         ({"limit": 0}, "limit=0"),
         ({"split": "val"}, "digits has train, test"),
@@ -456,12 +561,20 @@ def test_a_flipped_bit_of_an_archive_is_a_sentence_or_changes_no_picture(kind, t
     assert told > 10
 
 
-DEEP = np.array([[0, 128, 129, 257], [255, 256, 511, 32767], [32768, 40000, 65406, 65407],
-                 [65535, 3, 700, 5000]], np.uint16)
+DEEP = np.array(
+    [
+        [0, 128, 129, 257],
+        [255, 256, 511, 32767],
+        [32768, 40000, 65406, 65407],
+        [65535, 3, 700, 5000],
+    ],
+    np.uint16,
+)
 
 
 def deep_png(colour, values):
     """A PNG of 16 bits a value, (H, W, channels), by hand: Pillow writes grey ones alone."""
+
     def chunk(kind, content):
         checksum = struct.pack(">I", zlib.crc32(kind + content))
         return struct.pack(">I", len(content)) + kind + content + checksum
@@ -478,8 +591,15 @@ def deep_tiff(values, order):
     height, width, channels = values.shape
     data = values.astype(f"{order}u2").tobytes()
     tags = [
-        (256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, 8), (259, 3, 1, 1), (262, 3, 1, 2),
-        (273, 4, 1, 14), (277, 3, 1, channels), (278, 4, 1, height), (279, 4, 1, len(data)),
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 3, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 2),
+        (273, 4, 1, 14),
+        (277, 3, 1, channels),
+        (278, 4, 1, height),
+        (279, 4, 1, len(data)),
         (284, 3, 1, 1),
     ]
     entries = b""
@@ -562,13 +682,20 @@ def test_every_kind_of_picture_keeps_its_colours(tmp_path):
     see_through.putalpha(0)
     palette = rgb.convert("P", palette=Image.Palette.ADAPTIVE)
     exact = {
-        "rgb.png": encoded(rgb, "PNG"), "palette.png": encoded(palette, "PNG"),
-        "clear.png": encoded(see_through, "PNG"), "palette.gif": encoded(palette, "GIF"),
-        "rgb.bmp": encoded(rgb, "BMP"), "rgb.TIF": encoded(rgb, "TIFF"),
-        "rgb.ppm": encoded(rgb, "PPM"), "rgb.webp": encoded(rgb, "WEBP", lossless=True),
-        "rgb.tga": encoded(rgb, "TGA"), "cmyk.tiff": encoded(rgb.convert("CMYK"), "TIFF"),
-        "clear.tiff": encoded(see_through, "TIFF"), "wrong.jpg": encoded(rgb, "PNG"),
-        "rgb.JP2": encoded(rgb, "JPEG2000"), "rgb.Pcx": encoded(rgb, "PCX"),
+        "rgb.png": encoded(rgb, "PNG"),
+        "palette.png": encoded(palette, "PNG"),
+        "clear.png": encoded(see_through, "PNG"),
+        "palette.gif": encoded(palette, "GIF"),
+        "rgb.bmp": encoded(rgb, "BMP"),
+        "rgb.TIF": encoded(rgb, "TIFF"),
+        "rgb.ppm": encoded(rgb, "PPM"),
+        "rgb.webp": encoded(rgb, "WEBP", lossless=True),
+        "rgb.tga": encoded(rgb, "TGA"),
+        "cmyk.tiff": encoded(rgb.convert("CMYK"), "TIFF"),
+        "clear.tiff": encoded(see_through, "TIFF"),
+        "wrong.jpg": encoded(rgb, "PNG"),
+        "rgb.JP2": encoded(rgb, "JPEG2000"),
+        "rgb.Pcx": encoded(rgb, "PCX"),
     }
     images, note = opened(tmp_path, {f"a/{name}": data for name, data in exact.items()}, size=16)
     for image, name in zip(images, sorted(exact), strict=True):
@@ -586,8 +713,15 @@ def test_pictures_are_turned_as_the_camera_was_held_and_then_cropped(kind, tmp_p
     upright[:, :16], upright[:8, 16:] = (200, 0, 0), (0, 0, 200)  # left red, right blue above
     shot = Image.fromarray(upright)
     way = Image.Transpose
-    undo = {2: way.FLIP_LEFT_RIGHT, 3: way.ROTATE_180, 4: way.FLIP_TOP_BOTTOM, 5: way.TRANSPOSE,
-            6: way.ROTATE_90, 7: way.TRANSVERSE, 8: way.ROTATE_270}
+    undo = {
+        2: way.FLIP_LEFT_RIGHT,
+        3: way.ROTATE_180,
+        4: way.FLIP_TOP_BOTTOM,
+        5: way.TRANSPOSE,
+        6: way.ROTATE_90,
+        7: way.TRANSVERSE,
+        8: way.ROTATE_270,
+    }
     tree = {"a/1.png": encoded(shot, "PNG")}
     for code, turn in undo.items():
         exif = Image.Exif()
@@ -648,8 +782,13 @@ def test_pillows_warnings_stay_inside(tmp_path, recwarn):
 # -- what is left out ----------------------------------------------------------------------------
 def test_every_file_is_a_picture_or_left_out_for_a_reason(tmp_path):
     tree = TREE | {
-        "cat/x.bmp": encoded(Image.new("RGB", (8, 8)), "BMP"), "cover.png": 1, "dog/a.txt": b"",
-        "dog/b.TXT": b"", "dog/c.eps": b"%!PS-Adobe", "LICENSE": b"x", "cat/.DS_Store": b"x",
+        "cat/x.bmp": encoded(Image.new("RGB", (8, 8)), "BMP"),
+        "cover.png": 1,
+        "dog/a.txt": b"",
+        "dog/b.TXT": b"",
+        "dog/c.eps": b"%!PS-Adobe",
+        "LICENSE": b"x",
+        "cat/.DS_Store": b"x",
         "__MACOSX/cat/0.png": b"x",
     }
     want = {"2 hidden", "1 without a suffix", "2 .txt", "1 .eps", "1 in no class folder"}
@@ -699,13 +838,25 @@ def test_splits_count_what_lies_in_the_others(tmp_path):
         ({"train/1.png": 1}, "train", "set", [1]),
         ({"train/cat/1.png": 1, "validation/cat/2.png": 2}, "val", "cat", [2]),
         # the other way round
-        ({"cat/train/1.png": 1, "dog/train/2.png": 2, "cat/test/3.png": 3}, "train", "cat dog",
-         [1, 2]),
-        ({"training/a/1.png": 1, "testing/a/2.png": 2, "testing/b/3.png": 3}, "test", "a b",
-         [2, 3]),
+        (
+            {"cat/train/1.png": 1, "dog/train/2.png": 2, "cat/test/3.png": 3},
+            "train",
+            "cat dog",
+            [1, 2],
+        ),
+        (
+            {"training/a/1.png": 1, "testing/a/2.png": 2, "testing/b/3.png": 3},
+            "test",
+            "a b",
+            [2, 3],
+        ),
         ({"x/y/cat/1.png": 1, "x/y/dog/2.png": 2}, "train", "cat dog", [1, 2]),  # deep
-        ({"wild/cat/1.png": 1, "tame/dog/2.png": 2, "tame/3.png": 3}, "train", "cat dog tame",
-         [1, 2, 3]),
+        (
+            {"wild/cat/1.png": 1, "tame/dog/2.png": 2, "tame/3.png": 3},
+            "train",
+            "cat dog tame",
+            [1, 2, 3],
+        ),
         # the top's are left out
         ({"a/0.png": 9, "cover.png": 1, "b/1.png": 2}, "train", "a b", [9, 2]),
         ({"w/a/0.png": 9, "w/cover.png": 1, "w/b/1.png": 2}, "train", "a b", [9, 2]),
@@ -747,12 +898,20 @@ def tar_of(place, members):
 
 @pytest.mark.parametrize("end", ["tar", "tar.gz", "tar.bz2", "tar.xz"])
 def test_links_in_a_tar_are_followed(end, tmp_path):
-    place = tar_of(tmp_path / f"set.{end}", [
-        ("pool/1.png", png(1)), ("pool/2.png", png(2)), ("cat/a.png", "hard", "pool/1.png"),
-        ("dog/b.png", "soft", "../pool/2.png"), ("dog/c.png", "soft", "b.png"),
-        ("dog/d.png", "hard", "cat/a.png"), ("owl", "soft", "pool"), ("read.me", "soft", "gone"),
-        ("dog/e.png", "soft", "../owl/1.png"),
-    ])
+    place = tar_of(
+        tmp_path / f"set.{end}",
+        [
+            ("pool/1.png", png(1)),
+            ("pool/2.png", png(2)),
+            ("cat/a.png", "hard", "pool/1.png"),
+            ("dog/b.png", "soft", "../pool/2.png"),
+            ("dog/c.png", "soft", "b.png"),
+            ("dog/d.png", "hard", "cat/a.png"),
+            ("owl", "soft", "pool"),
+            ("read.me", "soft", "gone"),
+            ("dog/e.png", "soft", "../owl/1.png"),
+        ],
+    )
     found = open_images("folder", place, size=8, say=str)
     assert found.classes == ("cat", "dog", "pool")
     assert found.images[:, 0, 0, 0].tolist() == [1, 2, 2, 1, 1, 1, 2]
@@ -892,13 +1051,17 @@ def test_names_of_any_bytes_can_be_printed(tmp_path, capsys):
 
 
 # -- serving ---------------------------------------------------------------------------------------------------------
-def test_serving_leaves_a_cpu_run_its_memory_map_and_asks_a_gpu_for_half_its_free_memory(monkeypatch):
+def test_serving_leaves_a_cpu_run_its_memory_map_and_asks_a_gpu_for_half_its_free_memory(
+    monkeypatch,
+):
     data, moved = some(), []
     assert serve(data, "cpu") is data
     monkeypatch.setattr(ImageSet, "to", lambda self, device: moved.append(device) or "there")
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2 * data.images.numel(), 10**9))
     assert serve(data, "cuda") == "there" and moved == ["cuda"]
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2 * data.images.numel() - 1, 10**9))
+    monkeypatch.setattr(
+        torch.cuda, "mem_get_info", lambda device: (2 * data.images.numel() - 1, 10**9)
+    )
     assert serve(data, "cuda") is data
 
 
@@ -922,7 +1085,9 @@ def test_an_epoch_shows_each_image_at_most_once_and_drops_the_rest(thread):
     for _ in range(3):
         batches = [feed() for _ in range(4)]
         rows = torch.cat([rows_of(data, x) for x, _ in batches])
-        assert len(rows.unique()) == 20 and torch.equal(torch.cat([y for _, y in batches]), data.labels[rows])
+        assert len(rows.unique()) == 20 and torch.equal(
+            torch.cat([y for _, y in batches]), data.labels[rows]
+        )
         epochs.append(rows.tolist())
     assert epochs[0] != epochs[1] != epochs[2] and feed.position == 12
     other = Epochs(data, 5, seed=2)
@@ -937,7 +1102,11 @@ def test_position_is_all_that_a_checkpoint_needs(begun):
     for position in (9, 3, 3, 11):
         late.position = position
         x, y = late()
-        assert torch.equal(x, batches[position][0]) and torch.equal(y, batches[position][1]) and late.position == position + 1
+        assert (
+            torch.equal(x, batches[position][0])
+            and torch.equal(y, batches[position][1])
+            and late.position == position + 1
+        )
     assert len(begun()) == 1
     late.close()
     assert not begun()
@@ -947,11 +1116,16 @@ def test_position_is_all_that_a_checkpoint_needs(begun):
 
 def test_ranks_share_out_the_batch_of_one_process():
     data = some(23)
-    whole, ranks = Epochs(data, 6, seed=3), [Epochs(data, 2, seed=3, rank=r, world=3) for r in range(3)]
+    whole, ranks = (
+        Epochs(data, 6, seed=3),
+        [Epochs(data, 2, seed=3, rank=r, world=3) for r in range(3)],
+    )
     for _ in range(8):
         x, y = whole()
         parts = [feed() for feed in ranks]
-        assert torch.equal(x, torch.cat([p[0] for p in parts])) and torch.equal(y, torch.cat([p[1] for p in parts]))
+        assert torch.equal(x, torch.cat([p[0] for p in parts])) and torch.equal(
+            y, torch.cat([p[1] for p in parts])
+        )
 
 
 def test_no_thread_is_left_behind(begun):
@@ -976,7 +1150,9 @@ def test_the_threads_error_is_raised_where_the_batch_is_asked_for(begun):
 
 
 def test_what_cannot_be_fed_is_refused():
-    with pytest.raises(ValueError, match=r"10 images in some: fewer than one batch of 6 on 2 rank\(s\)"):
+    with pytest.raises(
+        ValueError, match=r"10 images in some: fewer than one batch of 6 on 2 rank\(s\)"
+    ):
         Epochs(some(10), 6, world=2)
     for wrong in ({"batch": 0}, {"batch": 1, "rank": 1}, {"batch": 1, "ahead": -1}):
         with pytest.raises(ValueError, match="expected batch >= 1"):
@@ -989,13 +1165,19 @@ def test_scores_are_scikit_learns(n, d):
     from sklearn.mixture import GaussianMixture
 
     features = Rng(0).randn(n, d) @ Rng(1).randn(d, d) + 3
-    theirs = GaussianMixture(1, reg_covar=1e-5).fit(features.double().numpy()).score_samples(features.double().numpy())
+    theirs = (
+        GaussianMixture(1, reg_covar=1e-5)
+        .fit(features.double().numpy())
+        .score_samples(features.double().numpy())
+    )
     np.testing.assert_allclose(gaussian_scores(features).numpy(), theirs, rtol=1e-7)
 
 
 def test_outliers_go_first_and_each_class_keeps_its_share():
     labels = torch.tensor([0, 1, 1]).repeat(40)
-    features = Rng(0).randn(120, 8) + 100 * labels[:, None]  # classes far apart: one Gaussian for all would not do
+    features = (
+        Rng(0).randn(120, 8) + 100 * labels[:, None]
+    )  # classes far apart: one Gaussian for all would not do
     far = torch.tensor([3, 4, 50, 100])
     features[far] += 10
     for keep, counts in ((0.9, [36, 72]), (0.5, [20, 40]), (0.1, [4, 8])):

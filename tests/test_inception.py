@@ -5,12 +5,21 @@ import pytest
 import torch
 from torch import nn
 
-from gantutor.images import ImageSet, cache_dir, open_images
 from gantutor import weights
+from gantutor.images import ImageSet, cache_dir, open_images
 from gantutor.metrics.features import Moments, frechet, measure
 from gantutor.metrics.inception import (
-    INCEPTION, Extractor, WeightsError, efficientnet_lite0, fidelity_inception, inception, pictures, reference, resize_tf1, small,
-)  # fmt: skip
+    INCEPTION,
+    Extractor,
+    WeightsError,
+    efficientnet_lite0,
+    fidelity_inception,
+    inception,
+    pictures,
+    reference,
+    resize_tf1,
+    small,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +37,9 @@ def toy():
 
 
 def noise_set(n=40, channels=3, size=6):
-    images = torch.randint(0, 256, (n, channels, size, size), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    images = torch.randint(
+        0, 256, (n, channels, size, size), generator=torch.Generator().manual_seed(0)
+    ).to(torch.uint8)
     return ImageSet("noise", images, torch.arange(n) % 2, ("a", "b"))
 
 
@@ -39,7 +50,9 @@ def test_nets_see_what_a_saved_picture_holds():
     seen = pictures(x)
     assert seen.shape == (1, 3, 2, 4) and all(np.array_equal(seen[0, c], want) for c in range(3))
     data = noise_set()
-    assert torch.equal(pictures(data.floats()), data.images.float()) and torch.equal(pictures(data.images), data.images.float())
+    assert torch.equal(pictures(data.floats()), data.images.float()) and torch.equal(
+        pictures(data.images), data.images.float()
+    )
     for bad in (torch.zeros(3, 4, 4), torch.zeros(1, 2, 4, 4)):
         with pytest.raises(ValueError, match=r"expected \(N, 1 or 3, H, W\)"):
             pictures(bad)
@@ -79,7 +92,9 @@ def test_floats_of_every_kind_are_taken_as_they_are(dtype):
 
 @pytest.mark.parametrize("shape", [(32, 32), (48, 48), (7, 31), (299, 299), (310, 600)])
 def test_the_resize_is_tensorflow_1s_by_torch_fidelity(shape):
-    theirs = pytest.importorskip("torch_fidelity.interpolate_compat_tensorflow").interpolate_bilinear_2d_like_tensorflow1x
+    theirs = pytest.importorskip(
+        "torch_fidelity.interpolate_compat_tensorflow"
+    ).interpolate_bilinear_2d_like_tensorflow1x
     x = torch.randint(0, 256, (2, 3, *shape), generator=torch.Generator().manual_seed(1)).float()
     assert torch.equal(resize_tf1(x, 299), theirs(x, size=(299, 299), align_corners=False))
 
@@ -87,7 +102,9 @@ def test_the_resize_is_tensorflow_1s_by_torch_fidelity(shape):
 def test_the_resize_has_no_half_pixels():
     ramp = torch.tensor([0.0, 10.0]).expand(1, 1, 2, 2)
     assert resize_tf1(ramp, 4)[0, 0].tolist() == 4 * [[0, 5, 10, 10]]
-    assert resize_tf1(torch.arange(4.0).expand(1, 1, 4, 4), 2)[0, 0].tolist() == 2 * [[0, 2]]  # shrinking skips, no average
+    assert resize_tf1(torch.arange(4.0).expand(1, 1, 4, 4), 2)[0, 0].tolist() == 2 * [
+        [0, 2]
+    ]  # shrinking skips, no average
 
 
 # -- the extractor ---------------------------------------------------------------------------------------------------
@@ -110,7 +127,11 @@ def test_bf16_is_another_name():
     kept = Extractor("toy", "00", 4, "none", lambda x: net(toy_net(x)), bf16=True)
     exact = Extractor("toy", "00", 4, "none", lambda x: net(toy_net(x)))
     data = noise_set()
-    assert kept.name == "toy_bf16" and kept(data).dtype == torch.float32 and not kept(data).requires_grad
+    assert (
+        kept.name == "toy_bf16"
+        and kept(data).dtype == torch.float32
+        and not kept(data).requires_grad
+    )
     assert 0 < (kept(data) - exact(data)).abs().max() < 3
     assert "fd_toy_bf16" in measure(kept(data), kept(data), kept.name, ("fid",))
 
@@ -157,7 +178,10 @@ def script(tmp_path):
 def test_other_weights_are_refused_before_they_are_opened(script, monkeypatch):
     monkeypatch.setattr(torch.jit, "load", lambda *a, **k: pytest.fail("opened"))
     digest = hashlib.sha256(script.read_bytes()).hexdigest()
-    with pytest.raises(WeightsError, match=rf"{INCEPTION} is damaged or another net \(sha256 {digest}, expected 7ff4a85c"):
+    with pytest.raises(
+        WeightsError,
+        match=rf"{INCEPTION} is damaged or another net \(sha256 {digest}, expected 7ff4a85c",
+    ):
         inception(script)
     with pytest.raises(WeightsError, match="expected abcd"):
         inception(script, sha256="abcd")
@@ -171,13 +195,19 @@ def test_other_weights_are_admitted_under_another_name(script):
     v = extractor(data)
     want = (resize_tf1(data.images.float(), 299) - 128) / 128
     assert v.shape == (5, 2048) and torch.equal(v, want.flatten(1)[:, :2048])
-    assert list(measure(v[:, :9], v[:, :9], extractor.name, ("fid",))) == [f"fd_inception_{digest[:6]}"]
+    assert list(measure(v[:, :9], v[:, :9], extractor.name, ("fid",))) == [
+        f"fd_inception_{digest[:6]}"
+    ]
 
 
 def test_weights_are_found_by_the_environment(script, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(weights, "sha256", lambda path: seen.append(path) or "0")
-    for variable, value in (("GANTUTOR_WEIGHTS", script), ("GANTUTOR_WEIGHTS", tmp_path), ("GANTUTOR_DATA", tmp_path)):
+    for variable, value in (
+        ("GANTUTOR_WEIGHTS", script),
+        ("GANTUTOR_WEIGHTS", tmp_path),
+        ("GANTUTOR_DATA", tmp_path),
+    ):
         with monkeypatch.context() as m:
             m.delenv("GANTUTOR_WEIGHTS", raising=False)
             m.setenv(variable, str(value))
@@ -187,7 +217,10 @@ def test_weights_are_found_by_the_environment(script, tmp_path, monkeypatch):
     monkeypatch.delenv("GANTUTOR_WEIGHTS", raising=False)
     monkeypatch.setenv("GANTUTOR_DATA", str(tmp_path / "nothing"))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(WeightsError, match=rf"{INCEPTION} is not in .*nothing, data: pass its path, or set GANTUTOR_WEIGHTS"):
+    with pytest.raises(
+        WeightsError,
+        match=rf"{INCEPTION} is not in .*nothing, data: pass its path, or set GANTUTOR_WEIGHTS",
+    ):
         inception()
     with pytest.raises(WeightsError, match="none.pt' are not there: pass inception"):
         inception(tmp_path / "none.pt")
@@ -209,13 +242,17 @@ def test_the_real_inception_gives_2048_features():
 
 def test_torch_fidelitys_weights_give_its_own_features_and_logits(tmp_path, monkeypatch):
     theirs = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
-    with monkeypatch.context() as m:  # random weights: the real ones cannot be had without a network
+    with (
+        monkeypatch.context() as m
+    ):  # random weights: the real ones cannot be had without a network
         m.setattr(theirs, "load_state_dict_from_url", lambda *a, **k: {})
         m.setattr(theirs.FeatureExtractorInceptionV3, "load_state_dict", lambda *a, **k: None)
         net = theirs.FeatureExtractorInceptionV3("x", ["2048", "logits_unbiased"])
     path = tmp_path / "mine.pth"
     torch.save(net.state_dict(), path)
-    with pytest.raises(WeightsError, match="mine.pth is damaged or another net .* expected 6726825d"):
+    with pytest.raises(
+        WeightsError, match="mine.pth is damaged or another net .* expected 6726825d"
+    ):
         fidelity_inception(path)
     extractor = fidelity_inception(path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
     data = noise_set(2, size=8)
@@ -233,7 +270,9 @@ def test_efficientnet_knows_real_weights_from_noise():
     extractor = efficientnet_lite0()
     from sklearn.datasets import load_sample_image
 
-    photo = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)[None, :, :427, 100:527]
+    photo = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)[
+        None, :, :427, 100:527
+    ]
     v, logits = extractor.both(photo)
     assert v.shape == (1, 1280) and logits.shape == (1, 1000) and logits.argmax() == 985  # a daisy
     assert (extractor.name, efficientnet_lite0(96).name) == ("efflite0", "efflite0_96")
@@ -257,7 +296,10 @@ def test_a_reference_is_kept_and_found_again(toy):
     assert frechet(again.moments, whole.moments) == pytest.approx(0, abs=1e-6)
     part = reference(toy, data, n=10, seed=1, keep=4)
     assert part.moments.n == 10 and part.features.shape == (4, 3) and sum(calls) == 10
-    assert torch.equal(reference(toy, data, n=10, seed=1, keep=4).features, part.features) and sum(calls) == 10
+    assert (
+        torch.equal(reference(toy, data, n=10, seed=1, keep=4).features, part.features)
+        and sum(calls) == 10
+    )
     order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
     assert torch.equal(part.features, toy(data.images[order[:4]]))
 
@@ -265,8 +307,13 @@ def test_a_reference_is_kept_and_found_again(toy):
 def test_other_data_nets_and_seeds_are_other_references(toy):
     data = noise_set()
     first, calls = reference(toy, data, n=20), counted(toy)
-    changed = ImageSet("noise", data.images.clone().index_fill_(0, torch.tensor([0]), 0), data.labels, data.classes)
-    for other in (lambda: reference(toy, changed, n=20), lambda: reference(toy, data, n=20, seed=1)):
+    changed = ImageSet(
+        "noise", data.images.clone().index_fill_(0, torch.tensor([0]), 0), data.labels, data.classes
+    )
+    for other in (
+        lambda: reference(toy, changed, n=20),
+        lambda: reference(toy, data, n=20, seed=1),
+    ):
         del calls[:]
         assert other().moments.n == 20 and calls
     toy.digest = "fedc"
@@ -283,7 +330,9 @@ def test_a_damaged_reference_is_made_anew(toy):
         file.write_bytes(bad)
         del calls[:]
         found = reference(toy, data, keep=5)
-        assert calls and torch.equal(found.features, want.features) and file.read_bytes()[:2] == b"PK"
+        assert (
+            calls and torch.equal(found.features, want.features) and file.read_bytes()[:2] == b"PK"
+        )
     assert [p.name for p in cache_dir().iterdir()] == [file.name]  # no partial is left
 
 
@@ -317,7 +366,9 @@ def test_a_reference_under_another_ones_name_is_not_taken(toy):
 
 
 def test_a_reference_needs_images_that_are_there(toy):
-    with pytest.raises(ValueError, match="n=41, keep=0: expected n from 2 to 40, the images in noise"):
+    with pytest.raises(
+        ValueError, match="n=41, keep=0: expected n from 2 to 40, the images in noise"
+    ):
         reference(toy, noise_set(), n=41)
 
 

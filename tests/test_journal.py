@@ -11,9 +11,19 @@ from gantutor.train import train
 
 def test_progress_passes_every_step_and_says_speed_and_time_left():
     said = []
-    steps = list(progress(train(TOY.but(batch=8), toy.ring(), steps=6, every=2), 6, every_s=0, say=said.append))
+    steps = list(
+        progress(
+            train(TOY.but(batch=8), toy.ring(), steps=6, every=2), 6, every_s=0, say=said.append
+        )
+    )
     assert [s.index for s in steps] == [2, 4, 6]
-    assert len(said) == 2 and said[0].startswith("4/6 steps, ") and " it/s, " in said[0] and " left, D " in said[0] and ", G " in said[0]
+    assert (
+        len(said) == 2
+        and said[0].startswith("4/6 steps, ")
+        and " it/s, " in said[0]
+        and " left, D " in said[0]
+        and ", G " in said[0]
+    )
     said.clear()
     list(progress(train(TOY.but(batch=8), toy.ring(), steps=4), 4, every_s=3600, say=said.append))
     assert not said
@@ -32,7 +42,11 @@ def test_a_journal_keeps_numbers_and_grids_and_forgets_what_will_be_written_agai
     again = Journal(tmp_path / "run", step=20)  # a run that goes on from its checkpoint at 20
     again.numbers(30, loss=9.0)
     frame = Journal(tmp_path / "run", step=1000).frame()
-    assert frame[frame.metric == "loss"].set_index("step").value.to_dict() == {10: 1.0, 20: 2.0, 30: 9.0}
+    assert frame[frame.metric == "loss"].set_index("step").value.to_dict() == {
+        10: 1.0,
+        20: 2.0,
+        30: 9.0,
+    }
 
 
 def test_a_line_cut_by_a_kill_is_dropped(tmp_path):
@@ -50,8 +64,24 @@ def test_without_a_folder_all_stays_in_memory():
     assert len(Journal(None).frame()) == 0
 
 
-@pytest.mark.parametrize("line", ["{not json", "[]", "null", "3", '{"loss": 1.0}', '{"step": "2", "loss": 1.0}', '{"step": 2.5}', '{"step": true}',
-                                  '{"step": -1}', '{"step": 2, "loss": "low"}', '{"step": 2, "loss": null}', "[" * 100_000, "\x00\x01\udcff"])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{not json",
+        "[]",
+        "null",
+        "3",
+        '{"loss": 1.0}',
+        '{"step": "2", "loss": 1.0}',
+        '{"step": 2.5}',
+        '{"step": true}',
+        '{"step": -1}',
+        '{"step": 2, "loss": "low"}',
+        '{"step": 2, "loss": null}',
+        "[" * 100_000,
+        "\x00\x01\udcff",
+    ],
+)
 def test_a_line_that_is_no_journals_is_named_and_the_rest_is_used(line, tmp_path):
     journal, file = Journal(tmp_path), tmp_path / "history.jsonl"
     for step in (1, 3):
@@ -59,9 +89,13 @@ def test_a_line_that_is_no_journals_is_named_and_the_rest_is_used(line, tmp_path
     first, second = file.read_bytes().splitlines(keepends=True)
     damaged = first + line.encode("utf-8", "surrogateescape") + b"\n" + second
     file.write_bytes(damaged)
-    with pytest.warns(UserWarning, match=r"history.jsonl: line 2 is no line of a journal, .* history.aside.jsonl"):
+    with pytest.warns(
+        UserWarning, match=r"history.jsonl: line 2 is no line of a journal, .* history.aside.jsonl"
+    ):
         again = Journal(tmp_path, step=9)
-    assert [row["step"] for row in again.rows] == [1, 3] and (tmp_path / "history.aside.jsonl").read_bytes() == damaged
+    assert [row["step"] for row in again.rows] == [1, 3] and (
+        tmp_path / "history.aside.jsonl"
+    ).read_bytes() == damaged
     # and says no more of it
     assert [row["step"] for row in Journal(tmp_path, step=9).rows] == [1, 3]
     again.numbers(9, loss=float("nan"))

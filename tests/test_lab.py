@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from gantutor.lab import Lab
-from gantutor.lab.rows import Own, recipe_of, world, world_literal
-from gantutor.lab.session import Closed, Session
-from gantutor.lab.timeline import FOUR, Timeline, axes_due
+from gantutor.course.lab import Lab
+from gantutor.course.lab.rows import Own, recipe_of, world, world_literal
+from gantutor.course.lab.session import Closed, Session
+from gantutor.course.lab.timeline import FOUR, Timeline, axes_due
 from gantutor.plot import png
 from gantutor.rng import Rng
 from gantutor.toy import ring
@@ -41,7 +41,12 @@ class three:  # noqa: N801
 
 
 def weights(rows) -> list[torch.Tensor]:
-    return [p.detach().clone() for row in rows for net in (row.run.G, row.run.D) for p in net.parameters()]
+    return [
+        p.detach().clone()
+        for row in rows
+        for net in (row.run.G, row.run.D)
+        for p in net.parameters()
+    ]
 
 
 def same(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
@@ -49,7 +54,9 @@ def same(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
 
 
 def equal(a, b) -> bool:
-    return [r.name for r in a.rows] == [r.name for r in b.rows] and same(weights(a.rows), weights(b.rows))
+    return [r.name for r in a.rows] == [r.name for r in b.rows] and same(
+        weights(a.rows), weights(b.rows)
+    )
 
 
 def forward(timeline: Timeline, steps: int) -> Timeline:
@@ -85,14 +92,18 @@ class TestRows:
         run = Run(recipe_of("AdaptiveMix", {}, 64, timeline.world.limit), timeline.world, 0)
         for _ in run.steps(7):
             pass
-        assert same(weights(timeline.rows), [p.detach() for net in (run.G, run.D) for p in net.parameters()])
+        assert same(
+            weights(timeline.rows), [p.detach() for net in (run.G, run.D) for p in net.parameters()]
+        )
 
     def test_all_rows_begin_with_the_same_weights_and_share_clock_and_data(self):
         timeline = Timeline(rows=[*FOUR, mine])
         first = weights(timeline.rows[:1])
         assert all(same(first, weights([row])) for row in timeline.rows)
         forward(timeline, 3)
-        assert {row.run.step for row in timeline.rows} == {3} and len({id(row.run.data) for row in timeline.rows}) == 1
+        assert {row.run.step for row in timeline.rows} == {3} and len(
+            {id(row.run.data) for row in timeline.rows}
+        ) == 1
 
     def test_one_turn_of_d_and_one_of_g_are_a_whole_step(self):
         a, b = Timeline(rows=TWO), Timeline(rows=TWO)
@@ -106,18 +117,33 @@ class TestRows:
             run = timeline.rows[0].run
             before = {n: [p.detach().clone() for p in getattr(run, n).parameters()] for n in "DG"}
             timeline.change(player)
-            kept = {n: same(before[n], [p.detach() for p in getattr(run, n).parameters()]) for n in "DG"}
+            kept = {
+                n: same(before[n], [p.detach() for p in getattr(run, n).parameters()]) for n in "DG"
+            }
             assert kept == {moved: False, still: True}
 
     def test_settings_arrive_where_they_have_a_part(self):
         timeline = Timeline()
-        for name, value in {"g_lr": 2e-3, "d_lr": 3e-3, "n_dis": 2, "batch": 32, "objective": "hinge", "weight": 3.0, "tau": 0.5, "eps": 0.1}.items():
+        for name, value in {
+            "g_lr": 2e-3,
+            "d_lr": 3e-3,
+            "n_dis": 2,
+            "batch": 32,
+            "objective": "hinge",
+            "weight": 3.0,
+            "tau": 0.5,
+            "eps": 0.1,
+        }.items():
             timeline.change("set", name, value)
         baseline, adaptive, advlat, kdd = (row.run.recipe for row in timeline.rows)
         assert {r.batch for r in (baseline, adaptive, advlat, kdd)} == {32} and baseline.n_dis == 2
         assert [row.run.g_opt.param_groups[0]["lr"] for row in timeline.rows] == [2e-3] * 4
-        assert adaptive.terms[0].weight == 3 and kdd.objective.tau == 0.5 and advlat.latent.eps == 0.1
-        assert type(baseline.objective).__name__ == "Hinge" and type(kdd.objective).__name__ == "KDD"  # KDD is an objective itself
+        assert (
+            adaptive.terms[0].weight == 3 and kdd.objective.tau == 0.5 and advlat.latent.eps == 0.1
+        )
+        assert (
+            type(baseline.objective).__name__ == "Hinge" and type(kdd.objective).__name__ == "KDD"
+        )  # KDD is an objective itself
         timeline.change("set", "g_lr", 1e-4, "KDD")
         assert [r.run.g_opt.param_groups[0]["lr"] for r in timeline.rows] == [2e-3] * 3 + [1e-4]
 
@@ -126,13 +152,25 @@ class TestRows:
         forward(other, 3).change("set", "tau", 1.0)
         assert same(weights(forward(plain, 8).rows[:1]), weights(forward(other, 5).rows[:1]))
 
-    @pytest.mark.parametrize(("wrong", "message"), [
-        ({"data": "nin"}, "known: ring"), ({"data": ("ring", {"stdd": 1})}, "takes modes, radius, std"), ({"data": 3}, "expected a name"),
-        ({"rows": ["Adaptivemix"]}, "is unknown"), ({"rows": TWO * 2}, "different rows"), ({"rows": [*FOUR, "hinge", "LSGAN"]}, "1 to 5"),
-        ({"seed": -1}, "at least 0"), ({"log": [(3, "sett", "g_lr", 1)]}, "expected \\(step, change"), ({"log": [(3, "set", "glr", 1)]}, "known: g_lr"),
-        ({"log": [(3, "set", "g_lr", -1)]}, "expected a number from"), ({"log": [(3, "drop", "hinge")]}, "no row 'hinge'"),
-        ({"log": [(3, "set", "n_dis", 1.5)]}, "whole number"), ({"log": [(1, "branch", "KDD", "nothing")]}, "is unknown"), ({"log": [(1, "d", 3)]}, "takes 0 values"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("wrong", "message"),
+        [
+            ({"data": "nin"}, "known: ring"),
+            ({"data": ("ring", {"stdd": 1})}, "takes modes, radius, std"),
+            ({"data": 3}, "expected a name"),
+            ({"rows": ["Adaptivemix"]}, "is unknown"),
+            ({"rows": TWO * 2}, "different rows"),
+            ({"rows": [*FOUR, "hinge", "LSGAN"]}, "1 to 5"),
+            ({"seed": -1}, "at least 0"),
+            ({"log": [(3, "sett", "g_lr", 1)]}, "expected \\(step, change"),
+            ({"log": [(3, "set", "glr", 1)]}, "known: g_lr"),
+            ({"log": [(3, "set", "g_lr", -1)]}, "expected a number from"),
+            ({"log": [(3, "drop", "hinge")]}, "no row 'hinge'"),
+            ({"log": [(3, "set", "n_dis", 1.5)]}, "whole number"),
+            ({"log": [(1, "branch", "KDD", "nothing")]}, "is unknown"),
+            ({"log": [(1, "d", 3)]}, "takes 0 values"),
+        ],
+    )
     def test_what_it_does_not_know_is_one_sentence(self, wrong, message):
         with pytest.raises(ValueError, match=message):
             Timeline(**{"rows": TWO, **wrong})
@@ -197,14 +235,20 @@ class TestTime:
         assert same(weights([kdd]), weights([new])), "the branch begins where its row stands"
         forward(timeline, 22)
         assert same(old, weights(timeline.rows[:2])), "the old future is the old future"
-        assert new.run.recipe.g_opt.lr == 3e-3 and new.run.recipe.terms and not torch.equal(weights([kdd])[0], weights([new])[0])
+        assert (
+            new.run.recipe.g_opt.lr == 3e-3
+            and new.run.recipe.terms
+            and not torch.equal(weights([kdd])[0], weights([new])[0])
+        )
         assert equal(timeline, again(timeline))
 
     def test_a_branch_into_another_kind_of_optimiser(self):
         timeline = forward(Timeline(rows=["baseline"]), 3)
         timeline.change("branch", "baseline", "WGAN")
         forward(timeline, 3)
-        assert timeline.rows[1].failed == "" and type(timeline.rows[1].run.g_opt).__name__ == "RMSprop"
+        assert (
+            timeline.rows[1].failed == "" and type(timeline.rows[1].run.g_opt).__name__ == "RMSprop"
+        )
         assert equal(timeline, again(timeline))
 
     def test_five_rows_are_the_most_and_a_dropped_one_comes_back_with_the_past(self):
@@ -234,10 +278,17 @@ class TestTime:
         timeline.change("d")
         forward(timeline, 2).restart()
         assert timeline.step == 0 and same(first, weights(timeline.rows))
-        assert timeline.log == [(0, "set", "g_lr", 2e-3), (0, "set", "tau", 1.0), (0, "set", "batch", 32, "baseline")]
+        assert timeline.log == [
+            (0, "set", "g_lr", 2e-3),
+            (0, "set", "tau", 1.0),
+            (0, "set", "batch", 32, "baseline"),
+        ]
         assert [r.run.recipe.batch for r in timeline.rows] == [32, 64]
         timeline.restart(seed=3)
-        assert not torch.equal(first[0], weights(timeline.rows)[0]) and timeline.rows[1].run.recipe.objective.tau == 1
+        assert (
+            not torch.equal(first[0], weights(timeline.rows)[0])
+            and timeline.rows[1].run.recipe.objective.tau == 1
+        )
 
     def test_a_width_begins_anew_with_nets_of_that_width(self):
         timeline = forward(Timeline(rows=TWO), 3)
@@ -248,10 +299,15 @@ class TestTime:
         assert timeline.start["width"] == 16
 
     def test_snapshots_are_few_spread_over_the_whole_time_and_lead_anywhere(self):
-        timeline = forward(Timeline(rows=["baseline"], width=8, log=[(333, "set", "g_lr", 1e-4)]), 1100)
+        timeline = forward(
+            Timeline(rows=["baseline"], width=8, log=[(333, "set", "g_lr", 1e-4)]), 1100
+        )
         end = weights(timeline.rows)
         assert len(timeline.snapshots) <= 48 and timeline.gap > 10 and min(timeline.snapshots) == 0
-        assert max(b - a for a, b in zip(timeline.film, timeline.film[1:], strict=False)) <= timeline.gap
+        assert (
+            max(b - a for a, b in zip(timeline.film, timeline.film[1:], strict=False))
+            <= timeline.gap
+        )
         timeline.goto(333)
         timeline.goto(1100)
         assert same(end, weights(timeline.rows))
@@ -295,12 +351,21 @@ class TestOwnLoss:
 
         a = forward(Timeline(rows=["baseline", mine, three]), 5)
         fields = [gradient_field(row.run, n=8).vectors for row in a.rows]
-        assert abs(fields[0] - fields[1]).max() < 1e-6 * abs(fields[0]).max() and (fields[0] == fields[2]).all()
+        assert (
+            abs(fields[0] - fields[1]).max() < 1e-6 * abs(fields[0]).max()
+            and (fields[0] == fields[2]).all()
+        )
 
-    @pytest.mark.parametrize(("loss", "message"), [
-        (lambda turn: turn.nothing, "AttributeError"), (lambda turn: turn.fake.score, "expected one number"), (lambda turn: 3.0, "gave 3.0"),
-        (lambda turn: turn.fake.score.mean().detach(), "without a gradient"), (lambda turn: (turn.fake.score * float("nan")).mean(), "Diverged"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("loss", "message"),
+        [
+            (lambda turn: turn.nothing, "AttributeError"),
+            (lambda turn: turn.fake.score, "expected one number"),
+            (lambda turn: 3.0, "gave 3.0"),
+            (lambda turn: turn.fake.score.mean().detach(), "without a gradient"),
+            (lambda turn: (turn.fake.score * float("nan")).mean(), "Diverged"),
+        ],
+    )
     def test_what_goes_wrong_stops_that_row_alone(self, loss, message):
         loss.__name__ = "wrong"
         timeline = forward(Timeline(rows=["baseline", loss]), 4)
@@ -315,7 +380,10 @@ class TestOwnLoss:
             return x / 0
 
         timeline = forward(Timeline(rows=["baseline", wrong]), 1)
-        assert timeline.rows[1].failed.startswith("ZeroDivisionError") and f"line {wrong.__code__.co_firstlineno + 2} of wrong" in timeline.rows[1].failed
+        assert (
+            timeline.rows[1].failed.startswith("ZeroDivisionError")
+            and f"line {wrong.__code__.co_firstlineno + 2} of wrong" in timeline.rows[1].failed
+        )
 
     @pytest.mark.parametrize("bad", [3, lambda a, b: a, type("half", (), {"real": lambda a: a})])
     def test_what_is_no_loss_is_refused(self, bad):
@@ -388,11 +456,20 @@ class TestCode:
         one = self.session(lab)
         code = one.code()
         statement = ast.parse(code)
-        assert len(statement.body) == 1 and isinstance(statement.body[0], ast.Expr) and "\n" not in code
-        assert "mine]" in code and "'mine'" in code, "the loss by its Python name, its joining in the log"
+        assert (
+            len(statement.body) == 1
+            and isinstance(statement.body[0], ast.Expr)
+            and "\n" not in code
+        )
+        assert "mine]" in code and "'mine'" in code, (
+            "the loss by its Python name, its joining in the log"
+        )
         two = eval(code, {"Lab": Lab, "mine": mine})  # as a notebook's cell would
         try:
-            assert equal(one.session.timeline, two.session.timeline) and one.session.timeline.measured.keys() == two.session.timeline.measured.keys()
+            assert (
+                equal(one.session.timeline, two.session.timeline)
+                and one.session.timeline.measured.keys() == two.session.timeline.measured.keys()
+            )
             assert two.code() == code and png(one.still()) == png(two.still())
         finally:
             two.close()
@@ -415,7 +492,10 @@ class TestCode:
 
     def test_nothing_said_where_nothing_was_changed(self, lab):
         assert lab(rows=FOUR).code() == "Lab()"
-        assert lab(only=["play", "g_lr"], mission="cover 4 modes in 99 steps").code() == "Lab(rows=['baseline', 'KDD'], only=['play', 'g_lr'], mission='cover 4 modes in 99 steps')"
+        assert (
+            lab(only=["play", "g_lr"], mission="cover 4 modes in 99 steps").code()
+            == "Lab(rows=['baseline', 'KDD'], only=['play', 'g_lr'], mission='cover 4 modes in 99 steps')"
+        )
 
 
 class TestThread:
@@ -431,7 +511,10 @@ class TestThread:
     def test_commands_are_taken_in_turn_by_one_thread(self):
         assert self.quiet()
         session = Session(Timeline(rows=["baseline"], width=8))
-        seen = [session.do("ask", lambda timeline, i=i: (i, threading.current_thread().name)) for i in range(20)]
+        seen = [
+            session.do("ask", lambda timeline, i=i: (i, threading.current_thread().name))
+            for i in range(20)
+        ]
         assert [f.result(60) for f in seen] == [(i, "gantutor-lab") for i in range(20)]
         assert len(self.alive()) == 1
         session.close()
@@ -497,7 +580,7 @@ class TestThread:
         assert self.quiet()
 
     def test_a_lab_that_nobody_looks_at_pauses_itself(self, monkeypatch):
-        monkeypatch.setattr("gantutor.lab.session.UNSEEN", 0.2)
+        monkeypatch.setattr("gantutor.course.lab.session.UNSEEN", 0.2)
         session = Session(Timeline(rows=["baseline"], width=8))
         session.seen()
         session.wait(session.do("play"))
@@ -519,16 +602,24 @@ class TestThread:
         assert self.quiet()
 
     def test_slow_motion_tells_four_sentences_a_step(self, monkeypatch):
-        monkeypatch.setattr("gantutor.lab.session.CAPTION", 0.05)
+        monkeypatch.setattr("gantutor.course.lab.session.CAPTION", 0.05)
         told = []
-        session = Session(Timeline(rows=["baseline"], width=8), lambda s: told.append((s.caption[:3], s.push, s.timeline.step)))
+        session = Session(
+            Timeline(rows=["baseline"], width=8),
+            lambda s: told.append((s.caption[:3], s.push, s.timeline.step)),
+        )
         session.wait(session.do("speed", "slow"))
         session.do("play")
         while session.timeline.step < 2:
             time.sleep(0.01)
         session.close()
         steps = [t for t in dict.fromkeys(told) if t[0]]
-        assert steps[:4] == [("1/4", False, 0), ("2/4", False, 0), ("3/4", True, 0), ("4/4", False, 1)]
+        assert steps[:4] == [
+            ("1/4", False, 0),
+            ("2/4", False, 0),
+            ("3/4", True, 0),
+            ("4/4", False, 1),
+        ]
 
 
 def test_the_random_state_of_the_process_is_left_alone():

@@ -12,7 +12,6 @@ from urllib.request import Request, urlopen
 
 import nbformat
 import pytest
-
 from group import running, told
 
 sync_api = pytest.importorskip(
@@ -23,7 +22,9 @@ pytest.importorskip("jupyterlab", reason="JupyterLab is not installed: pip insta
 SOURCES = Path(__file__).parent.parent / "notebooks"
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    "notebook-extension/tracker": {"windowingMode": "none"},  # every cell is on the page, seen or not
+    "notebook-extension/tracker": {
+        "windowingMode": "none"
+    },  # every cell is on the page, seen or not
 }
 ARRIVED = "([e, old]) => e.src !== old && e.complete && e.naturalWidth > 100"
 PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputArea-prompt')].map(e => e.textContent.trim())"
@@ -56,9 +57,20 @@ def folder(tmp_path_factory):
 @contextmanager
 def serving(folder: Path, *command: str):
     """Run a server until the block ends; yields a function that waits for its runtime file. Kernels end with it."""
-    own = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **{k: str(folder / v) for k, v in own.items()}}
-    with running([sys.executable, "-m", *command], folder / "server.log", cwd=folder, env=environment) as server:
+    own = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    }
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        **{k: str(folder / v) for k, v in own.items()},
+    }
+    with running(
+        [sys.executable, "-m", *command], folder / "server.log", cwd=folder, env=environment
+    ) as server:
         yield server
 
 
@@ -69,7 +81,9 @@ def wait_for(what, seconds: float, folder: Path):
         if found := what():
             return found
         time.sleep(0.2)
-    pytest.fail(f"nothing within {seconds} s; the server said: {(folder / 'server.log').read_text()[-1500:]}")
+    pytest.fail(
+        f"nothing within {seconds} s; the server said: {(folder / 'server.log').read_text()[-1500:]}"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +113,14 @@ def page(browser, request):
     page, said = context.new_page(), []
     page.set_default_timeout(60_000)
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console", lambda message: said.append(message.text) if message.type == "error" else None
+    )
     yield page
     context.close()
-    forgiven = r"favicon|responded with a status of 404" + ("|ERR_NAME_NOT_RESOLVED|ERR_INTERNET_DISCONNECTED" if "voila" in request.node.name else "")
+    forgiven = r"favicon|responded with a status of 404" + (
+        "|ERR_NAME_NOT_RESOLVED|ERR_INTERNET_DISCONNECTED" if "voila" in request.node.name else ""
+    )
     said = [text for text in said if not re.search(forgiven, text)]
     assert not said, said
 
@@ -137,7 +155,10 @@ def shot(page, name: str) -> None:
 @pytest.mark.parametrize("stem", ["02_adaptivemix", "03_kdd", "04_advlat"])
 def test_a_slider_moves_its_picture(page, lab, stem):
     run_all(page, lab, f"{stem}.ipynb")
-    image, handle = page.locator(".widget-image").first, page.locator(".widget-slider .noUi-handle").first
+    image, handle = (
+        page.locator(".widget-image").first,
+        page.locator(".widget-slider .noUi-handle").first,
+    )
     handle.scroll_into_view_if_needed()
     before = image.get_attribute("src")
     handle.focus()
@@ -175,11 +196,21 @@ def play_scrub_and_branch(page, name: str) -> None:
     lab.wait_for()
     lab.scroll_into_view_if_needed()
     planes = lab.locator(".gt-plane canvas")
-    soon(lambda: planes.count() == 4 and all(planes.nth(i).get_attribute("data-frame") for i in range(4)))
+    soon(
+        lambda: (
+            planes.count() == 4 and all(planes.nth(i).get_attribute("data-frame") for i in range(4))
+        )
+    )
     pixels = [planes.nth(i).evaluate("c => c.toDataURL()") for i in range(4)]
     began = clock(lab)
     lab.locator(".gt-play").click()
-    soon(lambda: clock(lab) > began and all(planes.nth(i).evaluate("c => c.toDataURL()") != pixels[i] for i in range(4)), 60)
+    soon(
+        lambda: (
+            clock(lab) > began
+            and all(planes.nth(i).evaluate("c => c.toDataURL()") != pixels[i] for i in range(4))
+        ),
+        60,
+    )
     lab.locator(".gt-play").click()
     stands = soon(lambda: settled(lab))
     handle = lab.locator(".gt-time .noUi-handle")
@@ -194,7 +225,10 @@ def play_scrub_and_branch(page, name: str) -> None:
     back = soon(lambda: settled(lab))
     lab.locator(".gt-step").click()
     soon(lambda: clock(lab) == back + 1)
-    assert lab.locator(".gt-message").inner_text().strip() == "" and lab.locator(".gt-failed").count() == 0
+    assert (
+        lab.locator(".gt-message").inner_text().strip() == ""
+        and lab.locator(".gt-failed").count() == 0
+    )
     shot(page, name)
 
 

@@ -14,13 +14,13 @@ from urllib.request import Request, urlopen
 
 import nbformat
 import pytest
+from group import running
 from tornado.websocket import websocket_connect
 from typer.testing import CliRunner
 
 import gantutor
 from gantutor import files
 from gantutor.cli import app
-from group import running
 
 
 @pytest.fixture
@@ -31,7 +31,9 @@ def called(monkeypatch):
     class Process:
         def __init__(self, command, env=None):
             notebook = next((c for c in command if c.endswith(".ipynb")), None)
-            calls.append((command, env, None if notebook is None else nbformat.read(notebook, as_version=4)))
+            calls.append(
+                (command, env, None if notebook is None else nbformat.read(notebook, as_version=4))
+            )
 
         def wait(self):
             return 7
@@ -50,8 +52,16 @@ def test_jupyterlab_on_the_notebooks(called):
     done = lab("--no-browser", "--port", "9999", "--", "--allow-root")
     ((command, env, _),) = called
     assert done.exit_code == 7, "the server's own status"
-    assert command[:3] == [sys.executable, "-m", "jupyterlab"] and Path(command[3]).name == "notebooks"
-    assert command[4:] == ["--ServerApp.ip=127.0.0.1", "--KernelManager.transport=ipc", "--port=9999", "--no-browser", "--allow-root"]
+    assert (
+        command[:3] == [sys.executable, "-m", "jupyterlab"] and Path(command[3]).name == "notebooks"
+    )
+    assert command[4:] == [
+        "--ServerApp.ip=127.0.0.1",
+        "--KernelManager.transport=ipc",
+        "--port=9999",
+        "--no-browser",
+        "--allow-root",
+    ]
     assert not any("token" in c for c in command), "Jupyter's own token stays"
     assert env["OMP_NUM_THREADS"] == "1"
 
@@ -60,19 +70,28 @@ def test_the_app_is_notebook_12_with_a_token_and_a_quick_profile(called):
     done = lab("--app")
     ((command, _, nb),) = called
     token = next(c for c in command if c.startswith("--Voila.token=")).split("=")[1]
-    assert len(token) == 48 and f"http://127.0.0.1:8866/?token={token}" in done.stdout and "--Voila.ip=127.0.0.1" in command
+    assert (
+        len(token) == 48
+        and f"http://127.0.0.1:8866/?token={token}" in done.stdout
+        and "--Voila.ip=127.0.0.1" in command
+    )
     assert Path(command[3]).name == "12_lab.ipynb"
     at = next(i for i, c in enumerate(nb.cells) if "parameters" in c.metadata.get("tags", []))
     assert nb.cells[at + 1].source == "profile = 'smoke'"
     lab("--app", "--profile", "class")
-    assert called[1][2].cells[at + 1].source == "profile = 'class'" and called[0][0] != called[1][0], "another token each time"
+    assert (
+        called[1][2].cells[at + 1].source == "profile = 'class'" and called[0][0] != called[1][0]
+    ), "another token each time"
 
 
 @pytest.mark.parametrize(("arguments", "name"), [([], "JupyterLab"), (["--app"], "Voila")])
 def test_what_is_not_installed_is_said(arguments, name, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     done = lab(*arguments)
-    assert done.exit_code == 2 and done.stderr == f"gantutor: {name} is not installed: pip install 'gantutor[lab]'\n"
+    assert (
+        done.exit_code == 2
+        and done.stderr == f"gantutor: {name} is not installed: pip install 'gantutor[lab]'\n"
+    )
 
 
 def test_a_wrong_profile_starts_nothing(called):
@@ -81,7 +100,9 @@ def test_a_wrong_profile_starts_nothing(called):
 
 
 def test_sockets_lie_where_their_paths_are_short_or_kernels_use_ports(
-    called, tmp_path, monkeypatch,
+    called,
+    tmp_path,
+    monkeypatch,
 ):
     """Voila has its own folder for them, below TMPDIR."""
     long = tmp_path / ("x" * 120)
@@ -146,7 +167,8 @@ def patiently(what, log: Path, seconds: float = 60.0):
 
 def test_kernels_start_where_the_home_folder_has_a_long_name(tmp_path):
     pytest.importorskip(
-        "jupyterlab", reason="JupyterLab is not installed: pip install 'gantutor[lab]'",
+        "jupyterlab",
+        reason="JupyterLab is not installed: pip install 'gantutor[lab]'",
     )
     home = tmp_path / ("h" * 60)
     home.mkdir()

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import gantutor.lab
-from gantutor.lab import Lab
-from gantutor.lab.canvas import Plain, canvas
-from gantutor.lab.widget import Controls
+import gantutor.course.lab
+from gantutor.course.lab import Lab
+from gantutor.course.lab.canvas import Plain, canvas
+from gantutor.course.lab.widget import Controls
 
 WITHOUT = """
 import sys
 sys.modules["anywidget"] = None  # an import of it fails from now on
-from gantutor.lab import Lab
+from gantutor.course.lab import Lab
 lab = Lab(rows=["baseline"], width=8)
 controls = lab.widget() and lab._controls
 plane = controls.cards[0].plane
@@ -89,7 +89,11 @@ def test_play_moves_the_pictures_and_pause_stops_them(lab):
     controls.play.click()
     until(lambda: not one.session.playing)
     controls = settled(one)
-    assert controls.play.description == "Play" and f"<b>{one.step}</b>" in controls.clock.value and controls.time.max == one.step
+    assert (
+        controls.play.description == "Play"
+        and f"<b>{one.step}</b>" in controls.clock.value
+        and controls.time.max == one.step
+    )
 
 
 def test_single_turns_steps_and_reset(lab):
@@ -113,7 +117,10 @@ def test_the_slider_of_time_and_a_branch(lab):
     button(controls, "gt-branch").click()
     controls = settled(one)
     assert one.rows == ["baseline", "KDD", "hinge from 5"] == [c.name for c in controls.cards]
-    assert "goes on from KDD" in controls.message.value and controls.row_box.children[2].children[1].image[:4] == b"\x89PNG"
+    assert (
+        "goes on from KDD" in controls.message.value
+        and controls.row_box.children[2].children[1].image[:4] == b"\x89PNG"
+    )
     controls.source.value = "hinge from 5"
     button(controls, "gt-drop").click()
     settled(one)
@@ -127,46 +134,74 @@ def test_settings_for_all_and_for_one(lab):
     settled(one)
     controls.to.value = "KDD"
     controls = settled(one)
-    assert controls.values["weight"].layout.display == "none" and controls.values["tau"].layout.display is None
+    assert (
+        controls.values["weight"].layout.display == "none"
+        and controls.values["tau"].layout.display is None
+    )
     controls.values["tau"].value = 1.0
     settled(one)
     assert one.session.timeline.log == [(0, "set", "g_lr", 0.01), (0, "set", "tau", 1.0, "KDD")]
     controls.width.value = 16
     settled(one)
-    assert one.session.timeline.start["width"] == 16 and "begun anew: width=16" in controls.message.value
+    assert (
+        one.session.timeline.start["width"] == 16
+        and "begun anew: width=16" in controls.message.value
+    )
 
 
 def test_every_layer_changes_the_picture(lab):
     one = lab(rows=["AdaptiveMix", "AdvLatGAN-qua", "KDD"], width=16).run(20)
     controls = settled(one)
     controls._told({"kind": "point", "at": [0.6, 0.4]})
-    for name, rows in {"map": (0, 1, 2), "real": (0, 1, 2), "fake": (0, 1, 2), "field": (0, 1, 2), "warp": (0, 1, 2), "kernels": (2,), "path": (1,)}.items():
+    for name, rows in {
+        "map": (0, 1, 2),
+        "real": (0, 1, 2),
+        "fake": (0, 1, 2),
+        "field": (0, 1, 2),
+        "warp": (0, 1, 2),
+        "kernels": (2,),
+        "path": (1,),
+    }.items():
         controls = settled(one)
         before = [c.plane.image for c in controls.cards]
         controls.toggles[name].value = not controls.toggles[name].value
         settled(one)
-        assert [i for i, c in enumerate(controls.cards) if c.plane.image != before[i]] == list(rows), name
-    assert "steps of 0.01 lift" in controls.cards[1].note.value and "log ratio" in controls.cards[2].note.value
+        assert [i for i, c in enumerate(controls.cards) if c.plane.image != before[i]] == list(
+            rows
+        ), name
+    assert (
+        "steps of 0.01 lift" in controls.cards[1].note.value
+        and "log ratio" in controls.cards[2].note.value
+    )
     assert controls.cards[0].second.layout.display == "none"
     controls.toggles["features"].value = True
     settled(one)
-    assert all(c.second.image[:4] == b"\x89PNG" and c.second.layout.display is None for c in controls.cards)
+    assert all(
+        c.second.image[:4] == b"\x89PNG" and c.second.layout.display is None for c in controls.cards
+    )
 
 
 def test_a_click_is_where_the_cross_is(lab):
     one = lab()
     one._controls._told({"kind": "point", "at": [0.75, 0.25]})
     controls = settled(one)
-    assert one.session.view.point == (1.0, 1.0) and controls.point.value == "1 1"  # the square is [-2, 2]
+    assert (
+        one.session.view.point == (1.0, 1.0) and controls.point.value == "1 1"
+    )  # the square is [-2, 2]
     dark = (pixels(controls.cards[0].plane.image).sum(-1) < 200).nonzero()
-    assert abs(np.median(dark[1]) / 256 - 0.75) < 0.02 and abs(np.median(dark[0]) / 256 - 0.25) < 0.02
+    assert (
+        abs(np.median(dark[1]) / 256 - 0.75) < 0.02 and abs(np.median(dark[0]) / 256 - 0.25) < 0.02
+    )
 
 
 def test_a_drawing_is_a_world(lab):
     one = lab()
     one._controls._told({"kind": "stroke", "points": [[0.25, 0.5], [0.5, 0.5]]})
     controls = settled(one)
-    assert one.session.timeline.start["data"] == ("points", {"xy": [(-1.0, 0.0), (0.0, 0.0)], "std": 0.08})
+    assert one.session.timeline.start["data"] == (
+        "points",
+        {"xy": [(-1.0, 0.0), (0.0, 0.0)], "std": 0.08},
+    )
     assert controls.world.value == "drawn" and one.step == 0
     controls.world.value = "soft ring"
     settled(one)
@@ -195,27 +230,50 @@ def test_a_row_that_stops_says_so_under_its_picture(lab):
 
     one.run(2)
     controls = settled(one)
-    assert "gt-failed" in controls.cards[2].note.value and "AttributeError" in controls.cards[2].note.value
-    assert "stopped" in controls.cards[2].plane.alt and "gt-failed" not in controls.cards[0].note.value
+    assert (
+        "gt-failed" in controls.cards[2].note.value
+        and "AttributeError" in controls.cards[2].note.value
+    )
+    assert (
+        "stopped" in controls.cards[2].plane.alt and "gt-failed" not in controls.cards[0].note.value
+    )
 
 
 def test_code_appears_in_its_box(lab):
     one = lab().run(2)
     button(one._controls, "gt-code-button").click()
     settled(one)
-    assert one._controls.code.value == one.code() == "Lab(width=8, rows=['baseline', 'KDD'], step=2)"
+    assert (
+        one._controls.code.value == one.code() == "Lab(width=8, rows=['baseline', 'KDD'], step=2)"
+    )
 
 
 def test_a_teacher_hides_controls(lab):
     one = lab(only=["play", "g_lr"], mission="cover 4 modes in 200 steps")
     shown = {c for w in everything(one.widget()) for c in w._dom_classes}
-    assert {"gt-play", "gt-set-g_lr"} <= shown and not {"gt-d", "gt-reset", "gt-time", "gt-branch", "gt-set-d_lr", "gt-world", "gt-code", "gt-seed"} & shown
-    assert "cover 4 modes in 200 steps" in settled(one).goal.value and "<progress" in one._controls.goal.value
+    assert {"gt-play", "gt-set-g_lr"} <= shown and not {
+        "gt-d",
+        "gt-reset",
+        "gt-time",
+        "gt-branch",
+        "gt-set-d_lr",
+        "gt-world",
+        "gt-code",
+        "gt-seed",
+    } & shown
+    assert (
+        "cover 4 modes in 200 steps" in settled(one).goal.value
+        and "<progress" in one._controls.goal.value
+    )
 
 
 def test_every_control_says_what_it_is(lab):
     for w in everything(lab().widget()):
-        if hasattr(w, "value") and not type(w).__name__.startswith(("HTML", "Canvas")) or type(w).__name__ == "Button":
+        if (
+            hasattr(w, "value")
+            and not type(w).__name__.startswith(("HTML", "Canvas"))
+            or type(w).__name__ == "Button"
+        ):
             assert w.tooltip, w
     for card in settled(lab()).cards:
         assert re.match(r"\w+ at step 0: \d of 9 modes covered", card.plane.alt)
@@ -234,7 +292,9 @@ def test_pictures_are_drawn_in_place_and_alike(lab):
 
 def test_looking_at_a_page_without_a_kernel(lab):
     bundle = lab()._repr_mimebundle_()
-    assert {"text/plain", "image/png", "application/vnd.jupyter.widget-view+json"} == set(bundle) and bundle["text/plain"].startswith("Lab(")
+    assert {"text/plain", "image/png", "application/vnd.jupyter.widget-view+json"} == set(
+        bundle
+    ) and bundle["text/plain"].startswith("Lab(")
 
 
 def test_a_closed_lab_leaves_no_thread_and_no_widget(lab):
@@ -242,16 +302,21 @@ def test_a_closed_lab_leaves_no_thread_and_no_widget(lab):
     one.play("full")
     box = one.widget()
     one.close()
-    assert not [t for t in threading.enumerate() if t.name.startswith("gantutor-lab")] and box.comm is None
+    assert (
+        not [t for t in threading.enumerate() if t.name.startswith("gantutor-lab")]
+        and box.comm is None
+    )
     assert one._repr_mimebundle_() == {"text/plain": "a closed Lab: run its cell again"}
 
 
 def test_the_module_of_the_canvas_asks_nobody():
-    source = (Path(gantutor.lab.__file__).parent / "canvas.js").read_text()
+    source = (Path(gantutor.course.lab.__file__).parent / "canvas.js").read_text()
     assert not re.search(r"https?:|//\w+\.\w|import\s|fetch\(|XMLHttp|WebSocket|eval\(", source)
     assert canvas()._esm and not isinstance(canvas(), Plain)
 
 
 def test_without_anywidget_core_widgets_do(tmp_path):
-    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=300
+    )
     assert done.stdout.strip() == "fine", done.stderr[-2000:]

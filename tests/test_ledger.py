@@ -7,24 +7,24 @@ import shutil
 
 import pytest
 from matplotlib.figure import Figure
+from test_cli import gantutor
+from tiny import course
 
-from gantutor.config import NOTEBOOKS, FullRun
-from gantutor.parts import describe
-from gantutor.records import Record, read
+from gantutor.course.lessons import LESSONS, FullRunConfig
+from gantutor.course.records import Record, read
+from gantutor.descriptions import describe
 from gantutor.reproduce import report, sections
 from gantutor.reproduce.grid import load_plan, make_plan
 from gantutor.reproduce.ledger import look
+from gantutor.reproduce.tables import ROWS
 from gantutor.reproduce.targets import choose
-from gantutor.tables import ROWS
-from test_cli import gantutor
-from tiny import course
 
 BARE, QUA = (f"advlatgan/table4/cifar10/dcgan/{name}" for name in ("bare", "qua"))
 
 
 def recorded(folder, stem, values=(0.5, 0.6, 0.7), status="ok", **parameters):
     """A record as `gantutor run` leaves one, of made-up numbers."""
-    cfg = NOTEBOOKS[stem](out=str(folder), **parameters)
+    cfg = LESSONS[stem].config(out=str(folder), **parameters)
     record = Record(cfg, stem)
     fig = Figure(figsize=(2, 1))
     record.figure("samples", fig, "Made up.")
@@ -173,7 +173,7 @@ def test_an_old_record_does_not_show_what_its_row_ignored(here):
 
 
 def test_a_variant_is_trained_in_one_way_within_a_record():
-    record = Record(FullRun(), "10_full_run")
+    record = Record(FullRunConfig(), "10_full_run")
     recipe = ROWS[BARE].recipe
     record.trained("a", recipe, 3).trained("a", recipe, 3)
     with pytest.raises(ValueError, match="'a' was trained in two ways"):
@@ -216,7 +216,9 @@ WHOLLY = {
     "a status that nobody knows": put("status", "fine"),
     "another schema": put("schema", 99),
     "a recipe that is none": put("trained", {"a": {"steps": 3, "recipe": 3}}),
-    "a recipe without nets": put("trained", {"a": {"steps": 3, "recipe": {"kind": "Recipe", "nets": None}}}),
+    "a recipe without nets": put(
+        "trained", {"a": {"steps": 3, "recipe": {"kind": "Recipe", "nets": None}}}
+    ),
     "a value that is no number": in_row(value=math.nan),
     "a value without bounds": lambda folder: (folder / "result.json").write_text(
         (folder / "result.json").read_text().replace('"value": 0.5', '"value": 1e999')
@@ -352,7 +354,9 @@ def test_a_run_whose_status_is_damaged_is_named_though_nothing_asks_for_it(here,
 
 def test_a_run_whose_record_is_lost_is_named(here):
     folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
-    (folder / "status.json").write_text('{"status": "ok", "message": "", "notebook": "10_full_run"}')
+    (folder / "status.json").write_text(
+        '{"status": "ok", "message": "", "notebook": "10_full_run"}'
+    )
     (folder / "result.json").unlink()
     built = report.build(here / "out")
     said = "finished, but its record is lost: run it again (mine)"

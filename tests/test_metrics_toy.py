@@ -9,7 +9,14 @@ import torch
 from gantutor import toy
 from gantutor.metrics import toy as metrics
 
-DATA = [toy.ring(), toy.grid(), toy.nine(), toy.circles(), toy.two_modes(), toy.points([[0, 0], [0.1, 0], [1, 1]])]
+DATA = [
+    toy.ring(),
+    toy.grid(),
+    toy.nine(),
+    toy.circles(),
+    toy.two_modes(),
+    toy.points([[0, 0], [0.1, 0], [1, 1]]),
+]
 
 
 @pytest.mark.parametrize("dist", DATA, ids=lambda d: d.name)
@@ -17,10 +24,14 @@ def test_truth_against_truth_scores_zero_within_its_error(dist):
     """40 perfect generators of 2,000 points each. GAN Lab's histogram counts 151 of 450 reals and cannot pass this."""
     z = {}
     for block in range(5):
-        measures = metrics.judge(dist, dist.sample(2000, [1000 + 8 * block + i for i in range(8)]), rng=50_000 + block)
+        measures = metrics.judge(
+            dist, dist.sample(2000, [1000 + 8 * block + i for i in range(8)]), rng=50_000 + block
+        )
         for name, m in measures.items():
             assert torch.isfinite(m.value).all() and (m.se >= 0).all()
-            z.setdefault(name, []).append(torch.where(m.gap_se > 0, m.gap / m.gap_se.clamp(min=1e-12), m.gap * 1e9))
+            z.setdefault(name, []).append(
+                torch.where(m.gap_se > 0, m.gap / m.gap_se.clamp(min=1e-12), m.gap * 1e9)
+            )
     for name, parts in z.items():
         scores = torch.cat(parts)
         # measured over these data: means within 0.5, greatest of 40 below 5 (tails of 20 blocks); one number is shared
@@ -48,11 +59,15 @@ def test_collapse_on_one_of_eight_modes_has_kl_log_8():
 def test_points_on_the_centres_have_the_peak_density():
     dist = toy.grid()
     m = metrics.log_density(dist, dist.centres.repeat(40, 1))
-    assert float(m.value) == pytest.approx(-math.log(2 * math.pi * 0.05**2) - math.log(25), abs=1e-6)
+    assert float(m.value) == pytest.approx(
+        -math.log(2 * math.pi * 0.05**2) - math.log(25), abs=1e-6
+    )
 
 
 def test_high_quality_truth_is_the_rayleigh_share():
-    assert metrics.high_quality(toy.grid(), toy.grid().sample(100, 0)).truth == pytest.approx(1 - math.exp(-4.5), abs=0.002)
+    assert metrics.high_quality(toy.grid(), toy.grid().sample(100, 0)).truth == pytest.approx(
+        1 - math.exp(-4.5), abs=0.002
+    )
 
 
 def test_energy_distance_equals_a_double_loop():
@@ -66,7 +81,9 @@ def test_energy_distance_equals_a_double_loop():
         d = lambda u, v: np.linalg.norm(u[:, None] - v[None], axis=-1)  # noqa: E731
         blocks.append(2 * d(p, q).mean() - (d(p, p).sum() + d(q, q).sum()) / (b * (b - 1)))
     assert float(got.value) == pytest.approx(np.mean(blocks), rel=1e-12)
-    assert float(got.se) >= np.std(blocks, ddof=1) / math.sqrt(metrics.BLOCKS) * (1 - 1e-12)  # not below a perfect generator's
+    assert float(got.se) >= np.std(blocks, ddof=1) / math.sqrt(metrics.BLOCKS) * (
+        1 - 1e-12
+    )  # not below a perfect generator's
 
 
 def test_energy_distance_of_two_far_points_masses():

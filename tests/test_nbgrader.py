@@ -14,21 +14,41 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from gantutor.build import versions
-from gantutor.checks import exercises
+from gantutor.course import versions
+from gantutor.course.exercises import exercises
 
 ROOT = Path(__file__).parent.parent
 STEM, TOPIC = "00_start_here", "start"
 PYTHON = os.environ.get("GANTUTOR_NBGRADER", sys.executable)
-there = subprocess.run([PYTHON, "-c", "import nbgrader, gantutor"], capture_output=True).returncode == 0
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not there, reason="nbgrader is not installed: pip install 'gantutor[teaching]'")]
+there = (
+    subprocess.run([PYTHON, "-c", "import nbgrader, gantutor"], capture_output=True).returncode == 0
+)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not there, reason="nbgrader is not installed: pip install 'gantutor[teaching]'"
+    ),
+]
 
 
 def nbgrader(course: Path, *arguments: str) -> None:
     # it calls `alembic` by name; and the kernel is the one of the Python that runs, whatever kernels this machine's user has
     path = f"{Path(PYTHON).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "JUPYTER_PREFER_ENV_PATH": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "HOME": str(course)}
-    done = subprocess.run([PYTHON, "-m", "nbgrader", *arguments], cwd=course, env=environment, capture_output=True, text=True)
+    environment = {
+        **os.environ,
+        "PATH": path,
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "Agg",
+        "HOME": str(course),
+    }
+    done = subprocess.run(
+        [PYTHON, "-m", "nbgrader", *arguments],
+        cwd=course,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -39,8 +59,17 @@ def course(tmp_path_factory) -> Path:
     source = nbformat.read(ROOT / "notebooks" / f"{STEM}.ipynb", as_version=4)
     code = [c for c in source.cells if c.cell_type == "code"]
     # a lesson's training is not nbgrader's business: the cells around the exercises stay, that of the imports too
-    kept = {id(c) for c in code if "from gantutor.checks import check" in c.source or "parameters" in c.metadata.get("tags", ())}
-    source.cells = [c for c in source.cells if id(c) in kept or "nbgrader" in c.metadata or c.id.startswith("ex-")]
+    kept = {
+        id(c)
+        for c in code
+        if "from gantutor.course.exercises import check" in c.source
+        or "parameters" in c.metadata.get("tags", ())
+    }
+    source.cells = [
+        c
+        for c in source.cells
+        if id(c) in kept or "nbgrader" in c.metadata or c.id.startswith("ex-")
+    ]
     # its 4 seconds without a word from the kernel are fewer than torch takes to import on a busy machine
     config = f"c = get_config()\nc.CourseDirectory.root = {str(root)!r}\nc.Execute.iopub_timeout = c.Execute.timeout = 600\n"
     (root / "nbgrader_config.py").write_text(config)
@@ -51,7 +80,9 @@ def course(tmp_path_factory) -> Path:
     hand_in(root, "blank", blank)
     hand_in(root, "solved", answered(blank, versions.solution(source, STEM)))
     wrong = answered(blank, versions.solution(source, STEM))
-    mine = next(c for c in wrong.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "critic_loss")
+    mine = next(
+        c for c in wrong.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "critic_loss"
+    )
     mine.source = "def critic_loss(real, fake):\n    return real.mean() - fake.mean()"
     hand_in(root, "wrong", wrong)
     nbgrader(root, "autograde", "week1")
@@ -59,7 +90,11 @@ def course(tmp_path_factory) -> Path:
 
 
 def answered(blank, solution):
-    answers = {c.metadata.nbgrader.grade_id: c.source for c in solution.cells if c.metadata.get("nbgrader", {}).get("solution")}
+    answers = {
+        c.metadata.nbgrader.grade_id: c.source
+        for c in solution.cells
+        if c.metadata.get("nbgrader", {}).get("solution")
+    }
     done = copy.deepcopy(blank)
     for c in done.cells:
         if c.metadata.get("nbgrader", {}).get("solution"):
@@ -79,18 +114,28 @@ def scores(root: Path, student: str) -> dict[str, float]:
                join submitted_notebook on grade.notebook_id = submitted_notebook.id
                join submitted_assignment on submitted_notebook.assignment_id = submitted_assignment.id where submitted_assignment.student_id = ?"""
     with sqlite3.connect(root / "gradebook.db") as book:
-        return {f"{TOPIC}.{name.removesuffix('-check')}": score for name, score in book.execute(query, (student,)) if score is not None}
+        return {
+            f"{TOPIC}.{name.removesuffix('-check')}": score
+            for name, score in book.execute(query, (student,))
+            if score is not None
+        }
 
 
 def test_the_release_is_our_student_version(course):
     source = nbformat.read(course / "source" / "week1" / f"{STEM}.ipynb", as_version=4)
     release = nbformat.read(course / "release" / "week1" / f"{STEM}.ipynb", as_version=4)
     ours = versions.student(source, STEM)
-    assert [(c.cell_type, c.source) for c in release.cells] == [(c.cell_type, c.source) for c in ours.cells]
+    assert [(c.cell_type, c.source) for c in release.cells] == [
+        (c.cell_type, c.source) for c in ours.cells
+    ]
     for theirs, mine in zip(release.cells, ours.cells, strict=True):
         added = {"checksum", "cell_type"}  # which nbgrader writes into a release of its own
-        assert {k: v for k, v in theirs.metadata.get("nbgrader", {}).items() if k not in added} == dict(mine.metadata.get("nbgrader", {}))
-        assert [theirs.metadata.get(k) for k in ("editable", "deletable")] == [mine.metadata.get(k) for k in ("editable", "deletable")]
+        assert {
+            k: v for k, v in theirs.metadata.get("nbgrader", {}).items() if k not in added
+        } == dict(mine.metadata.get("nbgrader", {}))
+        assert [theirs.metadata.get(k) for k in ("editable", "deletable")] == [
+            mine.metadata.get(k) for k in ("editable", "deletable")
+        ]
 
 
 def test_marks_of_nothing_of_all_and_of_one_wrong_answer(course):
@@ -101,9 +146,11 @@ def test_marks_of_nothing_of_all_and_of_one_wrong_answer(course):
 
 
 def test_our_grader_reads_nbgrader_s_folders_and_agrees(course):
-    from gantutor.checks import grade
+    from gantutor.course.grader import grade
 
     marks = {g.submission.student: g for g in grade.grade(grade.notebooks([course / "submitted"]))}
     for student in ("blank", "solved", "wrong"):
-        assert {m.report.exercise.name: float(m.report.points) for m in marks[student].marks} == scores(course, student)
+        assert {
+            m.report.exercise.name: float(m.report.points) for m in marks[student].marks
+        } == scores(course, student)
     assert json.dumps(marks["wrong"].as_json())

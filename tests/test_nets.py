@@ -12,7 +12,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gantutor.nets.cnn import Cnn
 from gantutor.nets.dcgan import BnDcgan, ConditionalDcgan, Dcgan
-from gantutor.nets.resnet import Attention, Down, Norm, Resnet, Up, biggan_cifar, sagan64, sngan_resnet, wgangp_resnet
+from gantutor.nets.resnet import (
+    Attention,
+    Down,
+    Norm,
+    Resnet,
+    Up,
+    biggan_cifar,
+    sagan64,
+    sngan_resnet,
+    wgangp_resnet,
+)
 from gantutor.recipes import Recipe
 from gantutor.rng import Rng
 from gantutor.train import Run
@@ -30,7 +40,9 @@ TINY = {
     "SNGAN": replace(sngan_resnet(), **SMALL),
     "WGAN-GP": replace(wgangp_resnet(), **SMALL),
     "BigGAN": biggan_cifar(classes=3, width=2, **SMALL, z=6),
-    "BigGAN of StudioGAN": biggan_cifar("studio", 3, **SMALL | {"attention": 8, "shared": 5, "z": 6}),
+    "BigGAN of StudioGAN": biggan_cifar(
+        "studio", 3, **SMALL | {"attention": 8, "shared": 5, "z": 6}
+    ),
     "SA-GAN": sagan64(3, **SMALL | {"attention": 8}),
     "residual ACGAN": biggan_cifar(classes=3, labels="acgan", **SMALL, z=6),
     "KDD's linear features": biggan_cifar(classes=3, kdd_width=7, pool="mean", **SMALL, z=6),
@@ -95,7 +107,9 @@ def test_parameters_are_the_papers(spec, g, d, digits):
 def test_multiplications_are_the_papers(spec, g, d):
     """Millions a forward pass of one image. Our 1x1 skips come before the copies and after the means, at a quarter's cost."""
     nets, saved = blank(spec), [0, 0]
-    for i, (block, side) in enumerate(zip(getattr(nets[0], "blocks", ()), (8, 16, 32, 64), strict=False)):
+    for i, (block, side) in enumerate(
+        zip(getattr(nets[0], "blocks", ()), (8, 16, 32, 64), strict=False)
+    ):
         saved[0] += block.skip.weight.numel() * side**2 * 3 // 4
     for i, block in enumerate(getattr(nets[1], "blocks", ())):
         if block.half and i:
@@ -104,7 +118,9 @@ def test_multiplications_are_the_papers(spec, g, d):
     for net, less, count in zip(nets, saved, (g, d), strict=True):
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             x = net(x, *y)
-        assert (counter.get_total_flops() / 2 + less) / 1e6 == pytest.approx(count, rel=5e-4, abs=0.5)
+        assert (counter.get_total_flops() / 2 + less) / 1e6 == pytest.approx(
+            count, rel=5e-4, abs=0.5
+        )
 
 
 # -- shapes -----------------------------------------------------------------------------------------------------------
@@ -114,8 +130,14 @@ def test_multiplications_are_the_papers(spec, g, d):
     [
         (lambda s: BnDcgan(5, 1, s), lambda s: (8, s // 16)),
         (lambda s: Cnn(5, 1, s), lambda s: (8, s // 8)),
-        (lambda s: sngan_resnet(s, 1 / 128), lambda s: {32: (1, 8), 48: (4, 3), 64: (8, 2), 128: (8, 4)}[s]),
-        (lambda s: wgangp_resnet(s, 1 / 128), lambda s: {32: (1, 8), 48: (4, 3), 64: (8, 2), 128: (8, 4)}[s]),
+        (
+            lambda s: sngan_resnet(s, 1 / 128),
+            lambda s: {32: (1, 8), 48: (4, 3), 64: (8, 2), 128: (8, 4)}[s],
+        ),
+        (
+            lambda s: wgangp_resnet(s, 1 / 128),
+            lambda s: {32: (1, 8), 48: (4, 3), 64: (8, 2), 128: (8, 4)}[s],
+        ),
     ],
 )
 def test_every_size(make, last, size):
@@ -133,7 +155,11 @@ def test_a_critique_holds_together(name):
     x = G(Rng(1).randn(4, spec.z), *y)
     assert x.shape == (4, 3, spec.size, spec.size) and x.abs().max() <= 1 and x.std() > 0
     said, v = D(x, *y), D.features(x, *y)
-    assert said.score.shape == (4,) and torch.equal(said.features, v) and torch.equal(said.score, D.head(v, *y))
+    assert (
+        said.score.shape == (4,)
+        and torch.equal(said.features, v)
+        and torch.equal(said.score, D.head(v, *y))
+    )
     side = {"DCGAN": 2, "ACGAN": 2, "SNGAN cnn": 2, "WGAN-GP cnn": 2}.get(name, 4)
     if "KDD" not in name:
         torch.testing.assert_close(D.pooled(v), v.reshape(4, -1, side, side).sum((2, 3)))
@@ -158,7 +184,9 @@ def test_latents_labels_and_images_matter(name):
     if y:
         other = (y[0] + 1) % 3
         assert (x - G(z, other)).abs().amax((1, 2, 3)).min() > 0
-        assert torch.equal(D(x, *y).score, D(x, other).score) == ("ACGAN" in name)  # an ACGAN's critic is not told
+        assert torch.equal(D(x, *y).score, D(x, other).score) == (
+            "ACGAN" in name
+        )  # an ACGAN's critic is not told
         with pytest.raises(TypeError, match="no labels"):
             G(z)
     elif not isinstance(spec, Cnn):
@@ -175,7 +203,11 @@ def test_weights_and_buffers_come_from_the_seed_alone(name):
     torch.manual_seed(99)
     b = TINY[name].build(Rng(0))
     for nets in zip(a, b, other, strict=True):
-        for (key, p), q, r in zip(nets[0].state_dict().items(), *(net.state_dict().values() for net in nets[1:]), strict=True):
+        for (key, p), q, r in zip(
+            nets[0].state_dict().items(),
+            *(net.state_dict().values() for net in nets[1:]),
+            strict=True,
+        ):
             assert torch.equal(p, q) and p.isfinite().all(), key
             assert p.numel() == 1 or not p.any() or (p == 1).all() or not torch.equal(p, r), key
 
@@ -185,20 +217,29 @@ def test_starts():
 
     def bound(layer, gain=1.0):
         fan = nn.init._calculate_fan_in_and_fan_out(layer.weight)
-        assert layer.weight.abs().max().item() == pytest.approx(gain * (6 / sum(fan)) ** 0.5, rel=0.01)
+        assert layer.weight.abs().max().item() == pytest.approx(
+            gain * (6 / sum(fan)) ** 0.5, rel=0.01
+        )
 
     G, D = sngan_resnet(32, 1 / 8, norm="none").build(Rng(0))
     for block in [*G.blocks, *D.blocks[:2]]:
         bound(block.conv1, 2**0.5), bound(block.conv2, 2**0.5), bound(block.skip)
     bound(G.first), bound(G.out)
-    assert not any(p.any() for name, p in [*G.named_parameters(), *D.named_parameters()] if name.endswith("bias"))
+    assert not any(
+        p.any()
+        for name, p in [*G.named_parameters(), *D.named_parameters()]
+        if name.endswith("bias")
+    )
     G, D = Cnn(20, 16, 16).build(Rng(0))
     bound(G.first), bound(G.layers[0]), bound(G.layers[-2])
     G, _ = biggan_cifar(width=8).build(Rng(0))
     for layer in (G.first, G.blocks[1].conv1, G.blocks[1].norm1.gain):
         weight = getattr(layer, "parametrizations", layer).weight
         weight = weight.original if hasattr(weight, "original") else weight
-        assert weight.std().item() == pytest.approx(0.02, rel=0.1) and abs(weight.mean().item()) < 0.004
+        assert (
+            weight.std().item() == pytest.approx(0.02, rel=0.1)
+            and abs(weight.mean().item()) < 0.004
+        )
     G, _ = biggan_cifar("studio", 10, 4).build(Rng(0))
     weight = G.blocks[0].conv1.parametrizations.weight.original.flatten(1)
     torch.testing.assert_close(weight @ weight.T, torch.eye(16), atol=1e-5, rtol=0)
@@ -212,7 +253,9 @@ def test_starts():
     assert (G.layers[1].weight == 1).all()
 
 
-@pytest.mark.parametrize("name", ["Realness", "SNGAN cnn", "SNGAN", "BigGAN", "BigGAN of StudioGAN", "residual ACGAN"])
+@pytest.mark.parametrize(
+    "name", ["Realness", "SNGAN cnn", "SNGAN", "BigGAN", "BigGAN of StudioGAN", "residual ACGAN"]
+)
 def test_spectral_norm_is_on_every_layer_it_should_be_on(name):
     spec = TINY[name]
     G, D = spec.build(Rng(0))
@@ -220,12 +263,19 @@ def test_spectral_norm_is_on_every_layer_it_should_be_on(name):
     with torch.no_grad():
         for _ in range(20):
             G(Rng(2).randn(4, spec.z), *y), D(x, *y)
-    for net, kinds in ((D, nn.Conv2d | nn.Linear | nn.Embedding), (G, nn.Conv2d | nn.Linear if spec.g_spectral else ())):
+    for net, kinds in (
+        (D, nn.Conv2d | nn.Linear | nn.Embedding),
+        (G, nn.Conv2d | nn.Linear if spec.g_spectral else ()),
+    ):
         layers = [part for part in net.eval().modules() if isinstance(part, kinds)]
-        for layer in layers:  # a convolution's matrix is (out, in x 9), an embedding's the whole table
+        for (
+            layer
+        ) in layers:  # a convolution's matrix is (out, in x 9), an embedding's the whole table
             assert 0.98 < np.linalg.norm(layer.weight.detach().flatten(1).numpy(), 2) < 1.05
         assert bool(layers) == bool(kinds)
-    assert not any(hasattr(part, "parametrizations") for part in G.modules() if isinstance(part, nn.Embedding))
+    assert not any(
+        hasattr(part, "parametrizations") for part in G.modules() if isinstance(part, nn.Embedding)
+    )
 
 
 @each
@@ -235,8 +285,12 @@ def test_maps_stay_channels_last_and_every_weight_has_a_say(name):
     seen = []
     for net in (G, D):
         for part in net.modules():
-            if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d | Norm | Down | Up | Attention):
-                part.register_forward_hook(lambda m, i, o: seen.append(o.is_contiguous(memory_format=torch.channels_last)))
+            if isinstance(
+                part, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d | Norm | Down | Up | Attention
+            ):
+                part.register_forward_hook(
+                    lambda m, i, o: seen.append(o.is_contiguous(memory_format=torch.channels_last))
+                )
     said = D(G(Rng(1).randn(4, spec.z), *y), *y)
     assert all(seen) and len(seen) > 6
     loss = said.score.sum() + (0 if said.outputs is None else said.outputs.square().sum())
@@ -247,7 +301,9 @@ def test_maps_stay_channels_last_and_every_weight_has_a_say(name):
 def test_second_derivatives(name):
     """The gradient of |grad_x D|^2 at the critic's weights, as penalties need it, against central differences in float64."""
     spec = TINY[name]
-    D = spec.build(Rng(0))[1].double().train(spec.norm == "batch")  # in eval mode spectral norm's vectors stand still
+    D = (
+        spec.build(Rng(0))[1].double().train(spec.norm == "batch")
+    )  # in eval mode spectral norm's vectors stand still
     y, params = labels(spec), list(D.parameters())
     x = Rng(1).randn(4, 3, spec.size, spec.size).double().tanh().requires_grad_()
 
@@ -258,7 +314,10 @@ def test_second_derivatives(name):
     for p in params:  # away from zero: SA-GAN's gamma starts there, and second order with it
         p.data += 0.1 * p.abs().mean().clamp(0.1) * Rng(p.numel()).randn(*p.shape)
     grads = torch.autograd.grad(penalty(), params, allow_unused=True)
-    step, size = [torch.zeros_like(p) if g is None else g for p, g in zip(params, grads, strict=True)], 1e-7
+    step, size = (
+        [torch.zeros_like(p) if g is None else g for p, g in zip(params, grads, strict=True)],
+        1e-7,
+    )
     slope = sum(g.square().sum() for g in step)
     size = size / slope.sqrt()
     values = []
@@ -266,7 +325,9 @@ def test_second_derivatives(name):
         for p, g in zip(params, step, strict=True):
             p.data += sign * size * g
         values.append(penalty().item())
-    assert slope > 0 and (values[0] - values[1]) / (2 * size) == pytest.approx(slope.item(), rel=1e-3)
+    assert slope > 0 and (values[0] - values[1]) / (2 * size) == pytest.approx(
+        slope.item(), rel=1e-3
+    )
 
 
 # -- the parts --------------------------------------------------------------------------------------------------------
@@ -276,11 +337,16 @@ def test_conditional_batch_norm_is_the_classs_own():
     x = torch.randn(6, 5, 4, 4) * 3 + 1
     y = torch.tensor([0, 1, 2, 2, 1, 0])
     for c in range(3):
-        plain = F.batch_norm(x, None, None, 1 + norm.gain.weight[c], norm.bias.weight[c], training=True)
+        plain = F.batch_norm(
+            x, None, None, 1 + norm.gain.weight[c], norm.bias.weight[c], training=True
+        )
         torch.testing.assert_close(norm(x, y)[y == c], plain[y == c])
     code = torch.randn(6, 7)
     norm = Norm(5, 3, 7)
-    want = F.batch_norm(x, None, None, training=True) * (1 + code @ norm.gain.weight.T)[..., None, None]
+    want = (
+        F.batch_norm(x, None, None, training=True)
+        * (1 + code @ norm.gain.weight.T)[..., None, None]
+    )
     torch.testing.assert_close(norm(x, code), want + (code @ norm.bias.weight.T)[..., None, None])
     assert norm.gain.bias is None and isinstance(Norm(5, 0, 0).norm.weight, nn.Parameter)
 
@@ -292,7 +358,12 @@ def test_blocks_are_the_textbooks():
     h = up.conv1(F.interpolate(up.norm1(x, None).relu(), scale_factor=2))
     want = up.conv2(up.norm2(h, None).relu()) + up.skip(F.interpolate(x, scale_factor=2))
     torch.testing.assert_close(up(x, None), want)
-    for a, b, pixels, half in ((4, 6, True, True), (4, 6, False, True), (4, 4, False, False), (4, 6, False, False)):
+    for a, b, pixels, half in (
+        (4, 6, True, True),
+        (4, 6, False, True),
+        (4, 4, False, False),
+        (4, 6, False, False),
+    ):
         block = Down(a, b, pixels, half).double()
         h = block.conv2(block.conv1(x if pixels else x.relu()).relu())
         s = x if (a == b and not half) else F.conv2d(x, block.skip.weight, block.skip.bias)
@@ -330,7 +401,10 @@ def test_a_projection_by_hand(name):
     linear = h @ D.out.weight[0] + D.out.bias
     torch.testing.assert_close(said.score, linear + (D.table.weight[y] * h).sum(1))
     torch.testing.assert_close(D.head(said.features), linear)  # without labels: the linear part
-    assert torch.equal(D.embed(y), D.table.weight[y]) and D.embed(y).shape == D.pooled(said.features).shape
+    assert (
+        torch.equal(D.embed(y), D.table.weight[y])
+        and D.embed(y).shape == D.pooled(said.features).shape
+    )
 
 
 def test_only_a_projection_embeds_labels():
@@ -342,7 +416,9 @@ def test_only_a_projection_embeds_labels():
 def test_pooling_with_a_mean_is_the_sum_over_positions_divided():
     _, D = pair("WGAN-GP")
     v = D.features(Rng(1).randn(4, 3, 16, 16))
-    torch.testing.assert_close(D.head(v), v.reshape(4, 6, 16).mean(2) @ D.out.weight[0] + D.out.bias)
+    torch.testing.assert_close(
+        D.head(v), v.reshape(4, 6, 16).mean(2) @ D.out.weight[0] + D.out.bias
+    )
     assert sngan_resnet(32).head_bias is False
 
 
@@ -378,7 +454,9 @@ def test_a_mean_head_is_the_mean_of_features_of_both_signs():
     share = (said.features < 0).float().mean()
     assert 0.2 < share < 0.8 and said.score.min() < 0 < said.score.max()
     positive = said.features[said.features > 0].mean()  # no leak: negative ones are as large
-    assert -said.features[said.features < 0].mean().item() == pytest.approx(positive.item(), rel=0.3)
+    assert -said.features[said.features < 0].mean().item() == pytest.approx(
+        positive.item(), rel=0.3
+    )
 
 
 class Noise:

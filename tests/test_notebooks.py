@@ -12,14 +12,14 @@ from typing import get_args
 import nbformat
 import pytest
 
-from gantutor.config import NOTEBOOKS
-from gantutor.records import read
+from gantutor.course.lessons import LESSONS
+from gantutor.course.records import read
 from gantutor.reproduce.run import parameters_cell, run_one
 from gantutor.reproduce.targets import expected
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 PRINTED = Path(__file__).parent / "expected"
-STEMS = sorted(NOTEBOOKS)
+STEMS = sorted(LESSONS)
 
 
 def notebook(stem: str):
@@ -52,7 +52,9 @@ class TestStyle:
         nbformat.validate(notebook(stem))
         assert all(not c.outputs and c.execution_count is None for c in cells(stem, "code"))
         text = (FOLDER / f"{stem}.ipynb").read_text(encoding="utf-8")
-        assert not re.search(r"/(work|home|root|tmp|Users)/|[A-Z]:\\\\", text), "a path of somebody's machine"
+        assert not re.search(r"/(work|home|root|tmp|Users)/|[A-Z]:\\\\", text), (
+            "a path of somebody's machine"
+        )
 
     def test_cells_are_short(self, stem):
         for c in cells(stem, "code"):
@@ -68,16 +70,27 @@ class TestStyle:
         assert words >= 4 * code, f"{words} words for {code} lines"
 
     def test_headings_are_short_and_the_first_is_the_title(self, stem):
-        headings = [line for c in cells(stem, "markdown") for line in c.source.splitlines() if line.startswith("#")]
+        headings = [
+            line
+            for c in cells(stem, "markdown")
+            for line in c.source.splitlines()
+            if line.startswith("#")
+        ]
         assert headings[0].startswith(f"# {stem[:2]} · ")
-        assert all(len(h.lstrip("# ")) <= 70 for h in headings), [h for h in headings if len(h.lstrip("# ")) > 70]
+        assert all(len(h.lstrip("# ")) <= 70 for h in headings), [
+            h for h in headings if len(h.lstrip("# ")) > 70
+        ]
 
     def test_a_cell_ends_in_a_value_a_figure_or_a_definition(self, stem):
         for c in cells(stem, "code"):
-            if "parameters" in tags(c) or c.metadata.get("nbgrader", {}).get("solution"):  # an exercise may ask for a value
+            if "parameters" in tags(c) or c.metadata.get("nbgrader", {}).get(
+                "solution"
+            ):  # an exercise may ask for a value
                 continue
             last = ast.parse(c.source).body[-1]
-            assert isinstance(last, ast.Expr | ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom), f"{c.id} ends in {ast.unparse(last)[:60]!r}"
+            assert isinstance(
+                last, ast.Expr | ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
+            ), f"{c.id} ends in {ast.unparse(last)[:60]!r}"
 
     def test_a_figure_has_words_beside_it(self, stem):
         all_cells = notebook(stem).cells
@@ -91,12 +104,19 @@ class TestStyle:
         assert "pyplot" not in code and not re.search(r"^\s*[%!]", code, re.M)
 
     def test_the_parameters_cell_is_the_config(self, stem):
-        config = NOTEBOOKS[stem]
+        config = LESSONS[stem].config
         literals = parameters_cell(FOLDER / f"{stem}.ipynb")
         assert literals == {k: f.default for k, f in config.model_fields.items()}
-        for profile in ("smoke", "class", "colab", "paper"):  # final values: nothing is left open in any profile
+        for profile in (
+            "smoke",
+            "class",
+            "colab",
+            "paper",
+        ):  # final values: nothing is left open in any profile
             final = config(profile=profile).parameters()
-            free = {k for k, f in config.model_fields.items() if type(None) in get_args(f.annotation)}  # None has a meaning there
+            free = {
+                k for k, f in config.model_fields.items() if type(None) in get_args(f.annotation)
+            }  # None has a meaning there
             assert all(v is not None for k, v in final.items() if k not in free), final
 
     def test_what_its_targets_read_is_written(self, stem):
@@ -114,7 +134,10 @@ def test_smoke_profile_by_papermill(stem, tmp_path, record_property):
     assert outcome.status == "ok", outcome.message
     result = read(tmp_path)
     assert result["rows"] and result["figures"]
-    assert all((tmp_path / f["file"]).stat().st_size > 2000 and len(f["caption"].split()) >= 6 for f in result["figures"])
+    assert all(
+        (tmp_path / f["file"]).stat().st_size > 2000 and len(f["caption"].split()) >= 6
+        for f in result["figures"]
+    )
     written = {(row["variant"], row["metric"]) for row in result["rows"]}
     needed = expected(stem)
     if stem in ("05_images", "10_full_run"):  # one run is one method
@@ -124,10 +147,21 @@ def test_smoke_profile_by_papermill(stem, tmp_path, record_property):
     texts = json.loads((PRINTED / f"{stem}.json").read_text(encoding="utf-8"))
     for c in executed.cells:
         if c.id in texts:
-            shown = "".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in c.outputs)
+            shown = "".join(
+                o.get("text") or o.get("data", {}).get("text/plain", "") for o in c.outputs
+            )
             assert shown.strip() == texts[c.id].strip(), c.id
-    assert re.search(r"[\d.]+ minutes since this record was opened; profile smoke promises [\d.]+", executed.cells[-1].outputs[0].text)
-    printed = [o for c in executed.cells if c.cell_type == "code" for o in c.outputs if o.output_type == "stream" and o.name == "stderr"]
+    assert re.search(
+        r"[\d.]+ minutes since this record was opened; profile smoke promises [\d.]+",
+        executed.cells[-1].outputs[0].text,
+    )
+    printed = [
+        o
+        for c in executed.cells
+        if c.cell_type == "code"
+        for o in c.outputs
+        if o.output_type == "stream" and o.name == "stderr"
+    ]
     assert not printed, "".join(o.text for o in printed)[:500]
 
 
@@ -140,34 +174,74 @@ def with_expectations(nb, texts: dict[str, str]):
     for name, text in texts.items():
         cell = next(c for c in nb.cells if c.id == name)
         assert "nbval-check-output" in cell.metadata.tags
-        shows_value = isinstance(ast.parse(cell.source).body[-1], ast.Expr) and not cell.source.splitlines()[-1].startswith("print(")
+        shows_value = isinstance(
+            ast.parse(cell.source).body[-1], ast.Expr
+        ) and not cell.source.splitlines()[-1].startswith("print(")
         cell.execution_count = 1
-        cell.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": text}, execution_count=1) if shows_value
-                        else nbformat.v4.new_output("stream", name="stdout", text=text)]  # fmt: skip
+        cell.outputs = [
+            nbformat.v4.new_output("execute_result", {"text/plain": text}, execution_count=1)
+            if shows_value
+            else nbformat.v4.new_output("stream", name="stdout", text=text)
+        ]
     return nb
 
 
 def nbval(nb, folder: Path) -> subprocess.CompletedProcess:
     nbformat.write(nb, folder / "checked.ipynb")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "300",
-         "--nbval-kernel-startup-timeout", "120", "-q", "-W", "ignore", "--rootdir", str(folder), "-c", os.devnull, "checked.ipynb"],
-        cwd=folder, capture_output=True, text=True, env={**os.environ, "MPLBACKEND": "Agg"}, timeout=600,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            "--nbval-lax",
+            "--nbval-current-env",
+            "--nbval-cell-timeout",
+            "300",
+            "--nbval-kernel-startup-timeout",
+            "120",
+            "-q",
+            "-W",
+            "ignore",
+            "--rootdir",
+            str(folder),
+            "-c",
+            os.devnull,
+            "checked.ipynb",
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+        timeout=600,
+    )
 
 
 # half a minute each, and what they print was compared above
-@pytest.mark.parametrize("stem", [pytest.param(s, marks=pytest.mark.slow) if s >= "01" else s for s in STEMS])
+@pytest.mark.parametrize(
+    "stem", [pytest.param(s, marks=pytest.mark.slow) if s >= "01" else s for s in STEMS]
+)
 def test_what_it_prints_by_nbval(stem, tmp_path):
     texts = json.loads((PRINTED / f"{stem}.json").read_text(encoding="utf-8"))
     tagged = {c.id for c in cells(stem, "code") if "nbval-check-output" in tags(c)}
-    assert tagged == set(texts) and tagged, "each tagged cell has its text in tests/expected, and each notebook some"
+    assert tagged == set(texts) and tagged, (
+        "each tagged cell has its text in tests/expected, and each notebook some"
+    )
     done = nbval(with_expectations(notebook(stem), texts), tmp_path)
     assert done.returncode == 0, done.stdout[-3000:]
 
 
 def test_nbval_would_notice_another_text(tmp_path):
-    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(6 * 7)", id="a", metadata={"tags": ["nbval-check-output"]})])
+    nb = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(
+                "print(6 * 7)", id="a", metadata={"tags": ["nbval-check-output"]}
+            )
+        ]
+    )
     assert nbval(with_expectations(nb, {"a": "42\n"}), tmp_path).returncode == 0
     assert nbval(with_expectations(nb, {"a": "43\n"}), tmp_path).returncode == 1
 
@@ -207,4 +281,12 @@ def test_a_set_of_one_class_runs_under_names_of_its_own(stem, tmp_path):
     assert outcome.status == "ok", outcome.message
     found = {row["metric"] for row in read(tmp_path / "run")["rows"]}
     assert "kd_rotations" in found and not any(name.endswith("_small") for name in found)
-    assert not found & {"coverage", "density", "recognised", "certainty", "kd_mean", "kd_sd", "kd_min"}
+    assert not found & {
+        "coverage",
+        "density",
+        "recognised",
+        "certainty",
+        "kd_mean",
+        "kd_sd",
+        "kd_min",
+    }

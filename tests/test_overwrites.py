@@ -7,19 +7,20 @@ import json
 import nbformat
 import pandas as pd
 import pytest
+from test_site import executed, make_up, png
+from tiny import write
 from typer.testing import CliRunner
 
 from gantutor import datasets
-from gantutor.build import site, versions
-from gantutor.checks import grade
 from gantutor.cli import app
-from gantutor.config import Plane
+from gantutor.course import versions
+from gantutor.course.grader import grade
+from gantutor.course.lessons import PlaneConfig
+from gantutor.course.records import Record
 from gantutor.files import NotOurs
 from gantutor.journal import Journal
-from gantutor.records import Record
 from gantutor.reproduce import records
-from test_site import executed, make_up, png
-from tiny import write
+from gantutor.reproduce.site import pages as site
 
 
 def gantutor(*arguments):
@@ -28,7 +29,9 @@ def gantutor(*arguments):
 
 @pytest.mark.parametrize("name", ["report.html", "report.csv"])
 def test_a_report_of_somebody_else_s(tmp_path, name):
-    Record(Plane(out=str(tmp_path / "runs" / "a"), seeds=1), "01_plane").add("loss", 1.0).save()
+    Record(PlaneConfig(out=str(tmp_path / "runs" / "a"), seeds=1), "01_plane").add(
+        "loss", 1.0
+    ).save()
     (tmp_path / name).write_text("<title>My thesis</title>")
     done = gantutor("report", "--out", tmp_path)
     assert done.exit_code == 1
@@ -42,7 +45,9 @@ def test_a_report_of_somebody_else_s(tmp_path, name):
 
 
 def test_an_export_over_another_table(tmp_path):
-    Record(Plane(out=str(tmp_path / "runs" / "a"), seeds=1), "01_plane").add("loss", 1.0).save()
+    Record(PlaneConfig(out=str(tmp_path / "runs" / "a"), seeds=1), "01_plane").add(
+        "loss", 1.0
+    ).save()
     for _ in range(2):
         records.export(tmp_path / "runs", tmp_path / "ours.csv")
     (tmp_path / "values.csv").write_text("day,temperature\n1,20\n")

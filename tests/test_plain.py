@@ -9,16 +9,16 @@ from test_engine import IMAGES, pictures
 
 from gantutor import toy
 from gantutor.augment import DiffAugment, Flip, InstanceNoise, Jitter
+from gantutor.descriptions import describe
 from gantutor.images import Epochs, ImageSet
 from gantutor.methods.adaptivemix import AdaptiveMix
-from gantutor.methods.advlat import HardPairs, IFGSM, ModeSeeking
+from gantutor.methods.advlat import IFGSM, HardPairs, ModeSeeking
 from gantutor.methods.kdd import KDD
 from gantutor.nets.cnn import Cnn
 from gantutor.nets.dcgan import BnDcgan, ConditionalDcgan, Dcgan
 from gantutor.nets.mlp import Mlp
 from gantutor.nets.resnet import Resnet, biggan_cifar, ladder, sagan64, sngan_resnet
 from gantutor.objectives import WGAN, Hinge, NonSaturating, Realness, Sum
-from gantutor.parts import describe
 from gantutor.penalties import R1, AuxClassifier, DivPenalty, GradientPenalty, LeCam
 from gantutor.plain import number, whole
 from gantutor.recipes import TOY, Adam, Ema, Recipe, RmsProp, Sgd
@@ -83,13 +83,28 @@ def test_what_a_part_cannot_be_is_quoted_when_it_is_made(make, said):
 
 
 PARTS = [
-    Adam(np.float32(0.5), np.array([0.0, 0.9])), RmsProp(np.float64(0.1)), Ema(np.float64(0.5), np.int64(3)), Mlp(np.int8(4), np.array([8, 8])),
-    Dcgan(size=np.int64(32), width=np.int32(8)), BnDcgan(size=np.int64(32)), ConditionalDcgan(classes=np.uint8(3)), Cnn(z=np.int64(9)),
-    Resnet(g_widths=np.full(4, 8)), WGAN(np.float64(0.1)), np.float64(0.5) * Hinge() + NonSaturating(), R1(np.float64(2)), DivPenalty(np.int64(2)),
-    LeCam(start=np.int64(5)), InstanceNoise(steps=np.int64(9)), AdaptiveMix(np.float64(2)), ModeSeeking(pairs=HardPairs(steps=np.int64(1))),
-    IFGSM(np.float32(0.5), np.int64(2)), KDD(np.float64(0.1)), TOY.but(batch=np.int64(8), g_batch=np.int64(8), decay=np.int64(9), diverges_at=np.float64(9)),
+    Adam(np.float32(0.5), np.array([0.0, 0.9])),
+    RmsProp(np.float64(0.1)),
+    Ema(np.float64(0.5), np.int64(3)),
+    Mlp(np.int8(4), np.array([8, 8])),
+    Dcgan(size=np.int64(32), width=np.int32(8)),
+    BnDcgan(size=np.int64(32)),
+    ConditionalDcgan(classes=np.uint8(3)),
+    Cnn(z=np.int64(9)),
+    Resnet(g_widths=np.full(4, 8)),
+    WGAN(np.float64(0.1)),
+    np.float64(0.5) * Hinge() + NonSaturating(),
+    R1(np.float64(2)),
+    DivPenalty(np.int64(2)),
+    LeCam(start=np.int64(5)),
+    InstanceNoise(steps=np.int64(9)),
+    AdaptiveMix(np.float64(2)),
+    ModeSeeking(pairs=HardPairs(steps=np.int64(1))),
+    IFGSM(np.float32(0.5), np.int64(2)),
+    KDD(np.float64(0.1)),
+    TOY.but(batch=np.int64(8), g_batch=np.int64(8), decay=np.int64(9), diverges_at=np.float64(9)),
     TOY.but(batch=torch.tensor(8), g_opt=Adam(torch.tensor(0.5))),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda p: type(p).__name__)
@@ -137,7 +152,7 @@ def test_whole_numbers_and_numbers():
 
 # -- seeds -----------------------------------------------------------------------------------------
 def test_every_seed_draws_its_own_numbers_and_others_aside():
-    """torch's generator on a CPU takes seeds below 2**64 and looks at 32 bits of them: larger ones would repeat others."""
+    """Torch's generator on a CPU takes seeds below 2**64 and looks at 32 bits of them: larger ones would repeat others."""
     first = [
         tuple(Rng(s).randn(3).tolist())
         for s in (0, 1, SEED_LIMIT - 1, SEED_LIMIT - 2, np.int64(7), np.uint32(8))
@@ -148,7 +163,9 @@ def test_every_seed_draws_its_own_numbers_and_others_aside():
     )
     for seed in (0, 5, SEED_LIMIT - 1, SEED_LIMIT - ASIDE):
         aside = Rng(seed).aside()
-        assert not torch.equal(aside.randn(3), Rng(seed).randn(3)) and 0 <= aside.seeds[0] < SEED_LIMIT
+        assert (
+            not torch.equal(aside.randn(3), Rng(seed).randn(3)) and 0 <= aside.seeds[0] < SEED_LIMIT
+        )
     assert torch.equal(Rng(5).aside().randn(3), Rng(5 + ASIDE).randn(3))
     assert Rng(np.arange(3)).seeds == Rng(range(3)).seeds == Rng(torch.arange(3)).seeds == (0, 1, 2)
     assert not Rng(np.array(4)).stacked and Rng([4]).stacked
@@ -157,7 +174,8 @@ def test_every_seed_draws_its_own_numbers_and_others_aside():
 
 
 @pytest.mark.parametrize(
-    "seed", [-1, SEED_LIMIT, 2**63, 2**64, 2**70, True, 1.0, "1", None, [0, -1], [0.5], np.array([1.5])]
+    "seed",
+    [-1, SEED_LIMIT, 2**63, 2**64, 2**70, True, 1.0, "1", None, [0, -1], [0.5], np.array([1.5])],
 )
 def test_other_seeds_are_refused(seed):
     with pytest.raises(ValueError, match="seed="):
@@ -185,13 +203,26 @@ def photos(size, channels=3):
     return ImageSet("photos", images, torch.arange(20) % 10, tuple("abcdefghij"))
 
 
-@pytest.mark.parametrize("nets, data, said", [
-    (Dcgan(size=32), photos(64), "nets for 32x32 images of 3 channel.*photos.* has 64x64 images of 3"),
-    (Dcgan(size=32), photos(32, 1), "nets for 32x32 images of 3 channel.*photos.* has 32x32 images of 1"),
-    (biggan_cifar(), photos(64), "nets for 32x32.*64x64"), (sagan64(), photos(32), "nets for 64x64.*32x32"),
-    (Mlp(), photos(32), "nets for points of the plane.*32x32"), (Cnn(), toy.ring(), "nets for 32x32.*ring has points of the plane"),
-    (Cnn(), toy.circles(), "circles has points of the plane"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "nets, data, said",
+    [
+        (
+            Dcgan(size=32),
+            photos(64),
+            "nets for 32x32 images of 3 channel.*photos.* has 64x64 images of 3",
+        ),
+        (
+            Dcgan(size=32),
+            photos(32, 1),
+            "nets for 32x32 images of 3 channel.*photos.* has 32x32 images of 1",
+        ),
+        (biggan_cifar(), photos(64), "nets for 32x32.*64x64"),
+        (sagan64(), photos(32), "nets for 64x64.*32x32"),
+        (Mlp(), photos(32), "nets for points of the plane.*32x32"),
+        (Cnn(), toy.ring(), "nets for 32x32.*ring has points of the plane"),
+        (Cnn(), toy.circles(), "circles has points of the plane"),
+    ],
+)
 def test_nets_that_do_not_fit_the_data_are_told_before_a_weight_is_drawn(
     nets, data, said, monkeypatch
 ):
@@ -200,8 +231,17 @@ def test_nets_that_do_not_fit_the_data_are_told_before_a_weight_is_drawn(
         Run(Recipe(nets, batch=4), data, 0)
 
 
-SPECS = {"cnn": Cnn, "dcgan": Dcgan, "msgan": ConditionalDcgan, "dcgan-bn": BnDcgan, "acgan": lambda **k: BnDcgan(classes=3, **k),
-         "resnet": lambda **k: Resnet(**k), "sngan": sngan_resnet, "studio": lambda **k: biggan_cifar("studio", **k), "sagan": sagan64}  # fmt: skip
+SPECS = {
+    "cnn": Cnn,
+    "dcgan": Dcgan,
+    "msgan": ConditionalDcgan,
+    "dcgan-bn": BnDcgan,
+    "acgan": lambda **k: BnDcgan(classes=3, **k),
+    "resnet": lambda **k: Resnet(**k),
+    "sngan": sngan_resnet,
+    "studio": lambda **k: biggan_cifar("studio", **k),
+    "sagan": sagan64,
+}
 
 
 @pytest.mark.parametrize("name", SPECS)

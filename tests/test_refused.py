@@ -4,14 +4,14 @@ import subprocess
 import sys
 
 import pytest
+from tiny import course
 from typer.testing import CliRunner
 
 from gantutor.cli import app
-from gantutor.config import BadParameters
+from gantutor.course.config import BadParameters
 from gantutor.datasets import DataError
 from gantutor.reproduce import ready
 from gantutor.weights import WeightsError
-from tiny import course
 
 STEMS = (
     "05_images",

@@ -3,9 +3,9 @@
 import re
 
 import pytest
+from test_report import make_up
 
 from gantutor.reproduce import papers, report
-from test_report import make_up
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 # what sticks out to the right, named so that a failure says where to look
@@ -45,9 +45,14 @@ def open_page(browser, address):
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_nothing_sticks_out_and_nothing_is_asked_of_a_network(open_page, size):
     page = open_page(size)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.evaluate(OUTSIDE)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.evaluate(
+        OUTSIDE
+    )
     assert page.evaluate(OUTSIDE) == []
-    assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)") and page.locator("img").count() > 10
+    assert (
+        page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+        and page.locator("img").count() > 10
+    )
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
@@ -64,23 +69,36 @@ def test_every_row_of_every_table_stands_with_a_visible_status(open_page, size):
     }))""")
     for table in papers.tables():
         rows = found[f"table-{table['paper']}-{table['table']}"]
-        printed = list(dict.fromkeys(c["row"] for c in papers.cells(table["paper"]) if c["table"] == table["table"]))
+        printed = list(
+            dict.fromkeys(
+                c["row"] for c in papers.cells(table["paper"]) if c["table"] == table["table"]
+            )
+        )
         assert [name for name, _ in rows][: len(printed)] == printed
         assert all(badges >= 1 for _, badges in rows), rows
 
 
 def test_links_lead_somewhere_and_names_are_given_once(open_page):
     page = open_page()
-    assert page.evaluate("[...document.links].filter(a => !document.getElementById(a.hash.slice(1))).map(a => a.href)") == []
+    assert (
+        page.evaluate(
+            "[...document.links].filter(a => !document.getElementById(a.hash.slice(1))).map(a => a.href)"
+        )
+        == []
+    )
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(ids) == len(set(ids)) > 40 and page.locator(".front a").count() > 40
 
 
 def test_statuses_are_told_apart_without_colour(open_page):
     page = open_page()
-    marks = page.evaluate("[...document.querySelectorAll('.tally .badge')].map(b => b.innerText.trim())")
+    marks = page.evaluate(
+        "[...document.querySelectorAll('.tally .badge')].map(b => b.innerText.trim())"
+    )
     assert len(marks) == len(set(marks)) == page.locator(".tally li").count() >= 6
-    assert page.evaluate("[...document.querySelectorAll('.bar')].every(b => b.getAttribute('aria-label').length > 4)")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.bar')].every(b => b.getAttribute('aria-label').length > 4)"
+    )
 
 
 def test_paper_gets_the_statuses_and_tables_and_all_the_rest_on_demand(open_page):
@@ -97,7 +115,10 @@ def test_paper_gets_the_statuses_and_tables_and_all_the_rest_on_demand(open_page
     assert box.is_visible() and shown(".more") >= 1
     page.emulate_media(media="print")
     assert page.evaluate(OUTSIDE) == []
-    assert page.evaluate("getComputedStyle(document.querySelector('.front thead')).display") == "table-header-group"
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.front thead')).display")
+        == "table-header-group"
+    )
     assert 0 < shown("figure") < on_screen and not box.is_visible()
     assert shown(".cards img") == shown(".more") == shown("details:not([open])") == 0
     assert shown(".printed:not(.matrix) .badge") + shown(".bar") > 100
@@ -109,5 +130,8 @@ def test_paper_gets_the_statuses_and_tables_and_all_the_rest_on_demand(open_page
     page.emulate_media(media="screen")
     box.check()
     page.emulate_media(media="print")
-    assert shown("figure") == page.locator("figure").count() and shown(".matrix") == page.locator(".matrix").count() > 0
+    assert (
+        shown("figure") == page.locator("figure").count()
+        and shown(".matrix") == page.locator(".matrix").count() > 0
+    )
     assert page.evaluate(OUTSIDE) == [] and pages() > short

@@ -6,14 +6,15 @@ import math
 import nbformat
 import pytest
 from papermill import PapermillExecutionError
+from tiny import SAVE, SETUP, course, write
 
-from gantutor import records
-from gantutor.config import BadParameters, Plane
-from gantutor.records import Record, code_hash, read, source_hash
+from gantutor.course import records
+from gantutor.course.config import BadParameters
+from gantutor.course.lessons import PlaneConfig, find_notebook
+from gantutor.course.records import Record, code_hash, read, source_hash
 from gantutor.reproduce import run as run_module
 from gantutor.reproduce.records import load
-from gantutor.reproduce.run import check, find_notebook, parameters_cell, run_one, typed
-from tiny import SAVE, SETUP, course, write
+from gantutor.reproduce.run import check, parameters_cell, run_one, typed
 
 
 def run(notebook, out, **parameters):
@@ -25,7 +26,10 @@ def run(notebook, out, **parameters):
 
 
 def test_a_good_run_is_recorded_kept_and_run_again_only_when_the_notebook_changes(tmp_path):
-    notebook, out = write(tmp_path, SETUP, SAVE), tmp_path / "out {x}"  # braces: papermill would format them
+    notebook, out = (
+        write(tmp_path, SETUP, SAVE),
+        tmp_path / "out {x}",
+    )  # braces: papermill would format them
     first = run(notebook, out, steps=5)
     assert (first.status, first.reused) == ("ok", False)
     result = read(out)
@@ -43,12 +47,22 @@ def test_a_good_run_is_recorded_kept_and_run_again_only_when_the_notebook_change
 
 def test_a_cell_that_raises(tmp_path):
     outcome = run(write(tmp_path, SETUP, "1 / 0", SAVE), tmp_path / "out")
-    assert outcome.status == "error" and outcome.message == "cell 4 of 5 raised ZeroDivisionError: division by zero"
+    assert (
+        outcome.status == "error"
+        and outcome.message == "cell 4 of 5 raised ZeroDivisionError: division by zero"
+    )
 
 
 def test_a_killed_kernel(tmp_path):
-    outcome = run(write(tmp_path, SETUP, SAVE, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), tmp_path / "out")
-    assert outcome.status == "kernel_died" and "cell 5 of 5" in outcome.message and "smaller batch" in outcome.message
+    outcome = run(
+        write(tmp_path, SETUP, SAVE, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"),
+        tmp_path / "out",
+    )
+    assert (
+        outcome.status == "kernel_died"
+        and "cell 5 of 5" in outcome.message
+        and "smaller batch" in outcome.message
+    )
 
 
 @pytest.mark.parametrize("limits", [{"cell_timeout": 1.0}, {"limit": 3.0}], ids=["cell", "run"])
@@ -60,7 +74,13 @@ def test_out_of_time(tmp_path, limits):
     assert any("cell 3 of 4" in b for b in beats)
 
 
-@pytest.mark.parametrize(("limit", "status", "said"), [(0.0, "timeout", "a cell took longer than 1e-09 s"), (60.0, "error", "its error message was lost")])
+@pytest.mark.parametrize(
+    ("limit", "status", "said"),
+    [
+        (0.0, "timeout", "a cell took longer than 1e-09 s"),
+        (60.0, "error", "its error message was lost"),
+    ],
+)
 def test_an_error_that_never_arrived_is_told_from_one_that_ran_out_of_time(limit, status, said):
     """What papermill makes of a cell that failed without a word: on a busy machine the words of an interrupted cell may be late."""
     error = PapermillExecutionError(2, 3, "import time", "CellExecutionError", "", [])
@@ -73,7 +93,14 @@ def test_an_error_that_never_arrived_is_told_from_one_that_ran_out_of_time(limit
 def test_no_result_and_a_result_of_other_parameters(tmp_path):
     outcome = run(write(tmp_path, SETUP), tmp_path / "out")
     assert outcome.status == "error" and "the notebook wrote no result" in outcome.message
-    assert run(write(tmp_path, SETUP.replace("globals()", "{'out': out}"), SAVE), tmp_path / "out", steps=9).status == "error"
+    assert (
+        run(
+            write(tmp_path, SETUP.replace("globals()", "{'out': out}"), SAVE),
+            tmp_path / "out",
+            steps=9,
+        ).status
+        == "error"
+    )
 
 
 def test_divergence_raised_or_recorded(tmp_path):
@@ -82,20 +109,29 @@ def test_divergence_raised_or_recorded(tmp_path):
     raise Diverged("diverged at step 12 in D's turn (seed 0): lower the learning rate")
     """
     outcome = run(write(tmp_path, SETUP, raised), tmp_path / "a")
-    assert (outcome.status, outcome.step) == ("diverged", 12) and outcome.message.startswith("diverged at step 12")
+    assert (outcome.status, outcome.step) == ("diverged", 12) and outcome.message.startswith(
+        "diverged at step 12"
+    )
     outcome = run(write(tmp_path, SETUP, 'record.save(status="diverged", step=7)'), tmp_path / "b")
     assert (outcome.status, outcome.step) == ("diverged", 7)
 
 
-@pytest.mark.parametrize(("given", "sentence"), [
-    ({"stepz": 1}, "unknown parameter 'stepz' of tiny: did you mean 'steps'?"),
-    ({"steps": "abc"}, "steps='abc': expected int, as in steps = 3"),
-    ({"steps": True}, "steps=True: expected int"),
-    ({"rate": "x"}, "rate='x': expected float"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"stepz": 1}, "unknown parameter 'stepz' of tiny: did you mean 'steps'?"),
+        ({"steps": "abc"}, "steps='abc': expected int, as in steps = 3"),
+        ({"steps": True}, "steps=True: expected int"),
+        ({"rate": "x"}, "rate='x': expected float"),
+    ],
+)
 def test_a_users_own_notebook_is_checked_by_its_own_literals(tmp_path, given, sentence):
     outcome = run(write(tmp_path, SETUP, SAVE), tmp_path / "out", **given)
-    assert outcome.status == "bad_input" and sentence in outcome.message and not (tmp_path / "out/executed.ipynb").exists()
+    assert (
+        outcome.status == "bad_input"
+        and sentence in outcome.message
+        and not (tmp_path / "out/executed.ipynb").exists()
+    )
 
 
 def test_the_courses_notebooks_are_checked_by_their_config(tmp_path):
@@ -111,7 +147,11 @@ def test_the_courses_notebooks_are_checked_by_their_config(tmp_path):
 
 def test_a_parameters_cell_holds_literals_and_nothing_else(tmp_path):
     literals = 'a: int | None = 1  # "x"\nb = (1, [2])\nc = -1e-3'
-    assert parameters_cell(write(tmp_path, parameters=literals)) == {"a": 1, "b": (1, [2]), "c": -1e-3}
+    assert parameters_cell(write(tmp_path, parameters=literals)) == {
+        "a": 1,
+        "b": (1, [2]),
+        "c": -1e-3,
+    }
     for wrong in ("a = 1\nb = a * 2", "import os", "a.b = 1"):
         with pytest.raises(BadParameters, match="expected `name = literal` and nothing else"):
             parameters_cell(write(tmp_path, parameters=wrong))
@@ -124,15 +164,24 @@ def test_a_parameters_cell_holds_literals_and_nothing_else(tmp_path):
 def test_an_output_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     outcome = run_one(write(tmp_path, SETUP, SAVE), {}, tmp_path / "file" / "out")
-    assert outcome.status == "bad_input" and "cannot be written" in outcome.message and "--out" in outcome.message
+    assert (
+        outcome.status == "bad_input"
+        and "cannot be written" in outcome.message
+        and "--out" in outcome.message
+    )
 
 
 def test_notebooks_are_found_by_stem_number_and_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = course(tmp_path / "notebooks", "01_plane").resolve()
-    assert {find_notebook(n) for n in ("01", "01_plane", "01_plane.ipynb", "notebooks/01_plane.ipynb")} == {made}
+    assert {
+        find_notebook(n) for n in ("01", "01_plane", "01_plane.ipynb", "notebooks/01_plane.ipynb")
+    } == {made}
     monkeypatch.setattr("gantutor.__file__", str(tmp_path / "elsewhere/gantutor/__init__.py"))
-    with pytest.raises(FileNotFoundError, match="02_adaptivemix.ipynb is in none of .* run this in the course's folder"):
+    with pytest.raises(
+        FileNotFoundError,
+        match="02_adaptivemix.ipynb is in none of .* run this in the course's folder",
+    ):
         find_notebook("02")
     with pytest.raises(FileNotFoundError, match="no notebook '01_plan': did you mean '01_plane'?"):
         find_notebook("01_plan")
@@ -141,15 +190,31 @@ def test_notebooks_are_found_by_stem_number_and_path(tmp_path, monkeypatch):
 def test_the_code_of_a_run_is_what_its_notebook_reaches(tmp_path, monkeypatch):
     """A change is seen where it can change a number, through any chain of imports and in the papers' tables, and nowhere else."""
     monkeypatch.setattr(records, "PACKAGE", tmp_path / "gantutor")
-    files = {"gantutor/train.py": "def loop():\n    from gantutor.nets.mlp import G", "gantutor/nets/__init__.py": "", "gantutor/nets/mlp.py": "1",
-             "gantutor/toy.py": "1", "gantutor/checks/__init__.py": "import gantutor.toy", "gantutor/reproduce/__init__.py": "",
-             "gantutor/reproduce/papers.py": "1", "gantutor/reproduce/grid.py": "1", "gantutor/cli.py": "1", "data/papers/a.csv": "1"}  # fmt: skip
+    files = {
+        "gantutor/train.py": "def loop():\n    from gantutor.nets.mlp import G",
+        "gantutor/nets/__init__.py": "",
+        "gantutor/nets/mlp.py": "1",
+        "gantutor/toy.py": "1",
+        "gantutor/course/exercises/__init__.py": "import gantutor.toy",
+        "gantutor/reproduce/__init__.py": "",
+        "gantutor/reproduce/papers.py": "1",
+        "gantutor/reproduce/grid.py": "1",
+        "gantutor/cli.py": "1",
+        "data/papers/a.csv": "1",
+    }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    books = {"trains": "from gantutor import Run\nfrom gantutor.checks import check", "reads": "from gantutor.reproduce import papers",
-             "all": "import gantutor.toy, gantutor", "magic": "%time 1", "none": "import math"}  # fmt: skip
-    books = {stem: write(tmp_path, code, parameters=None, stem=stem) for stem, code in books.items()}
+    books = {
+        "trains": "from gantutor import Run\nfrom gantutor.course.exercises import check",
+        "reads": "from gantutor.reproduce import papers",
+        "all": "import gantutor.toy, gantutor",
+        "magic": "%time 1",
+        "none": "import math",
+    }
+    books = {
+        stem: write(tmp_path, code, parameters=None, stem=stem) for stem, code in books.items()
+    }
 
     def hashes():
         records._reached.cache_clear()
@@ -161,32 +226,55 @@ def test_the_code_of_a_run_is_what_its_notebook_reaches(tmp_path, monkeypatch):
         (tmp_path / name).write_text(files[name] + "\n# changed")
         after = hashes()
         (tmp_path / name).write_text(files[name])
-        return {stem for stem in books if after[stem] != before[stem]} - {"all", "magic"}, after["all"] != before["all"], after["magic"] != before["magic"]
+        return (
+            {stem for stem in books if after[stem] != before[stem]} - {"all", "magic"},
+            after["all"] != before["all"],
+            after["magic"] != before["magic"],
+        )
 
     for name in ("train.py", "nets/mlp.py", "nets/__init__.py"):
         assert changed(f"gantutor/{name}") == ({"trains"}, True, True), name
     for name in ("gantutor/reproduce/papers.py", "data/papers/a.csv"):
         assert changed(name) == ({"reads"}, True, True), name
-    assert changed("gantutor/toy.py") == changed("gantutor/reproduce/grid.py") == (set(), True, True)
-    assert changed("gantutor/checks/__init__.py") == (set(), False, False)
+    assert (
+        changed("gantutor/toy.py") == changed("gantutor/reproduce/grid.py") == (set(), True, True)
+    )
+    assert changed("gantutor/course/exercises/__init__.py") == (set(), False, False)
 
 
 # -- records ---------------------------------------------------------------------------------------------------------------
 def test_a_record_survives_json_with_nan_and_infinities(tmp_path):
-    record = Record(Plane(out=str(tmp_path / "a"), seeds=3), "01_plane")
-    record.add("loss", [1.0, math.nan, -math.inf], "hinge", se=0.1, unit="nat", n=50).add("speed", 3)
+    record = Record(PlaneConfig(out=str(tmp_path / "a"), seeds=3), "01_plane")
+    record.add("loss", [1.0, math.nan, -math.inf], "hinge", se=0.1, unit="nat", n=50).add(
+        "speed", 3
+    )
     record.note("digest", "abc").save()
     json.loads((tmp_path / "a/result.json").read_text(), parse_constant=pytest.fail)
     frame = load(tmp_path)
-    assert frame["value"].isna().tolist() == [False, True, False, False] and frame["value"][2] == -math.inf
+    assert (
+        frame["value"].isna().tolist() == [False, True, False, False]
+        and frame["value"][2] == -math.inf
+    )
     assert frame["seed"].isna().tolist() == [False, False, False, True] and frame["se"][0] == 0.1
-    assert list(record.frame().columns) == ["notebook", "variant", "metric", "seed", "value", "se", "unit", "n"]
+    assert list(record.frame().columns) == [
+        "notebook",
+        "variant",
+        "metric",
+        "seed",
+        "value",
+        "se",
+        "unit",
+        "n",
+    ]
     assert not list(tmp_path.rglob("*.partial"))
 
 
 def test_a_record_refuses_what_it_cannot_mean(tmp_path):
-    record = Record(Plane(seeds=3), "01_plane").add("loss", 1.0)
-    with pytest.raises(ValueError, match=r"'modes' of 'x' has 2 values .* expected one for each of the seeds \[0, 1, 2\]"):
+    record = Record(PlaneConfig(seeds=3), "01_plane").add("loss", 1.0)
+    with pytest.raises(
+        ValueError,
+        match=r"'modes' of 'x' has 2 values .* expected one for each of the seeds \[0, 1, 2\]",
+    ):
         record.add("modes", [1, 2], "x")
     with pytest.raises(ValueError, match="in this record already"):
         record.add("loss", 2.0)
@@ -198,10 +286,12 @@ def test_a_record_refuses_what_it_cannot_mean(tmp_path):
 
 def test_a_truncated_record_is_named_and_does_not_hide_the_others(tmp_path):
     for name in "ab":
-        Record(Plane(out=str(tmp_path / name), seeds=1), "01_plane").add("loss", 1.0).save()
+        Record(PlaneConfig(out=str(tmp_path / name), seeds=1), "01_plane").add("loss", 1.0).save()
     path = tmp_path / "b/result.json"
     path.write_text(path.read_text()[:100])
-    with pytest.raises(ValueError, match="truncated or no JSON: delete it and run its notebook again"):
+    with pytest.raises(
+        ValueError, match="truncated or no JSON: delete it and run its notebook again"
+    ):
         read(tmp_path / "b")
     with pytest.warns(UserWarning, match="truncated"):
         assert load(tmp_path)["run"].tolist() == ["a"]

@@ -11,17 +11,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny import SAVE, SETUP, write
 from typer.testing import CliRunner
 
 import gantutor
 from gantutor import files
 from gantutor.cli import app
-from gantutor.config import Plane
+from gantutor.course.lessons import PlaneConfig
+from gantutor.course.records import Record, read
 from gantutor.files import NotOurs, run_folder
-from gantutor.records import Record, read
 from gantutor.reproduce import cluster
 from gantutor.reproduce.run import _goes_on, kept, run_one
-from tiny import SAVE, SETUP, write
 
 # trains as notebook 10 does: goes on from a checkpoint where there is one, and keeps a history,
 # a grid and things of its own
@@ -132,7 +132,7 @@ def test_a_folder_that_is_not_a_run_s_own_is_refused_and_left_as_it_is(place, ou
     assert done.stderr.count("\n") == 1
     if out != "books":  # by hand, no notebook's place is known but the working folder
         with pytest.raises(NotOurs):
-            Record(Plane(out=out), "tiny")
+            Record(PlaneConfig(out=out), "tiny")
     assert {p: p.lstat().st_mtime_ns for p in place.parent.rglob("*")} == before
 
 
@@ -181,14 +181,14 @@ def test_the_folder_is_no_parameter_of_the_command(place):
 
 def test_a_record_by_hand_knows_its_folder_again(place):
     """Figures alone would not tell tomorrow that the folder was this notebook's."""
-    Record(Plane(out="by hand"), "01_plane")
+    Record(PlaneConfig(out="by hand"), "01_plane")
     (place / "by hand" / "samples.png").write_text("a picture")
-    Record(Plane(out="by hand"), "01_plane").add("loss", 1.0).save()
+    Record(PlaneConfig(out="by hand"), "01_plane").add("loss", 1.0).save()
     with pytest.raises(
         NotOurs,
         match="holds a run of 01_plane: choose another folder for 02_adaptivemix",
     ):
-        Record(Plane(out="by hand"), "02_adaptivemix")
+        Record(PlaneConfig(out="by hand"), "02_adaptivemix")
 
 
 # -- what is removed ------------------------------------------------------------------------------

@@ -12,9 +12,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from gantutor.config import BadParameters
-from gantutor.reproduce import cluster, grid
 from group import told
 from test_grid import (
     SAVE_STEPS,
@@ -29,6 +26,9 @@ from test_grid import (
     until,
 )
 from tiny import course, write
+
+from gantutor.course.config import BadParameters
+from gantutor.reproduce import cluster, grid
 
 
 # -- this machine's own workers --------------------------------------------------------------------------------------------
@@ -255,9 +255,14 @@ def test_ctrl_c_at_any_moment_is_one_sentence(tmp_path, moment, word):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [
-    ["run", "03", "--profile", "smoke"], ["build", "--site", "03", "--profile", "smoke", "--out", "site"], ["check", "03_kdd.ipynb"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "03", "--profile", "smoke"],
+        ["build", "--site", "03", "--profile", "smoke", "--out", "site"],
+        ["check", "03_kdd.ipynb"],
+    ],
+)
 def test_ctrl_c_stops_each_command_that_starts_processes(tmp_path, arguments):
     source = Path(__file__).parent.parent / "notebooks/03_kdd.ipynb"
     (tmp_path / "03_kdd.ipynb").write_bytes(source.read_bytes())
@@ -273,8 +278,18 @@ def test_ctrl_c_stops_each_command_that_starts_processes(tmp_path, arguments):
 def scheduler(tmp_path_factory):
     """A scheduler without workers: its file."""
     file = tmp_path_factory.mktemp("scheduler") / "scheduler.json"
-    process = spawn(sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-                    "--scheduler-file", file)  # fmt: skip
+    process = spawn(
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--scheduler-file",
+        file,
+    )
     until(lambda: told(file))
     yield file
     os.killpg(process.pid, signal.SIGKILL)
@@ -289,8 +304,27 @@ def hire(scheduler, tmp_path):
     def start(line: str = "", file: Path = scheduler) -> subprocess.Popen:
         first = tmp_path / "first.py"
         first.write_text(line + "\n")
-        hired.append(spawn(sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", file, "--host", "127.0.0.1", "--nthreads", "1",
-                           "--no-nanny", "--memory-limit", "0", "--no-dashboard", "--local-directory", tmp_path, "--preload", first))  # fmt: skip
+        hired.append(
+            spawn(
+                sys.executable,
+                "-m",
+                "distributed.cli.dask_worker",
+                "--scheduler-file",
+                file,
+                "--host",
+                "127.0.0.1",
+                "--nthreads",
+                "1",
+                "--no-nanny",
+                "--memory-limit",
+                "0",
+                "--no-dashboard",
+                "--local-directory",
+                tmp_path,
+                "--preload",
+                first,
+            )
+        )
         return hired[-1]
 
     yield start
@@ -326,11 +360,14 @@ def test_a_scheduler_without_workers_is_said(scheduler):
     )
 
 
-@pytest.mark.parametrize(("line", "sentence"), [
-    ("import sys; sys.modules['gantutor'] = None", "cannot run gantutor (ModuleNotFoundError"),
-    ("import gantutor; gantutor.__version__ = '0.0.9'", "has gantutor 0.0.9, this is"),
-    ("", "does not answer within 1 s"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("import sys; sys.modules['gantutor'] = None", "cannot run gantutor (ModuleNotFoundError"),
+        ("import gantutor; gantutor.__version__ = '0.0.9'", "has gantutor 0.0.9, this is"),
+        ("", "does not answer within 1 s"),
+    ],
+)
 def test_a_worker_that_cannot_do_a_run_is_said(scheduler, hire, monkeypatch, line, sentence):
     worker = hire(line)
     until(lambda: workers_of(scheduler))
@@ -350,10 +387,29 @@ def test_a_worker_s_address_is_no_scheduler_s(scheduler, hire):
     assert "(a Worker does)" in refusal(address=address)
 
 
-@pytest.mark.parametrize("address", [
-    "foo", "tcp://", "tcp://127.0.0.1:1", "http://x", "http://x:80", "tcp://127.0.0.1:99999", "127.0.0.1:port", "tls://127.0.0.1:8786", "inproc://x",
-    "ucx://x:1", "tcp://[::1", "tcp://a b:1", "tcp://nowhere.invalid:80", "x" * 400 + ":80", "🦆", "web", "tls web", "mute",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    [
+        "foo",
+        "tcp://",
+        "tcp://127.0.0.1:1",
+        "http://x",
+        "http://x:80",
+        "tcp://127.0.0.1:99999",
+        "127.0.0.1:port",
+        "tls://127.0.0.1:8786",
+        "inproc://x",
+        "ucx://x:1",
+        "tcp://[::1",
+        "tcp://a b:1",
+        "tcp://nowhere.invalid:80",
+        "x" * 400 + ":80",
+        "🦆",
+        "web",
+        "tls web",
+        "mute",
+    ],
+)
 def test_an_address_of_nonsense_is_one_sentence(address, monkeypatch):
     """Also where somebody listens who speaks another language, or says nothing."""
     monkeypatch.setattr(cluster, "KNOCK", 0.5)
@@ -515,8 +571,18 @@ def test_a_grid_whose_workers_stay_away_ends_with_a_sentence_and_goes_on_later(
 @pytest.mark.slow
 def test_a_grid_whose_scheduler_dies_ends_with_a_sentence(tmp_path, hire):
     file = tmp_path / "scheduler.json"
-    scheduler = spawn(sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-                      "--scheduler-file", file)  # fmt: skip
+    scheduler = spawn(
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--scheduler-file",
+        file,
+    )
     until(file.exists)
     hire(file=file)
     (job,) = jobs_of(write(tmp_path, SETUP, SLOW, SAVE_STEPS), tmp_path / "out", 1, steps=300)
@@ -590,8 +656,12 @@ def test_a_job_that_slurm_refuses_is_told_in_its_words(tmp_path, monkeypatch):
 def test_a_slurm_job_s_worker_speaks_tls_with_keys_that_are_its_owner_s_alone(
     tmp_path, monkeypatch
 ):
-    as_slurm(tmp_path, monkeypatch, f'setsid sh "$(cp "$1" {tmp_path}/job.sh; echo {tmp_path}/job.sh)" >/dev/null 2>&1 &\necho "Submitted batch job $!"',
-             'kill -- -"$1"')  # fmt: skip
+    as_slurm(
+        tmp_path,
+        monkeypatch,
+        f'setsid sh "$(cp "$1" {tmp_path}/job.sh; echo {tmp_path}/job.sh)" >/dev/null 2>&1 &\necho "Submitted batch job $!"',
+        'kill -- -"$1"',
+    )
     monkeypatch.setattr(cluster, "KNOCK", 2.0)
     with cluster.slurm({"interface": "lo"}, tmp_path) as queue:
         (keys,) = tmp_path.glob(".tls-*")

@@ -12,11 +12,11 @@ import nbformat
 import pytest
 from PIL import Image
 
-from gantutor.build import site, versions
-from gantutor.build.markup import Headings, markdown
-from gantutor.build.mathml import formula
-from gantutor.config import NOTEBOOKS
-from gantutor.reproduce.run import find_notebook
+from gantutor.course import versions
+from gantutor.course.lessons import LESSONS, find_notebook
+from gantutor.reproduce.site import pages as site
+from gantutor.reproduce.site.markup import Headings, markdown
+from gantutor.reproduce.site.mathml import formula
 
 ROOT = Path(__file__).parent.parent
 MATH = "{http://www.w3.org/1998/Math/MathML}"
@@ -27,18 +27,34 @@ def text_of(tex: str) -> str:
 
 
 class TestFormulas:
-    @pytest.mark.parametrize("stem", NOTEBOOKS)
+    @pytest.mark.parametrize("stem", LESSONS)
     def test_every_formula_of_the_course_becomes_mathml(self, stem):
         for cell in nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4).cells:
             if cell.cell_type != "markdown":
                 continue
-            made, prose = markdown(cell.source), re.sub(r"```.*?```|`[^`]*`", "", cell.source, flags=re.S)
+            made, prose = (
+                markdown(cell.source),
+                re.sub(r"```.*?```|`[^`]*`", "", cell.source, flags=re.S),
+            )
             found = re.findall(r"<math .*?</math>", made, re.S)
             assert len(found) == len(re.findall(r"\$\$.+?\$\$|\$[^$]+?\$", prose, re.S)), cell.id
-            assert "$" not in re.sub(r"<math .*?</math>|<code>.*?</code>", "", made, flags=re.S), f"{cell.id}: a dollar is left over"
+            assert "$" not in re.sub(r"<math .*?</math>|<code>.*?</code>", "", made, flags=re.S), (
+                f"{cell.id}: a dollar is left over"
+            )
             for one in found:
-                for e in ElementTree.fromstring(one).iter():  # well-formed, and each element has as many parts as it needs
-                    parts = {"mfrac": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2, "mroot": 2, "msubsup": 3, "munderover": 3}
+                for e in ElementTree.fromstring(
+                    one
+                ).iter():  # well-formed, and each element has as many parts as it needs
+                    parts = {
+                        "mfrac": 2,
+                        "msub": 2,
+                        "msup": 2,
+                        "munder": 2,
+                        "mover": 2,
+                        "mroot": 2,
+                        "msubsup": 3,
+                        "munderover": 3,
+                    }
                     assert len(e) == parts.get(e.tag.removeprefix(MATH), len(e)), one
 
     def test_what_is_unknown_is_quoted(self):
@@ -51,16 +67,27 @@ class TestFormulas:
         assert ElementTree.fromstring(formula(r'a < "b"')).get("alttext") == 'a < "b"'
         assert ElementTree.fromstring(formula("x", display=True)).get("display") == "block"
 
-    @pytest.mark.parametrize(("tex", "shown"), [
-        (r"\log p", "logp"), (r"\arg\min_z f", "argminzf"), (r"\Big\langle x \Big\rangle", "⟨x⟩"), (r"\lVert x \rVert^2", "‖x‖2"),
-        (r"T \sim t", "T∼t"), (r"L'(b)", "L′(b)"), (r"x \xrightarrow{n \to \infty} y", "x⟶n→∞y"), (r"\overline{l(g)}", "l(g)"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("tex", "shown"),
+        [
+            (r"\log p", "logp"),
+            (r"\arg\min_z f", "argminzf"),
+            (r"\Big\langle x \Big\rangle", "⟨x⟩"),
+            (r"\lVert x \rVert^2", "‖x‖2"),
+            (r"T \sim t", "T∼t"),
+            (r"L'(b)", "L′(b)"),
+            (r"x \xrightarrow{n \to \infty} y", "x⟶n→∞y"),
+            (r"\overline{l(g)}", "l(g)"),
+        ],
+    )
     def test_no_character_is_lost(self, tex, shown):
         assert text_of(tex) == shown
 
     def test_names_and_signs_are_spaced_as_tex_does(self):
         thin = '<mspace width="0.167em" />'
-        assert f"<mi>log</mi>{thin}<mi>p</mi>" in formula(r"\log p") and thin not in formula(r"\log(p)")
+        assert f"<mi>log</mi>{thin}<mi>p</mi>" in formula(r"\log p") and thin not in formula(
+            r"\log(p)"
+        )
         assert f"<mn>2</mn>{thin}<mi>log</mi>{thin}<mn>2</mn>" in formula(r"2 \log 2")
         assert '<mo form="prefix">&#x02212;' in formula("(-b)") and "prefix" not in formula("a - b")
         assert '<mrow class="over">' in formula(r"\overline{ab}") and ".over {" in site.CSS
@@ -74,15 +101,28 @@ class TestMarkdown:
         headings = Headings()
         made = markdown("# A $D$ b\n\n## A b\n\n## A b", headings=headings)
         anchors = [a for _, a, _ in headings.found]
-        assert len(set(anchors)) == 3 and all(f'id="{a}"' in made for a in anchors) and "<math" in headings.found[0][2]
+        assert (
+            len(set(anchors)) == 3
+            and all(f'id="{a}"' in made for a in anchors)
+            and "<math" in headings.found[0][2]
+        )
 
     def test_links_that_lead_nowhere_lose_the_link_and_keep_the_words(self):
-        made = markdown("[here](a.ipynb) [gone](b.csv) ![picture](c.png)", lambda url: {"a.ipynb": "a.html"}.get(url))
+        made = markdown(
+            "[here](a.ipynb) [gone](b.csv) ![picture](c.png)",
+            lambda url: {"a.ipynb": "a.html"}.get(url),
+        )
         assert '<a href="a.html">here</a> gone picture' in made
 
     def test_a_fold_may_hold_markdown(self):
-        made = markdown("<details><summary>Stuck?</summary>\n\nTry $x^2$ and **look**.\n\n</details>")
-        assert "<details><summary>Stuck?</summary>" in made and "<strong>look</strong>" in made and made.rstrip().endswith("</details>")
+        made = markdown(
+            "<details><summary>Stuck?</summary>\n\nTry $x^2$ and **look**.\n\n</details>"
+        )
+        assert (
+            "<details><summary>Stuck?</summary>" in made
+            and "<strong>look</strong>" in made
+            and made.rstrip().endswith("</details>")
+        )
 
 
 # -- two made-up runs -------------------------------------------------------------------------------------------------------
@@ -94,7 +134,9 @@ def png(width: int = 600, height: int = 300) -> bytes:
 
 def executed(source: Path, folder: Path, out: Path) -> None:
     """A run's folder as run_one leaves it, made up: what each cell might have shown."""
-    parameters = NOTEBOOKS[source.stem](profile="smoke", out=str(folder.resolve())).parameters()
+    parameters = (
+        LESSONS[source.stem].config(profile="smoke", out=str(folder.resolve())).parameters()
+    )
     folder.mkdir(parents=True)
     nb = nbformat.read(source, as_version=4)
     figures = []
@@ -105,25 +147,62 @@ def executed(source: Path, folder: Path, out: Path) -> None:
         if names or "Explore(" in cell.source:
             picture = {"image/png": base64.b64encode(png()).decode(), "text/plain": "<Plate>"}
             widget = {site.WIDGET: {"model_id": "x"}} if "Explore(" in cell.source else {}
-            cell.outputs = [nbformat.v4.new_output("execute_result", {**picture, **widget}, execution_count=1)]
+            cell.outputs = [
+                nbformat.v4.new_output("execute_result", {**picture, **widget}, execution_count=1)
+            ]
             for name in names:
                 (folder / f"{name}.png").write_bytes(png(900))
-                figures.append({"name": name, "file": f"{name}.png", "caption": f"What {name} shows, in a sentence."})
+                figures.append(
+                    {
+                        "name": name,
+                        "file": f"{name}.png",
+                        "caption": f"What {name} shows, in a sentence.",
+                    }
+                )
         elif cell.source.startswith("check("):
-            cell.outputs = [nbformat.v4.new_output("execute_result", {"text/html": "<div><b>✓ Right</b></div>"}, execution_count=1)]
+            cell.outputs = [
+                nbformat.v4.new_output(
+                    "execute_result", {"text/html": "<div><b>✓ Right</b></div>"}, execution_count=1
+                )
+            ]
         elif "cfg" in cell.source:
-            html = "<style scoped>.x {}</style><table border=\"1\" class=\"dataframe\"><thead><tr style=\"text-align: right;\"><th></th>" + "<th>a long column</th>" * 12
-            cell.outputs = [nbformat.v4.new_output("stream", text=f"wrote {folder.resolve()}/x\n"),
-                            nbformat.v4.new_output("execute_result", {"text/html": html + "</tr></thead></table>", "text/plain": "t"}, execution_count=1)]  # fmt: skip
-    injected = nbformat.v4.new_code_cell("seed = 0", id="injected", metadata={"tags": ["injected-parameters"]})
+            html = (
+                '<style scoped>.x {}</style><table border="1" class="dataframe"><thead><tr style="text-align: right;"><th></th>'
+                + "<th>a long column</th>" * 12
+            )
+            cell.outputs = [
+                nbformat.v4.new_output("stream", text=f"wrote {folder.resolve()}/x\n"),
+                nbformat.v4.new_output(
+                    "execute_result",
+                    {"text/html": html + "</tr></thead></table>", "text/plain": "t"},
+                    execution_count=1,
+                ),
+            ]
+    injected = nbformat.v4.new_code_cell(
+        "seed = 0", id="injected", metadata={"tags": ["injected-parameters"]}
+    )
     nb.cells.insert(2, injected)
     nbformat.write(nb, folder / "executed.ipynb")
     from gantutor import __version__
-    from gantutor.records import SCHEMA, source_hash
+    from gantutor.course.records import SCHEMA, source_hash
 
-    record = {"schema": SCHEMA, "notebook": source.stem, "parameters": parameters, "source_hash": source_hash(source), "versions": {"gantutor": __version__},
-              "status": "ok", "message": "", "step": None, "rows": [], "figures": figures, "data": {}, "seeds": [0], "wall_s": 30.0,
-              "hardware": {"cpu": "A CPU", "cores": 2, "gpu": None}, "started": "2026-01-01T00:00:00"}  # fmt: skip
+    record = {
+        "schema": SCHEMA,
+        "notebook": source.stem,
+        "parameters": parameters,
+        "source_hash": source_hash(source),
+        "versions": {"gantutor": __version__},
+        "status": "ok",
+        "message": "",
+        "step": None,
+        "rows": [],
+        "figures": figures,
+        "data": {},
+        "seeds": [0],
+        "wall_s": 30.0,
+        "hardware": {"cpu": "A CPU", "cores": 2, "gpu": None},
+        "started": "2026-01-01T00:00:00",
+    }
     (folder / "result.json").write_text(json.dumps(record))
 
 
@@ -133,7 +212,10 @@ def make_up(folder: Path, stems: tuple[str, ...]) -> Path:
     for source in sources:
         executed(source, folder / "runs" / f"{source.stem}-x", folder)
     asked: list[str] = []
-    assert site.build(sources, folder / "site", "smoke", folder / "runs", asked.append) == "" and asked == []
+    assert (
+        site.build(sources, folder / "site", "smoke", folder / "runs", asked.append) == ""
+        and asked == []
+    )
     return folder / "site"
 
 
@@ -158,9 +240,13 @@ class Page(HTMLParser):
         self.ids += [a["id"]] if "id" in a else []
         self.links += [a["href"]] if tag == "a" and "href" in a else []
         self.images += [a] if tag == "img" else []
-        self.asked += [v for k, v in attrs if k in ("src", "srcset") or (tag == "link" and k == "href")]
+        self.asked += [
+            v for k, v in attrs if k in ("src", "srcset") or (tag == "link" and k == "href")
+        ]
         self.folds += tag == "details"
-        assert tag not in ("script", "iframe", "object", "embed") and not any(k.startswith("on") for k in a), tag
+        assert tag not in ("script", "iframe", "object", "embed") and not any(
+            k.startswith("on") for k in a
+        ), tag
 
 
 def test_every_link_leads_somewhere_and_nothing_is_asked_of_a_network(made):
@@ -176,18 +262,28 @@ def test_every_link_leads_somewhere_and_nothing_is_asked_of_a_network(made):
             assert not anchor or anchor in pages[path or name].ids, f"{name}: {link}"
         for asked in page.asked:
             assert ":" not in asked and (made / asked).is_file(), f"{name}: {asked}"
-    assert "@import" not in (made / "style.css").read_text() and "url(" not in (made / "style.css").read_text()
+    assert (
+        "@import" not in (made / "style.css").read_text()
+        and "url(" not in (made / "style.css").read_text()
+    )
 
 
 def test_pictures_are_files_with_alternative_texts_and_sizes(made):
     for stem in STEMS:
         images = Page(made / f"{stem}.html").images
-        assert len(images) >= 5 and all(len(i["alt"].split()) >= 3 and int(i["width"]) and int(i["height"]) for i in images)
+        assert len(images) >= 5 and all(
+            len(i["alt"].split()) >= 3 and int(i["width"]) and int(i["height"]) for i in images
+        )
         assert "base64" not in (made / f"{stem}.html").read_text(encoding="utf-8")
     # a picture that the record keeps has its caption in type; a widget says that it is one
     text = (made / "01_plane.html").read_text(encoding="utf-8")
-    assert "<figcaption>What worlds shows, in a sentence.</figcaption>" in text and 'width="900"' in text
-    assert text.count("In the notebook this picture has controls") == sum("Explore(" in c.source for c in versions.load(ROOT / "notebooks/01_plane.ipynb").cells)
+    assert (
+        "<figcaption>What worlds shows, in a sentence.</figcaption>" in text
+        and 'width="900"' in text
+    )
+    assert text.count("In the notebook this picture has controls") == sum(
+        "Explore(" in c.source for c in versions.load(ROOT / "notebooks/01_plane.ipynb").cells
+    )
 
 
 def test_solutions_are_folded_exercises_open(made):
@@ -221,7 +317,9 @@ def test_pages_follow_each_other_and_the_first_names_all(made):
     for row in site.ROW.finditer(readme):
         if row["stem"] in STEMS:
             assert row["title"] in index and row["minutes"] in index
-    assert {m["stem"] for m in site.ROW.finditer(readme)} >= {s for s in NOTEBOOKS if s != "12_lab"}, "README's table names every notebook"
+    assert {m["stem"] for m in site.ROW.finditer(readme)} >= {
+        s for s in LESSONS if s != "12_lab"
+    }, "README's table names every notebook"
     assert "pictures/four_methods.png" in index and "make reproduce" in index
 
 
@@ -240,20 +338,31 @@ def test_a_picture_with_few_colours_stays_as_it_is(tmp_path):
     assert list(Image.open(tmp_path / address).convert("RGB").getdata()) == list(picture.getdata())
 
 
-def test_a_notebook_that_has_changed_is_run_again_and_a_failure_writes_nothing(tmp_path, monkeypatch):
+def test_a_notebook_that_has_changed_is_run_again_and_a_failure_writes_nothing(
+    tmp_path, monkeypatch
+):
     from gantutor.reproduce.run import Outcome
 
     source = tmp_path / "notebooks" / "01_plane.ipynb"
     source.parent.mkdir()
     source.write_bytes((ROOT / "notebooks" / "01_plane.ipynb").read_bytes())
     executed(source, tmp_path / "runs" / "one", tmp_path)
-    parameters = NOTEBOOKS["01_plane"](profile="smoke").parameters()
+    parameters = LESSONS["01_plane"].config(profile="smoke").parameters()
     assert site.kept_run(source, parameters, tmp_path / "runs") == tmp_path / "runs" / "one"
     assert site.kept_run(source, {**parameters, "steps": 41}, tmp_path / "runs") is None
     source.write_text(source.read_text().replace("mode collapse", "Mode collapse", 1))
     asked = []
-    monkeypatch.setattr(site, "run_one", lambda path, given, run, say: asked.append((path, given)) or Outcome("error", "cell 3 raised"))
-    assert site.build([source], tmp_path / "site", "smoke", tmp_path / "runs", lambda line: None) == "01_plane ended with error: cell 3 raised"
+    monkeypatch.setattr(
+        site,
+        "run_one",
+        lambda path, given, run, say: (
+            asked.append((path, given)) or Outcome("error", "cell 3 raised")
+        ),
+    )
+    assert (
+        site.build([source], tmp_path / "site", "smoke", tmp_path / "runs", lambda line: None)
+        == "01_plane ended with error: cell 3 raised"
+    )
     assert asked == [(source, {"profile": "smoke"})] and not (tmp_path / "site").exists()
     with pytest.raises(ValueError, match="did you mean|expected"):
         site.build([source], tmp_path / "site", "smok", tmp_path / "runs")
@@ -263,9 +372,13 @@ def test_a_notebook_that_has_changed_is_run_again_and_a_failure_writes_nothing(t
 def test_a_site_of_two_notebooks_from_their_sources(tmp_path):
     """Runs them in profile smoke, with the real runner."""
     sources = [find_notebook("00"), find_notebook("11")]
-    assert site.build(sources, tmp_path / "site", "smoke", tmp_path / "runs", lambda line: None) == ""
+    assert (
+        site.build(sources, tmp_path / "site", "smoke", tmp_path / "runs", lambda line: None) == ""
+    )
     assert all(Page(tmp_path / "site" / f"{s.stem}.html").images for s in sources)
-    assert site.build(sources, tmp_path / "again", "smoke", tmp_path / "runs", pytest.fail) == "", "kept runs are used"
+    assert site.build(sources, tmp_path / "again", "smoke", tmp_path / "runs", pytest.fail) == "", (
+        "kept runs are used"
+    )
 
 
 def test_without_the_extra_one_sentence_says_what_to_install(tmp_path, monkeypatch):
@@ -276,8 +389,12 @@ def test_without_the_extra_one_sentence_says_what_to_install(tmp_path, monkeypat
     from gantutor.cli import app
 
     monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
-    for name in ("site", "markup", "mathml"):
-        monkeypatch.delitem(sys.modules, f"gantutor.build.{name}", raising=False)
-        monkeypatch.delattr(f"gantutor.build.{name}", raising=False)
+    for name in ("pages", "markup", "mathml"):
+        monkeypatch.delitem(sys.modules, f"gantutor.reproduce.site.{name}", raising=False)
+        monkeypatch.delattr(f"gantutor.reproduce.site.{name}", raising=False)
     done = CliRunner().invoke(app, ["build", "01", "--site", "--out", str(tmp_path)])
-    assert done.exit_code == 2 and done.stderr.strip() == "gantutor: latex2mathml is not installed: pip install 'gantutor[site]'"
+    assert (
+        done.exit_code == 2
+        and done.stderr.strip()
+        == "gantutor: latex2mathml is not installed: pip install 'gantutor[site]'"
+    )

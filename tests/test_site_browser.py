@@ -1,7 +1,6 @@
 """The site in a browser: on a phone, a desk and paper, without a network and without scripts."""
 
 import pytest
-
 from test_site import STEMS, make_up
 
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 900}}
@@ -27,7 +26,10 @@ def open_page(browser, folder):
         page.set_viewport_size(SIZES[size])
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: pytest.fail(str(error)))
-        page.on("console", lambda message: pytest.fail(message.text) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: pytest.fail(message.text) if message.type == "error" else None,
+        )
         page.goto((folder / f"{name}.html").resolve().as_uri())
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         page.evaluate("[...document.images].forEach(i => i.loading = 'eager')")
@@ -43,19 +45,34 @@ def open_page(browser, folder):
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_sticks_out_and_every_picture_is_there(open_page, name, size):
     page = open_page(name, size)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.evaluate(OUTSIDE)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.evaluate(
+        OUTSIDE
+    )
     assert page.evaluate(OUTSIDE) == []
-    assert page.evaluate("[...document.images].every(i => i.naturalWidth > 0 && i.getBoundingClientRect().width > 20)") and page.locator("img").count() > 2
+    assert (
+        page.evaluate(
+            "[...document.images].every(i => i.naturalWidth > 0 && i.getBoundingClientRect().width > 20)"
+        )
+        and page.locator("img").count() > 2
+    )
     assert page.locator("script").count() == 0
 
 
 @pytest.mark.parametrize("name", STEMS)
 def test_formulas_are_drawn(open_page, name):
     page = open_page(name)
-    boxes = page.evaluate("[...document.querySelectorAll('math')].map(m => { const b = m.getBoundingClientRect(); return [b.width, b.height, m.getAttribute('alttext')]; })")
-    assert len(boxes) > 30 and all(width > 3 and height > 3 for width, height, _ in boxes), [b for b in boxes if b[0] <= 3 or b[1] <= 3]
-    assert page.locator("merror").count() == 0 and page.locator("text=/\\\\\\\\[a-z]{3}/").count() == 0
-    tall = page.evaluate("[...document.querySelectorAll('mfrac')].every(f => f.children[0].getBoundingClientRect().bottom <= f.children[1].getBoundingClientRect().top + 2)")
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('math')].map(m => { const b = m.getBoundingClientRect(); return [b.width, b.height, m.getAttribute('alttext')]; })"
+    )
+    assert len(boxes) > 30 and all(width > 3 and height > 3 for width, height, _ in boxes), [
+        b for b in boxes if b[0] <= 3 or b[1] <= 3
+    ]
+    assert (
+        page.locator("merror").count() == 0 and page.locator("text=/\\\\\\\\[a-z]{3}/").count() == 0
+    )
+    tall = page.evaluate(
+        "[...document.querySelectorAll('mfrac')].every(f => f.children[0].getBoundingClientRect().bottom <= f.children[1].getBoundingClientRect().top + 2)"
+    )
     assert tall, "a fraction is set above its bar, so the browser speaks MathML"
 
 
@@ -64,12 +81,16 @@ def test_the_contents_are_beside_the_text_on_a_desk_and_folded_on_a_phone(open_p
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = false)")
     box, text = page.locator(".contents").bounding_box(), page.locator("main").bounding_box()
     assert box["x"] >= text["x"] + text["width"]
-    assert page.locator(".contents li a").first.evaluate("a => a.checkVisibility({contentVisibilityAuto: true})")
+    assert page.locator(".contents li a").first.evaluate(
+        "a => a.checkVisibility({contentVisibilityAuto: true})"
+    )
     page.locator(".contents li a").nth(2).click()
     page.wait_for_function("scrollY > 300")
     phone = open_page("03_kdd", "phone")
     phone.evaluate("document.querySelectorAll('details').forEach(d => d.open = false)")
-    assert not phone.locator(".contents li a").first.evaluate("a => a.checkVisibility({contentVisibilityAuto: true})")
+    assert not phone.locator(".contents li a").first.evaluate(
+        "a => a.checkVisibility({contentVisibilityAuto: true})"
+    )
 
 
 def test_one_goes_through_the_course_by_clicking(open_page):
@@ -88,7 +109,11 @@ def test_it_reads_on_paper_with_the_folds_open(open_page, name):
     page = open_page(name)
     page.set_viewport_size({"width": 695, "height": 1000})  # A4 between the margins
     page.emulate_media(media="print")
-    assert page.evaluate(OUTSIDE.replace("&& ![...", "&& true || false && ![...")) == [], "paper cannot be scrolled"
+    assert page.evaluate(OUTSIDE.replace("&& ![...", "&& true || false && ![...")) == [], (
+        "paper cannot be scrolled"
+    )
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = false)")
-    assert page.evaluate("[...document.querySelectorAll('.exercise details pre')].every(p => p.checkVisibility({contentVisibilityAuto: true}))")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.exercise details pre')].every(p => p.checkVisibility({contentVisibilityAuto: true}))"
+    )
     assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")

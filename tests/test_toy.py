@@ -10,22 +10,37 @@ from scipy.stats import chi2, multivariate_normal
 from gantutor import toy
 from gantutor.rng import Rng, rows
 
-WORLDS = {"ring": toy.ring(std=0.2), "grid": toy.grid(std=0.2), "nine": toy.nine(), "circles": toy.circles(std=0.05),
-          "two_modes": toy.two_modes(), "points": toy.points([[0, 0], [0.3, 0.1], [2, -1]], std=0.1)}  # fmt: skip
+WORLDS = {
+    "ring": toy.ring(std=0.2),
+    "grid": toy.grid(std=0.2),
+    "nine": toy.nine(),
+    "circles": toy.circles(std=0.05),
+    "two_modes": toy.two_modes(),
+    "points": toy.points([[0, 0], [0.3, 0.1], [2, -1]], std=0.1),
+}
 EACH = pytest.mark.parametrize("world", list(WORLDS.values()), ids=list(WORLDS))
 
 
 def places(n=200, spread=2.0, seed=0):
-    return spread * torch.randn(n, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return spread * torch.randn(
+        n, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+    )
 
 
 @EACH
 def test_density_integrates_to_one(world):
     reach = world.modes.abs().max().item() + 8 * world.std
-    n = int(2 * reach / (world.std / 2.5)) + 2  # the trapezoid rule is exact to 1e-12 for a Gaussian at steps below std / 2
+    n = (
+        int(2 * reach / (world.std / 2.5)) + 2
+    )  # the trapezoid rule is exact to 1e-12 for a Gaussian at steps below std / 2
     axis = torch.linspace(-reach, reach, n, dtype=torch.float64)
     step = (axis[1] - axis[0]).item()
-    total = sum(world.log_density(torch.stack([x.expand(n), axis], -1)).exp().sum().item() for x in axis) * step**2
+    total = (
+        sum(
+            world.log_density(torch.stack([x.expand(n), axis], -1)).exp().sum().item() for x in axis
+        )
+        * step**2
+    )
     assert total == pytest.approx(1, abs=1e-6)  # centres are float32
 
 
@@ -33,13 +48,22 @@ def test_density_integrates_to_one(world):
 def test_log_density_equals_an_independent_form(world):
     x = places()
     if isinstance(world, toy.Gaussians):
-        parts = [multivariate_normal(c, world.std**2 * np.eye(2)) for c in world.centres.double().numpy()]
+        parts = [
+            multivariate_normal(c, world.std**2 * np.eye(2)) for c in world.centres.double().numpy()
+        ]
         want = np.logaddexp.reduce([p.logpdf(x.numpy()) for p in parts], 0) - math.log(len(parts))
     else:  # a Gaussian at each of many points of each circle
         angle = np.arange(4000) * 2 * np.pi / 4000
-        rim = np.concatenate([r * np.stack([np.cos(angle), np.sin(angle)], -1) for r in np.float32(world.radii).astype(float)])
+        rim = np.concatenate(
+            [
+                r * np.stack([np.cos(angle), np.sin(angle)], -1)
+                for r in np.float32(world.radii).astype(float)
+            ]
+        )
         squared = ((x.numpy()[:, None] - rim) ** 2).sum(-1)
-        want = np.logaddexp.reduce(-squared / (2 * world.std**2), 1) - np.log(len(rim) * 2 * np.pi * world.std**2)
+        want = np.logaddexp.reduce(-squared / (2 * world.std**2), 1) - np.log(
+            len(rim) * 2 * np.pi * world.std**2
+        )
     assert np.allclose(world.log_density(x), want, rtol=1e-9, atol=1e-9)
     assert world.log_density(x.reshape(4, 50, 2)).shape == (4, 50)
     # float32 against float64: squares over 2 std^2 up to 1e5 with 1e-7 each
@@ -92,15 +116,21 @@ def test_mean_log_density_of_samples_is_minus_the_entropy(world):
     assert abs(values.mean().item() - want) < 5 * values.std().item() / 20000**0.5
 
 
-@pytest.mark.parametrize("name, n_modes", [("ring", 8), ("grid", 25), ("nine", 9), ("two_modes", 2), ("circles", 36)])
+@pytest.mark.parametrize(
+    "name, n_modes", [("ring", 8), ("grid", 25), ("nine", 9), ("two_modes", 2), ("circles", 36)]
+)
 def test_modes_and_distance(name, n_modes):
     world = toy.by_name(name)
-    assert world.modes.shape == (n_modes, 2) and world.mode_of(world.modes).tolist() == list(range(n_modes))
+    assert world.modes.shape == (n_modes, 2) and world.mode_of(world.modes).tolist() == list(
+        range(n_modes)
+    )
     assert world.distance(world.modes).max() < 1e-4
     outwards = world.modes / world.modes.norm(dim=-1, keepdim=True)
     direction = torch.tensor([1.0, 0.0]) if isinstance(world, toy.Gaussians) else outwards
     # 3 std away (single precision: coordinates of 4 in units of std 0.02)
-    assert torch.allclose(world.distance(world.modes + 3 * world.std * direction), torch.tensor(3.0), atol=1e-3)
+    assert torch.allclose(
+        world.distance(world.modes + 3 * world.std * direction), torch.tensor(3.0), atol=1e-3
+    )
     assert torch.equal(world.mode_of(world.sample(500, 0)), nearest(world, world.sample(500, 0)))
 
 
@@ -131,9 +161,13 @@ def test_points_in_reach_are_one_mode():
     chain = [[0.0, 0.0], [0.39, 0.0], [5.0, 5.0], [0.78, 0.0], [0.78, 0.41]]  # reach is 0.4
     world = toy.points(chain, std=0.1)
     assert world.group.tolist() == [0, 0, 1, 0, 2] and len(world.modes) == 3
-    assert torch.allclose(world.modes[0], torch.tensor([0.39, 0.0]), atol=1e-6) and world.modes[1].tolist() == [5.0, 5.0]
+    assert torch.allclose(world.modes[0], torch.tensor([0.39, 0.0]), atol=1e-6) and world.modes[
+        1
+    ].tolist() == [5.0, 5.0]
     assert world.mode_of(torch.tensor([[0.8, -0.1], [4.0, 4.0], [0.8, 0.5]])).tolist() == [0, 1, 2]
-    assert toy.points(chain, std=1.9).group.tolist() == [0] * 5 and toy.points(chain, std=0.01).group.tolist() == [0, 1, 2, 3, 4]
+    assert toy.points(chain, std=1.9).group.tolist() == [0] * 5 and toy.points(
+        chain, std=0.01
+    ).group.tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("m", [12, 60])
@@ -163,7 +197,9 @@ def test_seeds(world):
     many = world.sample(50, Rng([3, 4, 5]))
     assert many.shape == (3, 50, 2) and many.dtype == torch.float32
     for i, seed in enumerate((3, 4, 5)):
-        assert torch.equal(many[i], world.sample(50, Rng(seed))) and torch.equal(many[i], world.sample(50, seed))
+        assert torch.equal(many[i], world.sample(50, Rng(seed))) and torch.equal(
+            many[i], world.sample(50, seed)
+        )
         assert torch.equal(many[i], world.sample(50, torch.Generator().manual_seed(seed)))
     assert torch.equal(many, world.sample(50, [3, 4, 5])) and not torch.equal(many[0], many[1])
     rng = Rng(0)
@@ -191,27 +227,54 @@ def test_rng():
     with pytest.raises(ValueError, match="\\[0, 1\\]"):
         Rng([0, 2]).load_state_dict(Rng([0, 1]).state_dict())
     rng, saved = Rng([0, 1]), Rng([0, 1]).state_dict()
-    first = [rng.randn(3), rng.rand(3), rng.randint(9, 3), rng.randperm(5), rng.beta(2.0, 4), rng.beta(1.0, 4)]
+    first = [
+        rng.randn(3),
+        rng.rand(3),
+        rng.randint(9, 3),
+        rng.randperm(5),
+        rng.beta(2.0, 4),
+        rng.beta(1.0, 4),
+    ]
     for i in range(2):
         one = Rng(i)
-        again = [one.randn(3), one.rand(3), one.randint(9, 3), one.randperm(5), one.beta(2.0, 4), one.beta(1.0, 4)]
+        again = [
+            one.randn(3),
+            one.rand(3),
+            one.randint(9, 3),
+            one.randperm(5),
+            one.beta(2.0, 4),
+            one.beta(1.0, 4),
+        ]
         assert all(torch.equal(a[i], b) for a, b in zip(first, again, strict=True))
     rng.load_state_dict(saved)
     assert torch.equal(rng.randn(3), first[0]) and Rng.of(rng) is rng
     x = torch.arange(12.0).reshape(2, 3, 2)
-    assert rows(x, torch.tensor([[2, 0], [1, 1]])).tolist() == [[[4.0, 5.0], [0.0, 1.0]], [[8.0, 9.0], [8.0, 9.0]]]
+    assert rows(x, torch.tensor([[2, 0], [1, 1]])).tolist() == [
+        [[4.0, 5.0], [0.0, 1.0]],
+        [[8.0, 9.0], [8.0, 9.0]],
+    ]
 
 
-@pytest.mark.parametrize("make, quoted", [
-    (lambda: toy.by_name("moons"), "'moons'"), (lambda: toy.ring(modes=0), "modes=0"), (lambda: toy.ring(std=0), "std=0"),
-    (lambda: toy.grid(std=-1.0), "std=-1.0"), (lambda: toy.nine(std=float("nan")), "std=nan"),
-    (lambda: toy.points([]), "points of shape"), (lambda: toy.points([[0, 0]], 0), "std=0"),
-    (lambda: toy.grid(side=0), "side=0"), (lambda: toy.Gaussians("g", torch.zeros(0, 2), 1.0), r"\(0, 2\)"),
-    (lambda: toy.points([[1, 2, 3]]), r"\(1, 3\)"), (lambda: toy.points([[0, float("nan")]]), "NaN"),
-    (lambda: toy.circles(()), r"radii=\(\)"), (lambda: toy.circles((0.4, -1.0)), "-1.0"),
-    (lambda: toy.circles(std=0.0), "std=0.0"),
-    (lambda: toy.Circles("c", (1.0,), 0.1, arcs=0), "arcs=0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make, quoted",
+    [
+        (lambda: toy.by_name("moons"), "'moons'"),
+        (lambda: toy.ring(modes=0), "modes=0"),
+        (lambda: toy.ring(std=0), "std=0"),
+        (lambda: toy.grid(std=-1.0), "std=-1.0"),
+        (lambda: toy.nine(std=float("nan")), "std=nan"),
+        (lambda: toy.points([]), "points of shape"),
+        (lambda: toy.points([[0, 0]], 0), "std=0"),
+        (lambda: toy.grid(side=0), "side=0"),
+        (lambda: toy.Gaussians("g", torch.zeros(0, 2), 1.0), r"\(0, 2\)"),
+        (lambda: toy.points([[1, 2, 3]]), r"\(1, 3\)"),
+        (lambda: toy.points([[0, float("nan")]]), "NaN"),
+        (lambda: toy.circles(()), r"radii=\(\)"),
+        (lambda: toy.circles((0.4, -1.0)), "-1.0"),
+        (lambda: toy.circles(std=0.0), "std=0.0"),
+        (lambda: toy.Circles("c", (1.0,), 0.1, arcs=0), "arcs=0"),
+    ],
+)
 def test_bad_input_is_quoted(make, quoted):
     with pytest.raises(ValueError, match=quoted):
         make()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 
-from gantutor.config import NOTEBOOKS
+from gantutor.course.lessons import LESSONS
 
 OWN = """
 steps = 3
@@ -17,8 +17,8 @@ profile = "smoke"
 out = None
 """
 SETUP = """
-from gantutor.config import Config, Count, Rate
-from gantutor.records import Record
+from gantutor.course.config import Config, Count, Rate
+from gantutor.course.records import Record
 
 class Tiny(Config):
     steps: Count = 3
@@ -38,7 +38,9 @@ def write(folder: Path, *cells: str, parameters: str | None = OWN, stem: str = "
     """A notebook of these code cells."""
     made = [nbformat.v4.new_code_cell(textwrap.dedent(c).strip()) for c in cells]
     if parameters is not None:
-        made.insert(0, nbformat.v4.new_code_cell(parameters.strip(), metadata={"tags": ["parameters"]}))
+        made.insert(
+            0, nbformat.v4.new_code_cell(parameters.strip(), metadata={"tags": ["parameters"]})
+        )
     folder.mkdir(parents=True, exist_ok=True)
     nbformat.write(nbformat.v4.new_notebook(cells=made), folder / f"{stem}.ipynb")
     return folder / f"{stem}.ipynb"
@@ -46,11 +48,11 @@ def write(folder: Path, *cells: str, parameters: str | None = OWN, stem: str = "
 
 def course(folder: Path, stem: str, *cells: str) -> Path:
     """A stand-in for a notebook of the course: its parameters cell, its Config, a record; `cells` go in between."""
-    config = NOTEBOOKS[stem]
+    config = LESSONS[stem].config
     parameters = "\n".join(f"{k} = {f.default!r}" for k, f in config.model_fields.items())
     setup = f"""
-from gantutor.config import {config.__name__} as Own
-from gantutor.records import Record
+from {config.__module__} import {config.__name__} as Own
+from gantutor.course.records import Record
 cfg = Own.read(globals())
 record = Record(cfg, "{stem}")
 """

@@ -24,8 +24,16 @@ from gantutor.images.serve import Epochs, serve
 from gantutor.rng import Rng
 
 __all__ = [
-    "DataError", "Epochs", "ImageSet", "cache_dir", "gaussian_scores", "in_range",
-    "instance_selection", "open_images", "serve", "verify",
+    "DataError",
+    "Epochs",
+    "ImageSet",
+    "cache_dir",
+    "gaussian_scores",
+    "in_range",
+    "instance_selection",
+    "open_images",
+    "serve",
+    "verify",
 ]
 
 CACHE_VERSION = 3  # part of every cache key: raise it when decoding changes
@@ -51,12 +59,23 @@ class ImageSet:
     note: str = ""
 
     def __post_init__(self):
-        if self.images.ndim != 4 or str(self.images.dtype).removeprefix("torch.") != "uint8" or len(self.images) == 0:
-            raise ValueError(f"images {self.images.dtype} {tuple(self.images.shape)}: expected uint8 (N, C, H, W) with N >= 1")
+        if (
+            self.images.ndim != 4
+            or str(self.images.dtype).removeprefix("torch.") != "uint8"
+            or len(self.images) == 0
+        ):
+            raise ValueError(
+                f"images {self.images.dtype} {tuple(self.images.shape)}: expected uint8 (N, C, H, W) with N >= 1"
+            )
         n, k = len(self.images), len(self.classes)
-        if self.labels.shape != (n,) or not 0 <= int(self.labels.min()) <= int(self.labels.max()) < k:
-            raise ValueError(f"labels {tuple(self.labels.shape)} for {n} images: expected as many, each from 0 and below {k}, "
-                             "the number of classes")  # fmt: skip
+        if (
+            self.labels.shape != (n,)
+            or not 0 <= int(self.labels.min()) <= int(self.labels.max()) < k
+        ):
+            raise ValueError(
+                f"labels {tuple(self.labels.shape)} for {n} images: expected as many, each from 0 and below {k}, "
+                "the number of classes"
+            )
         if not self.digest:
             object.__setattr__(self, "digest", _digest(self.images, self.labels, self.classes))
 
@@ -73,23 +92,29 @@ class ImageSet:
         return tuple(self.images.shape[1:])
 
     def sample(self, n: int, rng) -> Tensor:
-        """n images in [-1, 1], (n, C, H, W), drawn with replacement by `rng` (an Rng, a torch.Generator or a seed)."""
+        """N images in [-1, 1], (n, C, H, W), drawn with replacement by `rng` (an Rng, a torch.Generator or a seed)."""
         return self.batch(n, rng)[0]
 
     def batch(self, n: int, rng) -> tuple[Tensor, Tensor]:
-        """n images as `sample` draws them and their labels, int64 (n,), both on the device of `rng`."""
+        """N images as `sample` draws them and their labels, int64 (n,), both on the device of `rng`."""
         rng = Rng.of(rng)
         if rng.stacked:
-            raise ValueError(f"rng has the seeds {list(rng.seeds)}: image sets are drawn for one seed at a time, pass one seed")
+            raise ValueError(
+                f"rng has the seeds {list(rng.seeds)}: image sets are drawn for one seed at a time, pass one seed"
+            )
         index = rng.randint(len(self), n)
-        return self.floats(index).to(rng.device), self.labels[index.to(self.labels.device)].to(rng.device)
+        return self.floats(index).to(rng.device), self.labels[index.to(self.labels.device)].to(
+            rng.device
+        )
 
     def bytes(self, index: Tensor | slice = slice(None)) -> Tensor:
         """The chosen images, by default all, as uint8 (n, C, H, W)."""
         if isinstance(self.images, Tensor):
             return self.images[index if isinstance(index, slice) else index.to(self.images.device)]
         # the array is read-only: copy what was chosen
-        return torch.from_numpy(np.array(self.images[index if isinstance(index, slice) else index.cpu().numpy()]))
+        return torch.from_numpy(
+            np.array(self.images[index if isinstance(index, slice) else index.cpu().numpy()])
+        )
 
     def floats(self, index: Tensor | slice = slice(None)) -> Tensor:
         """The chosen images, by default all, as float32 in [-1, 1]: (n, C, H, W)."""
@@ -97,23 +122,32 @@ class ImageSet:
 
     def take(self, index: Tensor) -> "ImageSet":
         """The images at these places, int64 (n,), with the same classes; raises ValueError where none is left."""
-        return ImageSet(self.name, self.bytes(index), self.labels[index.to(self.labels.device)], self.classes)
+        return ImageSet(
+            self.name, self.bytes(index), self.labels[index.to(self.labels.device)], self.classes
+        )
 
     def where(self, labels: int | str | Iterable[int | str]) -> "ImageSet":
         """The images of these classes (numbers or names), with the same classes; raises ValueError for one that is not there."""
         asked = [labels] if isinstance(labels, int | str) else list(labels)
         try:
-            numbers = [self.classes.index(c) if isinstance(c, str) else range(len(self.classes))[c] for c in asked]
+            numbers = [
+                self.classes.index(c) if isinstance(c, str) else range(len(self.classes))[c]
+                for c in asked
+            ]
         except (ValueError, IndexError):
-            raise ValueError(f"labels={labels!r}: expected numbers below {len(self.classes)} or names among "
-                             f"{', '.join(self.classes[:20])}") from None  # fmt: skip
+            raise ValueError(
+                f"labels={labels!r}: expected numbers below {len(self.classes)} or names among "
+                f"{', '.join(self.classes[:20])}"
+            ) from None
         mine = torch.isin(self.labels, torch.tensor(numbers, device=self.labels.device))
         return self.take(mine.nonzero()[:, 0])
 
     def subset(self, n: int, seed: int = 0) -> "ImageSet":
-        """n different images, as many of each class as can be; the same seed gives the same ones."""
+        """N different images, as many of each class as can be; the same seed gives the same ones."""
         if not 1 <= n <= len(self):
-            raise ValueError(f"n={n}: expected 1 to {len(self)}, the number of images in {self.name}")
+            raise ValueError(
+                f"n={n}: expected 1 to {len(self)}, the number of images in {self.name}"
+            )
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         labels = self.labels.cpu()[order]
         rank = torch.empty_like(order)  # how many of its own class come before each image
@@ -133,9 +167,16 @@ class ImageSet:
         return replace(self, images=images, labels=self.labels.to(device))
 
 
-def open_images(name: str = "digits", path: str | Path | None = None, size: int = 32, split: str = "train",
-                limit: int | None = None, fit: str = "crop", fresh: bool = False,
-                say: Callable[[str], None] = print) -> ImageSet:
+def open_images(
+    name: str = "digits",
+    path: str | Path | None = None,
+    size: int = 32,
+    split: str = "train",
+    limit: int | None = None,
+    fit: str = "crop",
+    fresh: bool = False,
+    say: Callable[[str], None] = print,
+) -> ImageSet:
     """The image set of that name, `size` x `size` pixels.
 
     "digits": scikit-learn's bundled 8x8 digits, enlarged, one channel, needs no file; every sixth
@@ -180,7 +221,9 @@ def open_images(name: str = "digits", path: str | Path | None = None, size: int 
     except TypeError:
         raise DataError(f"size={size!r}, limit={limit!r}: expected whole numbers") from None
     if size < 4 or (limit is not None and limit < 1) or fit not in FITS:
-        raise DataError(f"size={size}, limit={limit}, fit={fit!r}: expected size >= 4, limit >= 1 or None, fit in {', '.join(FITS)}")
+        raise DataError(
+            f"size={size}, limit={limit}, fit={fit!r}: expected size >= 4, limit >= 1 or None, fit in {', '.join(FITS)}"
+        )
     images = OPENERS[name](name, path, size, split, fit, fresh, say)
     if limit is None or limit >= len(images):
         return images
@@ -202,8 +245,10 @@ def in_range(images: Tensor) -> Tensor:
     if not (isfinite(low) and isfinite(high)):
         raise ValueError("the images hold NaN or infinity: has the generator diverged?")
     if low < -1 - HALF_A_GREY or high > 1 + HALF_A_GREY:
-        raise ValueError(f"the images hold values from {low:.4g} to {high:.4g}: expected -1 to 1; "
-                         "scale them (bytes: x / 127.5 - 1) or clamp them")
+        raise ValueError(
+            f"the images hold values from {low:.4g} to {high:.4g}: expected -1 to 1; "
+            "scale them (bytes: x / 127.5 - 1) or clamp them"
+        )
     return images
 
 
@@ -224,13 +269,21 @@ def verify(name: str, say: Callable[[str], None] = print) -> None:
                 say(f"{split}: not here")
                 continue
             right = checked(name, place)
-            sums = f"{len(right)} file(s) have the published checksum" if right else "no checksum is known"
+            sums = (
+                f"{len(right)} file(s) have the published checksum"
+                if right
+                else "no checksum is known"
+            )
             say(f"{split}: {place}, {sums}")
         images = open_images(name, None, source.pixels or 64, split, fresh=True, say=say)
         if len(images) != count:
-            raise DataError(f"{name}'s split {split} holds {len(images)} images where {count} are published: get its files anew")
+            raise DataError(
+                f"{name}'s split {split} holds {len(images)} images where {count} are published: get its files anew"
+            )
         shape = "x".join(map(str, images.shape))
-        say(f"{split}: {len(images)} images {shape}, {len(images.classes)} classes, digest {images.digest}")
+        say(
+            f"{split}: {len(images)} images {shape}, {len(images.classes)} classes, digest {images.digest}"
+        )
         done += 1
     if not done:
         raise missing
@@ -244,35 +297,68 @@ def _digits(name: str, path, size: int, split: str, fit: str, fresh: bool, say: 
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    test = torch.arange(len(bunch.target)) % 6 == 5  # the files are sorted by writer: neighbours are not held apart
+    test = (
+        torch.arange(len(bunch.target)) % 6 == 5
+    )  # the files are sorted by writer: neighbours are not held apart
     chosen = test if split == "test" else ~test
     images = torch.from_numpy(bunch.images)[chosen, None].float() * (255 / 16)
-    return ImageSet(name, decode.resized(images, size), torch.from_numpy(bunch.target).long()[chosen], tuple("0123456789"))
+    return ImageSet(
+        name,
+        decode.resized(images, size),
+        torch.from_numpy(bunch.target).long()[chosen],
+        tuple("0123456789"),
+    )
 
 
 def _folder(name: str, path, size: int, split: str, fit: str, fresh: bool, say: Say) -> ImageSet:
     if path is None:
-        raise DataError("path=None: 'folder' needs the path of a class folder or of an archive of one")
+        raise DataError(
+            "path=None: 'folder' needs the path of a class folder or of an archive of one"
+        )
     source = place_of(path)
     if source is None:
-        raise DataError(f"{path} is not here: check the path, or set GANTUTOR_DATA to the folder that holds it")
+        raise DataError(
+            f"{path} is not here: check the path, or set GANTUTOR_DATA to the folder that holds it"
+        )
     source = source.resolve()
     return _cached(decode.label(source), source, decode.tree, size, split, fit, fresh, say)
 
 
-def _published(read: Callable, name: str, path, size: int, split: str, fit: str, fresh: bool,
-               say: Say) -> ImageSet:
+def _published(
+    read: Callable, name: str, path, size: int, split: str, fit: str, fresh: bool, say: Say
+) -> ImageSet:
     return _cached(name, locate(name, split, path), read, size, split, fit, fresh, say)
 
 
-FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+FASHION = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 READERS: dict[str, Callable[..., decode.Decoded]] = {
-    "cifar10": decode.cifar, "cifar100": decode.cifar, "stl10": decode.stl10,
-    "mnist": decode.idx, "fashion-mnist": partial(decode.idx, classes=FASHION),
-    "celeba": partial(decode.tree, one_class="face"), "lsun-church": partial(decode.tree, one_class="church"),
-    "tiny-imagenet": decode.tree, "imagenet64": decode.imagenet64, "cifar10-jpeg": decode.tree,
-}  # fmt: skip
-OPENERS = {"digits": _digits, "folder": _folder, **{name: partial(_published, read) for name, read in READERS.items()}}
+    "cifar10": decode.cifar,
+    "cifar100": decode.cifar,
+    "stl10": decode.stl10,
+    "mnist": decode.idx,
+    "fashion-mnist": partial(decode.idx, classes=FASHION),
+    "celeba": partial(decode.tree, one_class="face"),
+    "lsun-church": partial(decode.tree, one_class="church"),
+    "tiny-imagenet": decode.tree,
+    "imagenet64": decode.imagenet64,
+    "cifar10-jpeg": decode.tree,
+}
+OPENERS = {
+    "digits": _digits,
+    "folder": _folder,
+    **{name: partial(_published, read) for name, read in READERS.items()},
+}
 
 
 # -- the cache -----------------------------------------------------------------------------------------------------------
@@ -280,8 +366,9 @@ class _NoRoom(Exception):
     """The cache cannot be written."""
 
 
-def _cached(name: str, source: Path, read: Callable, size: int, split: str, fit: str, fresh: bool,
-            say: Say) -> ImageSet:
+def _cached(
+    name: str, source: Path, read: Callable, size: int, split: str, fit: str, fresh: bool, say: Say
+) -> ImageSet:
     """Decoded images out of the cache, memory-mapped; decoded now where they are not there yet."""
     openable(source)
     place = cache_dir() / f"images-{_key(source, name in READERS and name, size, split, fit)}"
@@ -318,9 +405,11 @@ def _cached(name: str, source: Path, read: Callable, size: int, split: str, fit:
             new = lambda n, c: np.empty((n, c, size, size), np.uint8)  # noqa: E731
             decoded = read(source, split, size, fit, new)
         except MemoryError as error:
-            raise DataError(f"{source}: its images at size={size} find room neither in "
-                            f"{cache_dir()} nor in memory; set GANTUTOR_CACHE to a larger disk, "
-                            "or ask for a smaller size") from error
+            raise DataError(
+                f"{source}: its images at size={size} find room neither in "
+                f"{cache_dir()} nor in memory; set GANTUTOR_CACHE to a larger disk, "
+                "or ask for a smaller size"
+            ) from error
         kept = ImageSet(name, decoded.images, decoded.labels, decoded.classes, note=decoded.note)
     if kept.note:
         say(kept.note)
@@ -330,7 +419,9 @@ def _cached(name: str, source: Path, read: Callable, size: int, split: str, fit:
 def _mapped(path: Path, shape: tuple[int, ...]) -> np.memmap:
     try:
         array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
-        if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a killed process later
+        if hasattr(
+            os, "posix_fallocate"
+        ):  # a full disk is an error now, not a killed process later
             with open(path, "r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         return array
@@ -372,7 +463,9 @@ def _key(source: Path, *how) -> str:
         why = decode.shown(str(error))
         raise DataError(f"{source} cannot be read ({why}): is it yours, and all there?") from error
     how = (*how, sorted(decode.readable()))  # another Pillow may read more of the files
-    return hashlib.sha256(repr((CACHE_VERSION, str(source), how, content)).encode()).hexdigest()[:20]
+    return hashlib.sha256(repr((CACHE_VERSION, str(source), how, content)).encode()).hexdigest()[
+        :20
+    ]
 
 
 def _digest(images: Tensor | np.ndarray, labels: Tensor, classes: tuple[str, ...]) -> str:

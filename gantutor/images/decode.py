@@ -37,8 +37,13 @@ from gantutor.datasets import ARCHIVES, DataError
 SPLITS = ("train", "val", "test")
 # what folders of splits are called
 SPLIT_OF = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
-    "test": "test", "testing": "test",
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
 }
 LAYOUT = "expected <class>/*.jpg, <split>/<class>/*.jpg or pictures in one folder"
 BLOCK = 512  # images at a time
@@ -135,8 +140,10 @@ def tree(source: Path, split: str, size: int, fit: str, new: New, one_class: str
             suffix = posixpath.splitext(name)[1].lower()
             if suffix in formats:
                 if length > LARGEST:
-                    raise DataError(f"image {shown(name)} in {source} has {length / 1e9:.1f} GB, "
-                                    "too much for a picture: delete it")
+                    raise DataError(
+                        f"image {shown(name)} in {source} has {length / 1e9:.1f} GB, "
+                        "too much for a picture: delete it"
+                    )
                 names.append(name)
             else:
                 account.leave(suffix or "without a suffix", name)
@@ -182,16 +189,24 @@ def label(source: Path) -> str:
     return source.name
 
 
-def _chosen(source: Path, split: str, names: list[str], noted: dict[str, dict[str, str]],
-            one_class: str, account: Account) -> list[tuple[str, str]]:
+def _chosen(
+    source: Path,
+    split: str,
+    names: list[str],
+    noted: dict[str, dict[str, str]],
+    one_class: str,
+    account: Account,
+) -> list[tuple[str, str]]:
     """(class, name) of the images of a split, sorted; the account is told of the others."""
     if one_class:
         return sorted((one_class, name) for name in names)
     placed = _places(names, noted, label(source))
     splits = {s for s, _ in placed.values() if s is not None}
     if not splits and split != "train":
-        raise DataError(f"{source} has no split folders, so no {split!r}: "
-                        f"pass split='train' for all of it, or add {split}/")
+        raise DataError(
+            f"{source} has no split folders, so no {split!r}: "
+            f"pass split='train' for all of it, or add {split}/"
+        )
     if splits and split not in splits:
         raise DataError(f"{source} has no split {split!r}: it has {', '.join(sorted(splits))}")
     found = []
@@ -206,13 +221,16 @@ def _chosen(source: Path, split: str, names: list[str], noted: dict[str, dict[st
         else:
             found.append((its_class, name))
     if not found:
-        raise DataError(f"{source} has no class folders in its split {split!r}, "
-                        f"where others have them: {LAYOUT}")
+        raise DataError(
+            f"{source} has no class folders in its split {split!r}, "
+            f"where others have them: {LAYOUT}"
+        )
     return sorted(found)
 
 
-def _places(names: list[str], noted: dict[str, dict[str, str]],
-            whole: str) -> dict[str, tuple[str | None, str]]:
+def _places(
+    names: list[str], noted: dict[str, dict[str, str]], whole: str
+) -> dict[str, tuple[str | None, str]]:
     """Split (or None) and class of each image; "" for one without a class where others have one.
 
     An image's folder is its class; folders that hold all images, `images` at the end, and splits
@@ -290,8 +308,9 @@ def _strict_pillow() -> Iterator[None]:
             ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = kept
 
 
-def _pixels(data: bytes, size: int, fit: str, name: str, source: Path,
-            formats: dict[str, str]) -> tuple[np.ndarray, list[str]]:
+def _pixels(
+    data: bytes, size: int, fit: str, name: str, source: Path, formats: dict[str, str]
+) -> tuple[np.ndarray, list[str]]:
     """Decode, turn upright, crop the middle square or squash, resize.
 
     Gives uint8 (3, size, size) and what was not taken. Raises DataError with the picture's name.
@@ -304,8 +323,9 @@ def _pixels(data: bytes, size: int, fit: str, name: str, source: Path,
         # the text of this one has an address in memory
         unknown = type(error).__name__ == "UnidentifiedImageError"
         why = "no known format" if unknown else shown(_line(error))
-        raise DataError(f"image {shown(name)} in {source} is no readable picture: "
-                        f"replace or delete it ({why})") from error
+        raise DataError(
+            f"image {shown(name)} in {source} is no readable picture: replace or delete it ({why})"
+        ) from error
     if fit == "crop":
         height, width = image.shape[1:]
         side = min(height, width)
@@ -430,7 +450,9 @@ def _upright(image):
 def resized(images: Tensor, size: int) -> Tensor:
     """uint8 (N, C, size, size), bilinear with antialiasing."""
     if images.shape[-2:] != (size, size):
-        images = torch.nn.functional.interpolate(images.float(), (size, size), mode="bilinear", antialias=True)
+        images = torch.nn.functional.interpolate(
+            images.float(), (size, size), mode="bilinear", antialias=True
+        )
     return images.round().clamp(0, 255).to(torch.uint8) if images.is_floating_point() else images
 
 
@@ -444,14 +466,22 @@ def cifar(source: Path, split: str, size: int, fit: str, new: New) -> Decoded:
     held = _held(source, set(names))
     parts = [_plain(source, name, held) for name in names]
     try:
-        classes = tuple(str(c, "ascii") if isinstance(c, bytes) else str(c) for c in meta[f"{key}_names"])
+        classes = tuple(
+            str(c, "ascii") if isinstance(c, bytes) else str(c) for c in meta[f"{key}_names"]
+        )
         data = np.concatenate([p["data"] for p in parts])
         labels = torch.tensor([int(v) for p in parts for v in p[f"{key}s"]])
-        if data.dtype != np.uint8 or data.shape != (len(labels), 3072) or not 0 <= labels.min() <= labels.max() < len(classes):
+        if (
+            data.dtype != np.uint8
+            or data.shape != (len(labels), 3072)
+            or not 0 <= labels.min() <= labels.max() < len(classes)
+        ):
             raise ValueError
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise DataError(f"{', '.join(names)} in {source} are no CIFAR batches (data uint8 (n, 3072), {key}s): "
-                        "get them anew") from error  # fmt: skip
+        raise DataError(
+            f"{', '.join(names)} in {source} are no CIFAR batches (data uint8 (n, 3072), {key}s): "
+            "get them anew"
+        ) from error
     images = new(len(data), 3)
     _fill(images, 0, data.reshape(-1, 3, 32, 32), size)
     return Decoded(images, labels, classes)
@@ -473,30 +503,58 @@ def stl10(source: Path, split: str, size: int, fit: str, new: New) -> Decoded:
             if base == f"{split}_X.bin":
                 n, rest = divmod(length, 3 * 96 * 96)
                 if rest or not n:
-                    raise DataError(f"{name} in {source} has {length} bytes, no multiple of 27648: it is cut off, get it anew")
+                    raise DataError(
+                        f"{name} in {source} has {length} bytes, no multiple of 27648: it is cut off, get it anew"
+                    )
                 images = new(n, 3)
                 with opened() as file:
                     for i in range(0, n, BLOCK):
-                        block = np.frombuffer(_exactly(file, min(BLOCK, n - i) * 27648, name), np.uint8)
+                        block = np.frombuffer(
+                            _exactly(file, min(BLOCK, n - i) * 27648, name), np.uint8
+                        )
                         _fill(images, i, block.reshape(-1, 3, 96, 96).swapaxes(2, 3), size)
             elif base == f"{split}_y.bin":
-                labels = torch.from_numpy(np.frombuffer(_read(opened), np.uint8).astype(np.int64)) - 1
+                labels = (
+                    torch.from_numpy(np.frombuffer(_read(opened), np.uint8).astype(np.int64)) - 1
+                )
             elif base == "class_names.txt":
                 classes = tuple(_read(opened).decode().split())
     if images is None or (labels is None and split != "unlabeled"):
-        raise DataError(f"{source} has no {split}_{'X' if images is None else 'y'}.bin: unpack the archive anew")
+        raise DataError(
+            f"{source} has no {split}_{'X' if images is None else 'y'}.bin: unpack the archive anew"
+        )
     if split == "unlabeled":
         labels = torch.zeros(len(images), dtype=torch.int64)
         return Decoded(images, labels, ("unlabeled",))
-    classes = classes or ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
+    classes = classes or (
+        "airplane",
+        "bird",
+        "car",
+        "cat",
+        "deer",
+        "dog",
+        "horse",
+        "monkey",
+        "ship",
+        "truck",
+    )
     _fits(images, labels, classes, f"{split}_y.bin in {source}")
     return Decoded(images, labels, classes)
 
 
-def idx(source: Path, split: str, size: int, fit: str, new: New, classes: tuple[str, ...] = tuple("0123456789")) -> Decoded:
+def idx(
+    source: Path,
+    split: str,
+    size: int,
+    fit: str,
+    new: New,
+    classes: tuple[str, ...] = tuple("0123456789"),
+) -> Decoded:
     """MNIST's layout, packed by gzip or not: a big-endian header (magic, sizes), then bytes."""
     stem = "train" if split == "train" else "t10k"
-    wanted = {f"{stem}-{what}-idx{rank}-ubyte": rank for what, rank in (("images", 3), ("labels", 1))}
+    wanted = {
+        f"{stem}-{what}-idx{rank}-ubyte": rank for what, rank in (("images", 3), ("labels", 1))
+    }
     arrays = {}
     with _reading(source), _members(source) as members:
         for name, _, opened in members:
@@ -531,16 +589,31 @@ def imagenet64(source: Path, split: str, size: int, fit: str, new: New) -> Decod
     """
     if not source.is_dir() or not (batches := sorted(source.rglob("*.npz"), key=_natural)):
         return tree(source, split, size, fit, new)
-    batches = [b for b in batches if re.fullmatch(r"train_data_batch_\d+" if split == "train" else r"val_data", b.stem)]
+    batches = [
+        b
+        for b in batches
+        if re.fullmatch(r"train_data_batch_\d+" if split == "train" else r"val_data", b.stem)
+    ]
     if not batches:
-        raise DataError(f"{source} has no {'train_data_batch_*' if split == 'train' else 'val_data'}.npz: unpack it there")
+        raise DataError(
+            f"{source} has no {'train_data_batch_*' if split == 'train' else 'val_data'}.npz: unpack it there"
+        )
     labels, lengths = [], []
     for path in batches:
         with _npy(path, "labels") as (shape, file):
-            labels.append(torch.from_numpy(np.frombuffer(file.read(), file.dtype).astype(np.int64)) - 1)
+            labels.append(
+                torch.from_numpy(np.frombuffer(file.read(), file.dtype).astype(np.int64)) - 1
+            )
         with _npy(path, "data") as (shape, file):
-            if file.dtype != np.uint8 or len(shape) != 2 or shape[1] != 12288 or shape[0] != len(labels[-1]):
-                raise DataError(f"{path} holds data {file.dtype} {shape} for {len(labels[-1])} labels: expected uint8 (n, 12288)")
+            if (
+                file.dtype != np.uint8
+                or len(shape) != 2
+                or shape[1] != 12288
+                or shape[0] != len(labels[-1])
+            ):
+                raise DataError(
+                    f"{path} holds data {file.dtype} {shape} for {len(labels[-1])} labels: expected uint8 (n, 12288)"
+                )
         lengths.append(shape[0])
     every = torch.cat(labels)
     classes = tuple(f"{i}" for i in range(1, int(every.max()) + 2))
@@ -550,7 +623,9 @@ def imagenet64(source: Path, split: str, size: int, fit: str, new: New) -> Decod
     for path, n in zip(batches, lengths, strict=True):
         with _npy(path, "data") as (_, file):
             for i in range(0, n, BLOCK):
-                block = np.frombuffer(_exactly(file, min(BLOCK, n - i) * 12288, path.name), np.uint8)
+                block = np.frombuffer(
+                    _exactly(file, min(BLOCK, n - i) * 12288, path.name), np.uint8
+                )
                 _fill(images, at + i, block.reshape(-1, 3, 64, 64), size)
             file.read()  # to the end, where zipfile compares the checksum
         at += n
@@ -563,7 +638,11 @@ def _npy(path: Path, key: str) -> Iterator[tuple[tuple[int, ...], BinaryIO]]:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
             version = np.lib.format.read_magic(file)
-            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
             shape, by_columns, file.dtype = header(file)
             if by_columns and len(shape) > 1 or file.dtype.hasobject:
                 raise ValueError(f"{key} is stored by columns or as objects")
@@ -571,7 +650,9 @@ def _npy(path: Path, key: str) -> Iterator[tuple[tuple[int, ...], BinaryIO]]:
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path} cannot be read to its end ({_line(error)}): copy or download it anew") from error
+        raise DataError(
+            f"{path} cannot be read to its end ({_line(error)}): copy or download it anew"
+        ) from error
 
 
 def _natural(path: Path) -> list:
@@ -592,13 +673,17 @@ def _exactly(file: BinaryIO, n: int, name: str) -> bytes:
 
 def _fill(images: np.ndarray, at: int, pixels: np.ndarray, size: int) -> None:
     for i in range(0, len(pixels), BLOCK):
-        block = torch.from_numpy(np.array(pixels[i : i + BLOCK], order="C"))  # a copy: what was read may be read-only
+        block = torch.from_numpy(
+            np.array(pixels[i : i + BLOCK], order="C")
+        )  # a copy: what was read may be read-only
         images[at + i : at + i + len(block)] = resized(block, size).numpy()
 
 
 def _fits(images: np.ndarray, labels: Tensor, classes: tuple[str, ...], what: str) -> None:
     if len(labels) != len(images) or not 0 <= int(labels.min()) <= int(labels.max()) < len(classes):
-        raise DataError(f"{what} do not fit: {len(labels)} for {len(images)} images of {len(classes)} classes; get the files anew")
+        raise DataError(
+            f"{what} do not fit: {len(labels)} for {len(images)} images of {len(classes)} classes; get the files anew"
+        )
 
 
 # -- pickles that cannot run code ------------------------------------------------------------------------------------------
@@ -606,21 +691,31 @@ class PlainUnpickler(pickle.Unpickler):
     """Loads numbers, strings, lists, dicts and arrays; anything else that a pickle asks for raises UnpicklingError."""
 
     ALLOWED = {(f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")} | {
-        ("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"),
-    }  # fmt: skip
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        ("_codecs", "encode"),
+    }
 
     def find_class(self, module: str, name: str):
         """A class or function by name, of the few that arrays and bytes need."""
         if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(f"asks for {module}.{name}, which is no plain data")
         # the function moved within NumPy; take the one that this NumPy's own pickles name
-        return np.zeros(1).__reduce__()[0] if name == "_reconstruct" else super().find_class(module, name)
+        return (
+            np.zeros(1).__reduce__()[0]
+            if name == "_reconstruct"
+            else super().find_class(module, name)
+        )
 
 
 def _held(source: Path, wanted: set[str]) -> dict[str, bytes]:
     """The files of these names, wherever they lie in the source."""
     with _reading(source), _members(source) as members:
-        return {base: _read(opened) for name, _, opened in members if (base := name.split("/")[-1]) in wanted}
+        return {
+            base: _read(opened)
+            for name, _, opened in members
+            if (base := name.split("/")[-1]) in wanted
+        }
 
 
 def _plain(source: Path, name: str, held: dict[str, bytes]) -> dict:
@@ -631,7 +726,9 @@ def _plain(source: Path, name: str, held: dict[str, bytes]) -> dict:
         value = PlainUnpickler(io.BytesIO(held[name]), encoding="bytes").load()
         return {k.decode() if isinstance(k, bytes) else k: v for k, v in value.items()}
     except Exception as error:  # a damaged pickle may raise anything
-        raise DataError(f"{name} in {source} is no pickle of plain data ({_line(error)}), so it is not used: get it anew") from error
+        raise DataError(
+            f"{name} in {source} is no pickle of plain data ({_line(error)}), so it is not used: get it anew"
+        ) from error
 
 
 # -- folders, tars and zips as files by name ---------------------------------------------------
@@ -654,7 +751,9 @@ def _members(source: Path, account: Account | None = None) -> Iterator[list[Memb
         kept = []
         for name, length, opened in members:
             if name.split("/")[-1] == "data.mdb":
-                raise DataError(f"{source} holds an LMDB, which cannot be read where it is packed: unpack it and pass its folder")
+                raise DataError(
+                    f"{source} holds an LMDB, which cannot be read where it is packed: unpack it and pass its folder"
+                )
             account.files += 1
             if _hidden(name):
                 account.leave("hidden", name)
@@ -683,8 +782,10 @@ UNLISTED = (REPLACED, BROKEN, KNOWN_FOLDER, SPECIAL)  # files that are no member
 def _broken(source: Path, name: str, target: str, account: Account) -> None:
     """A link that leads nowhere: what seems to be a picture is missed, other things are not."""
     if posixpath.splitext(name)[1].lower() in readable() and not _hidden(name):
-        raise DataError(f"image {shown(name)} in {source} is a link to {shown(target)}, "
-                        "which is not there: restore that or delete the link")
+        raise DataError(
+            f"image {shown(name)} in {source} is a link to {shown(target)}, "
+            "which is not there: restore that or delete the link"
+        )
     account.leave(BROKEN, name)
 
 
@@ -753,8 +854,9 @@ class _Link(NamedTuple):
 def _cleaned(source: Path, name: str) -> str:
     """A member's name in its simplest form; raises DataError for one that leads out."""
     if name.startswith("/") or ".." in name.split("/"):
-        raise DataError(f"archive {source} holds the unsafe path {name!r}: "
-                        "do not use it, or pack it anew")
+        raise DataError(
+            f"archive {source} holds the unsafe path {name!r}: do not use it, or pack it anew"
+        )
     return posixpath.normpath(name)
 
 
@@ -814,20 +916,26 @@ def _in_zip(path: Path, account: Account) -> Iterator[list[Member]]:
 
         def opened(info: zipfile.ZipInfo) -> BinaryIO:
             if info.flag_bits & 1:
-                raise DataError(f"{shown(info.filename)} in {path} is encrypted: "
-                                "unpack it with its password and pass the folder")
+                raise DataError(
+                    f"{shown(info.filename)} in {path} is encrypted: "
+                    "unpack it with its password and pass the folder"
+                )
             try:
                 return archive.open(info)
             except NotImplementedError as error:
                 number = info.compress_type
                 how = zipfile.compressor_names.get(number, f"method {number}")
-                raise DataError(f"{shown(info.filename)} in {path} is packed by {how}, which "
-                                "Python cannot read: unpack it and pass the folder, "
-                                "or pack it anew") from error
+                raise DataError(
+                    f"{shown(info.filename)} in {path} is packed by {how}, which "
+                    "Python cannot read: unpack it and pass the folder, "
+                    "or pack it anew"
+                ) from error
             except RuntimeError as error:
                 why = shown(_line(error))
-                raise DataError(f"{shown(info.filename)} in {path} cannot be opened ({why}): "
-                                "unpack it and pass the folder") from error
+                raise DataError(
+                    f"{shown(info.filename)} in {path} cannot be opened ({why}): "
+                    "unpack it and pass the folder"
+                ) from error
 
         entries: dict[str, zipfile.ZipInfo | _Link] = {}
         for info in archive.infolist():
@@ -895,9 +1003,14 @@ def _in_lmdb(path: Path) -> Iterator[list[Member]]:
     try:
         import lmdb
     except ImportError as error:
-        raise DataError(f"{path} is an LMDB: pip install lmdb, or export its images into a folder and pass that") from error
+        raise DataError(
+            f"{path} is an LMDB: pip install lmdb, or export its images into a folder and pass that"
+        ) from error
     try:
-        with lmdb.open(str(path), readonly=True, lock=False, readahead=False) as base, base.begin() as look:
+        with (
+            lmdb.open(str(path), readonly=True, lock=False, readahead=False) as base,
+            base.begin() as look,
+        ):
 
             def opened(key: bytes) -> BinaryIO:
                 return io.BytesIO(look.get(key))
@@ -917,11 +1030,23 @@ def _reading(source: Path) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError,
-            NotImplementedError, ValueError, OverflowError, struct.error) as error:
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        lzma.LZMAError,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        ValueError,
+        OverflowError,
+        struct.error,
+    ) as error:
         kind = "archive, truncated or damaged" if source.is_file() else "folder"
-        raise DataError(f"{source} cannot be read to its end ({kind}: {shown(_line(error))}): "
-                        "copy or download it anew") from error
+        raise DataError(
+            f"{source} cannot be read to its end ({kind}: {shown(_line(error))}): "
+            "copy or download it anew"
+        ) from error
 
 
 def _line(error: Exception) -> str:

@@ -5,7 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-REG_COVAR = 1e-5  # added to the covariance's diagonal: with more features than images it would be singular
+REG_COVAR = (
+    1e-5  # added to the covariance's diagonal: with more features than images it would be singular
+)
 
 
 def gaussian_scores(features: Tensor, reg_covar: float = REG_COVAR) -> Tensor:
@@ -20,12 +22,16 @@ def gaussian_scores(features: Tensor, reg_covar: float = REG_COVAR) -> Tensor:
     covariance.diagonal().add_(reg_covar)
     root, failed = torch.linalg.cholesky_ex(covariance)
     if failed or not root.isfinite().all():
-        raise ValueError(f"features {tuple(features.shape)}: their covariance is not positive definite; are they finite?")
+        raise ValueError(
+            f"features {tuple(features.shape)}: their covariance is not positive definite; are they finite?"
+        )
     z = torch.linalg.solve_triangular(root, x.T, upper=False)
     return -0.5 * (d * math.log(2 * math.pi) + z.square().sum(0)) - root.diagonal().log().sum()
 
 
-def instance_selection(features: Tensor, labels: Tensor, keep: float = 0.5, reg_covar: float = REG_COVAR) -> Tensor:
+def instance_selection(
+    features: Tensor, labels: Tensor, keep: float = 0.5, reg_covar: float = REG_COVAR
+) -> Tensor:
     """Places, int64 and sorted, of the images to train on: in each class the share `keep` of highest Gaussian density.
 
     `features` (N, d) of any embedding, `labels` (N,); kept are scores strictly above the (100 - 100 keep) percentile of
@@ -33,7 +39,9 @@ def instance_selection(features: Tensor, labels: Tensor, keep: float = 0.5, reg_
     al., Instance Selection for GANs (2020), Section 3.
     """
     if not 0 < keep <= 1 or len(features) != len(labels):
-        raise ValueError(f"keep={keep}, {len(features)} features, {len(labels)} labels: expected 0 < keep <= 1 and as many of both")
+        raise ValueError(
+            f"keep={keep}, {len(features)} features, {len(labels)} labels: expected 0 < keep <= 1 and as many of both"
+        )
     if keep == 1:
         return torch.arange(len(labels), device=features.device)
     chosen = []

@@ -32,21 +32,38 @@ class Epochs:
     where the set is smaller than the global batch.
     """
 
-    def __init__(self, images, batch: int, seed: int = 0, device: str | torch.device = "cpu", rank: int = 0, world: int = 1,
-                 ahead: int = 2, thread: bool | None = None):  # fmt: skip
+    def __init__(
+        self,
+        images,
+        batch: int,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+        rank: int = 0,
+        world: int = 1,
+        ahead: int = 2,
+        thread: bool | None = None,
+    ):
         batch, seed = whole("batch", batch), whole("seed", seed)
         rank, world, ahead = whole("rank", rank), whole("world", world), whole("ahead", ahead)
         if not 0 <= seed < 2**64:
             raise ValueError(f"seed={seed}: expected a whole number from 0 and below 2**64")
         if batch < 1 or not 0 <= rank < world or ahead < 0:
-            raise ValueError(f"batch={batch}, rank={rank}, world={world}, ahead={ahead}: "
-                             "expected batch >= 1, 0 <= rank < world, ahead >= 0")  # fmt: skip
+            raise ValueError(
+                f"batch={batch}, rank={rank}, world={world}, ahead={ahead}: "
+                "expected batch >= 1, 0 <= rank < world, ahead >= 0"
+            )
         if len(images) < batch * world:
-            raise ValueError(f"{len(images)} images in {images.name}: fewer than one batch of {batch} on {world} rank(s)")
+            raise ValueError(
+                f"{len(images)} images in {images.name}: fewer than one batch of {batch} on {world} rank(s)"
+            )
         self.device, self.ahead = torch.device(device), ahead
         on_host = not isinstance(images.images, Tensor) or images.images.device.type == "cpu"
-        self.threaded = ahead > 0 and (on_host and self.device.type == "cuda" if thread is None else thread)
-        self._batches = _Batches(images, batch, seed, rank, world, pinned=on_host and self.device.type == "cuda")
+        self.threaded = ahead > 0 and (
+            on_host and self.device.type == "cuda" if thread is None else thread
+        )
+        self._batches = _Batches(
+            images, batch, seed, rank, world, pinned=on_host and self.device.type == "cuda"
+        )
         self._position, self._stop = 0, None
 
     @property
@@ -88,7 +105,11 @@ class Epochs:
             self._stop = None
 
     def _begin(self) -> None:
-        self._ready, self._slots, over = queue.SimpleQueue(), threading.Semaphore(self.ahead), threading.Event()
+        self._ready, self._slots, over = (
+            queue.SimpleQueue(),
+            threading.Semaphore(self.ahead),
+            threading.Event(),
+        )
         # the thread must not know this object, or it would never be forgotten
         known = (self._batches, self._position, self._ready, self._slots, over)
         self._worker = threading.Thread(target=_gather, args=known, daemon=True)
@@ -96,7 +117,13 @@ class Epochs:
         self._worker.start()
 
 
-def _gather(batches: "_Batches", position: int, ready: queue.SimpleQueue, slots: threading.Semaphore, over: threading.Event) -> None:
+def _gather(
+    batches: "_Batches",
+    position: int,
+    ready: queue.SimpleQueue,
+    slots: threading.Semaphore,
+    over: threading.Event,
+) -> None:
     while slots.acquire() and not over.is_set():
         try:
             ready.put(batches(position))
@@ -115,7 +142,14 @@ class _Batches:
     """Batch k as uint8 images and labels where the set lies, or pinned."""
 
     def __init__(self, images, batch: int, seed: int, rank: int, world: int, pinned: bool):
-        self.images, self.batch, self.seed, self.rank, self.world, self.pinned = images, batch, seed, rank, world, pinned
+        self.images, self.batch, self.seed, self.rank, self.world, self.pinned = (
+            images,
+            batch,
+            seed,
+            rank,
+            world,
+            pinned,
+        )
         self.per_epoch = len(images) // (batch * world)
         self.epoch, self.order = -1, None
 
@@ -124,7 +158,9 @@ class _Batches:
         if epoch != self.epoch:
             # one number out of two, so that neighbouring seeds share no epochs; drawn on the CPU, the same on every device
             mixed = np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)[0]
-            order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(int(mixed)))
+            order = torch.randperm(
+                len(self.images), generator=torch.Generator().manual_seed(int(mixed))
+            )
             self.epoch, self.order = epoch, order.to(self.images.labels.device)
         begin = (k * self.world + self.rank) * self.batch
         index = self.order[begin : begin + self.batch]

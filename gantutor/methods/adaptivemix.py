@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from gantutor.nets import Critique
-from gantutor.parts import Term, Turn
 from gantutor.plain import settle
 from gantutor.rng import Rng, rows
+from gantutor.turn import Term, Turn
 
 DISTANCES = ("sq_l2", "l2", "l1", "mse", "cosine")
 
@@ -59,26 +59,40 @@ class AdaptiveMix(Term):
 
     def __post_init__(self):
         settle(self)
-        allowed = {"distance": DISTANCES, "pairing": ("within", "pooled", "cross"), "lam": ("sample", "batch"),
-                   "noise_on": ("target", "mixed"), "noise_scale": ("abs", "rms"), "logits": ("plain", "sum"),
-                   "players": ("dg", "d", "g")}  # fmt: skip
+        allowed = {
+            "distance": DISTANCES,
+            "pairing": ("within", "pooled", "cross"),
+            "lam": ("sample", "batch"),
+            "noise_on": ("target", "mixed"),
+            "noise_scale": ("abs", "rms"),
+            "logits": ("plain", "sum"),
+            "players": ("dg", "d", "g"),
+        }
         for name, values in allowed.items():
             if getattr(self, name) not in values:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(values)}")
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}: expected one of {', '.join(values)}"
+                )
         if not (self.alpha > 0 and self.sigma >= 0 and self.weight >= 0):
-            raise ValueError(f"alpha={self.alpha}, sigma={self.sigma}, weight={self.weight}: expected alpha > 0, others >= 0")
+            raise ValueError(
+                f"alpha={self.alpha}, sigma={self.sigma}, weight={self.weight}: expected alpha > 0, others >= 0"
+            )
         if self.logits == "sum" and self.pairing != "within":
-            raise ValueError(f"logits='sum' with pairing={self.pairing!r}: the summed logit needs pairs of one kind, 'within'")
+            raise ValueError(
+                f"logits='sum' with pairing={self.pairing!r}: the summed logit needs pairs of one kind, 'within'"
+            )
 
-    def d(self, turn: Turn) -> Tensor | None:
+    def d_loss(self, turn: Turn) -> Tensor | None:
         if self._idle(turn):
             return None
         real, fake = (turn.x_real, turn.real.features), (turn.x_fake, turn.fake.features)
         if self.pairing == "within":
-            return self._loss(turn, [self._permuted(*real, turn), self._permuted(*fake, turn)], ["real", "fake"])
+            return self._loss(
+                turn, [self._permuted(*real, turn), self._permuted(*fake, turn)], ["real", "fake"]
+            )
         return self._loss(turn, [self._across(real, fake, turn)], [])
 
-    def g(self, turn: Turn) -> Tensor | None:
+    def g_loss(self, turn: Turn) -> Tensor | None:
         if self._idle(turn):
             return None
         fake = (turn.x_fake, turn.fake.features)
@@ -104,20 +118,28 @@ class AdaptiveMix(Term):
     def _loss(self, turn: Turn, pairs: list[tuple[Tensor, ...]], sides: list[str]) -> Tensor | None:
         lams = [_draw(turn.rng, self.alpha, self.lam, x.shape[turn.axis]) for x, *_ in pairs]
         targets = [_mix(lam, va, vb) for lam, (_, va, _, vb) in zip(lams, pairs, strict=True)]
-        mixed = turn.features(*[_mix(lam, xa, xb) for lam, (xa, _, xb, _) in zip(lams, pairs, strict=True)])
+        mixed = turn.features(
+            *[_mix(lam, xa, xb) for lam, (xa, _, xb, _) in zip(lams, pairs, strict=True)]
+        )
         if self.logits == "sum":
             for side, v, t in zip(sides, mixed, targets, strict=True):
                 score = turn.D.head(t) + turn.D.head(v)
                 setattr(turn, side, Critique(score, getattr(turn, side).features))
         if self.weight == 0:
             return None
-        return self.weight * sum(self._gap(v, t, turn.rng).mean(-1) for v, t in zip(mixed, targets, strict=True))
+        return self.weight * sum(
+            self._gap(v, t, turn.rng).mean(-1) for v, t in zip(mixed, targets, strict=True)
+        )
 
     def _gap(self, v: Tensor, target: Tensor, rng: Rng) -> Tensor:
         if self.detach:
             target = target.detach()
         if self.sigma:
-            scale = v.detach().square().mean((-2, -1), keepdim=True).sqrt() if self.noise_scale == "rms" else 1.0
+            scale = (
+                v.detach().square().mean((-2, -1), keepdim=True).sqrt()
+                if self.noise_scale == "rms"
+                else 1.0
+            )
             noise = self.sigma * scale * rng.randn(*v.shape[1 if rng.stacked else 0 :])
             v, target = (v + noise, target) if self.noise_on == "mixed" else (v, target + noise)
         return distance(v, target, self.distance)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from gantutor.parts import LatentMap, Term, Turn
 from gantutor.plain import settle
 from gantutor.rng import Rng
+from gantutor.turn import LatentMap, Term, Turn
 
 # phi, minimised over z. Every falling phi gives the same sign step in exact arithmetic, but softplus(-y) has no
 # gradient left in float32 for a good sample (y large), log(1 - sigma(y)) none for a bad one: the score is the default.
@@ -36,7 +36,9 @@ def latent_mode(modules: list[nn.Module], mode: str) -> Iterator[None]:
     buffers = [b for m in modules for b in m.buffers()] if mode == "train_frozen" else []
     saved, training = [b.clone() for b in buffers], mode != "eval"
     try:
-        if any(was != training for _, was in parts):  # setting the flag of every part costs as much as a small net's forward
+        if any(
+            was != training for _, was in parts
+        ):  # setting the flag of every part costs as much as a small net's forward
             for m in modules:
                 m.train(training)
         yield
@@ -54,7 +56,9 @@ def modules_of(*nets: Callable) -> list[nn.Module]:
     return [net for net in nets if isinstance(net, nn.Module)]
 
 
-def slope(z: Tensor, G: Callable, D: Callable, phi: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+def slope(
+    z: Tensor, G: Callable, D: Callable, phi: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
     """D's score of G(z) (..., B) and the gradient of phi(score) for z alone (..., B, z), both constants.
 
     autograd skips the weights' gradients because nobody asks for them; switching `requires_grad` off saves nothing more.
@@ -93,7 +97,9 @@ class IFGSM(LatentMap):
     def __post_init__(self):
         settle(self)
         if not (self.eps >= 0 and self.steps >= 0 and (self.radius is None or self.radius > 0)):
-            raise ValueError(f"eps={self.eps}, steps={self.steps}, radius={self.radius}: expected eps, steps >= 0, radius > 0")
+            raise ValueError(
+                f"eps={self.eps}, steps={self.steps}, radius={self.radius}: expected eps, steps >= 0, radius > 0"
+            )
         if not self.prior_weight >= 0:
             raise ValueError(f"prior_weight={self.prior_weight}: expected a number of at least 0")
         if self.objective not in PHI:
@@ -152,7 +158,9 @@ class PGD(IFGSM):
         if self.norm not in ("linf", "l2"):
             raise ValueError(f"norm={self.norm!r}: expected 'linf' or 'l2'")
         if self.radius is None:
-            raise ValueError("radius=None: PGD starts at random within a radius and needs one, for example radius=0.1")
+            raise ValueError(
+                "radius=None: PGD starts at random within a radius and needs one, for example radius=0.1"
+            )
 
     def start(self, z, rng):
         if rng is None:
@@ -160,7 +168,9 @@ class PGD(IFGSM):
         shape = z.shape[1 if rng.stacked else 0 :]
         if self.norm == "linf":
             return z + self.radius * (2 * rng.rand(*shape) - 1)
-        n = rng.randn(*shape)  # uniform in the ball: any direction, and a share r^d of the volume within distance r
+        n = rng.randn(
+            *shape
+        )  # uniform in the ball: any direction, and a share r^d of the volume within distance r
         return z + self.radius * rng.rand(*shape[:-1], 1) ** (1 / shape[-1]) * n / length(n)
 
     def direction(self, g, memory):
@@ -192,8 +202,15 @@ class GradientStep(IFGSM):
         return g, None
 
 
-def pair_ratio(x1: Tensor, x2: Tensor, z1: Tensor, z2: Tensor, offset: float = 0.0, per_sample: bool = False,
-               norm: str = "l1") -> Tensor:
+def pair_ratio(
+    x1: Tensor,
+    x2: Tensor,
+    z1: Tensor,
+    z2: Tensor,
+    offset: float = 0.0,
+    per_sample: bool = False,
+    norm: str = "l1",
+) -> Tensor:
     """d_I / (d_z + offset): one number a batch as in the code, from its mean distances, or one a sample.
 
     x (..., B, d), z (..., B, k). A small ratio marks two latents whose images are too much alike. `norm`: a distance is
@@ -202,7 +219,10 @@ def pair_ratio(x1: Tensor, x2: Tensor, z1: Tensor, z2: Tensor, offset: float = 0
     """
     if norm not in ("l1", "l2"):
         raise ValueError(f"norm={norm!r}: expected 'l1' or 'l2'")
-    d_x, d_z = ((b - a).abs().mean(-1) if norm == "l1" else (b - a).norm(dim=-1) for a, b in ((x1, x2), (z1, z2)))
+    d_x, d_z = (
+        (b - a).abs().mean(-1) if norm == "l1" else (b - a).norm(dim=-1)
+        for a, b in ((x1, x2), (z1, z2))
+    )
     if not per_sample:
         d_x, d_z = d_x.mean(-1), d_z.mean(-1)
     return d_x / (d_z + offset)
@@ -226,8 +246,15 @@ class HardPairs:
 
     def __post_init__(self):
         settle(self)
-        if self.steps < 0 or self.eps < 0 or (self.std is not None and self.std <= 0) or self.direction not in (-1, 1):
-            raise ValueError(f"{self}: expected steps, eps >= 0, std > 0 or None, direction -1 or 1")
+        if (
+            self.steps < 0
+            or self.eps < 0
+            or (self.std is not None and self.std <= 0)
+            or self.direction not in (-1, 1)
+        ):
+            raise ValueError(
+                f"{self}: expected steps, eps >= 0, std > 0 or None, direction -1 or 1"
+            )
 
     def __call__(self, z1: Tensor, G: Callable, rng: Rng) -> Tensor:
         """Partners z2 of z1 (..., B, k), constants."""
@@ -248,7 +275,9 @@ class HardPairs:
         for _ in range(self.steps):
             with latent_mode(modules, "train_frozen"), torch.enable_grad():
                 z2 = z2.detach().requires_grad_(True)
-                ratio = pair_ratio(x1, G(z2).flatten(batch_axis + 1), z1, z2, self.offset, self.per_sample)
+                ratio = pair_ratio(
+                    x1, G(z2).flatten(batch_axis + 1), z1, z2, self.offset, self.per_sample
+                )
                 (g,) = torch.autograd.grad(ratio.sum(), z2)
             z2 = z2.detach() + self.direction * self.eps * g.sign()
             yield z2
@@ -276,7 +305,10 @@ class ModeSeeking(Term):
             return z
         return torch.cat([z, self.pairs(z, G, rng)], 1 if rng.stacked else 0)
 
-    def g(self, turn: Turn) -> Tensor:
-        (z1, z2), (x1, x2) = turn.z.chunk(2, turn.axis), turn.x_fake.flatten(turn.axis + 1).chunk(2, turn.axis)
+    def g_loss(self, turn: Turn) -> Tensor:
+        (z1, z2), (x1, x2) = (
+            turn.z.chunk(2, turn.axis),
+            turn.x_fake.flatten(turn.axis + 1).chunk(2, turn.axis),
+        )
         ratio = pair_ratio(x1, x2, z1, z2)
         return self.weight * (-ratio if self.negative_ratio else 1 / (ratio + 1e-5))

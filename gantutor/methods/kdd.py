@@ -12,7 +12,7 @@ through all that `augment` does: DiffAugment() is the paper's five transforms.
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import log
 
 import torch
@@ -20,19 +20,24 @@ import torch.autograd.forward_ad as forward_ad
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from gantutor.descriptions import brief
 from gantutor.nets import full
 from gantutor.objectives import Hinge
 from gantutor.parallel import gather, place
-from gantutor.parts import Term, Turn, brief
 from gantutor.plain import settle
+from gantutor.turn import Term, Turn
 
 KERNELS = ("vmf", "gauss")
-CHOICES = {"kernel": KERNELS, "leave_one_out": ("self", "self+copies", "none"), "stale": ("none", "g_step", "both"),
-           "projection": ("none", "normalised", "unnormalised")}  # fmt: skip
+CHOICES = {
+    "kernel": KERNELS,
+    "leave_one_out": ("self", "self+copies", "none"),
+    "stale": ("none", "g_step", "both"),
+    "projection": ("none", "normalised", "unnormalised"),
+}
 
 
 def log_kernels(points: Tensor, anchors: Tensor, tau: float = 1.0, kernel: str = "vmf") -> Tensor:
-    """log K(anchor, point) up to a constant that cancels in every ratio: (..., N, K) and (..., M, K) to (..., N, M).
+    """Log K(anchor, point) up to a constant that cancels in every ratio: (..., N, K) and (..., M, K) to (..., N, M).
 
     "vmf": <a, x> / tau, von Mises-Fisher with concentration 1/tau on unit features; "gauss": -|a - x|^2 / (2 tau),
     a Gaussian of variance tau. On the sphere both give the same log-ratio.
@@ -41,18 +46,28 @@ def log_kernels(points: Tensor, anchors: Tensor, tau: float = 1.0, kernel: str =
         raise ValueError(f"kernel={kernel!r}: expected one of {', '.join(KERNELS)}")
     s = (points / tau) @ anchors.mT
     if kernel == "gauss":
-        s = s - (0.5 / tau) * (points.square().sum(-1)[..., None] + anchors.square().sum(-1)[..., None, :])
+        s = s - (0.5 / tau) * (
+            points.square().sum(-1)[..., None] + anchors.square().sum(-1)[..., None, :]
+        )
     return s
 
 
-def log_ratio(points: Tensor, reals: Tensor, fakes: Tensor, tau: float = 1.0, kernel: str = "vmf",
-              left_out: Tensor | None = None) -> Tensor:
-    """log p_r - log p_g at `points` (..., N, K), both densities estimated from anchors (..., M, K).
+def log_ratio(
+    points: Tensor,
+    reals: Tensor,
+    fakes: Tensor,
+    tau: float = 1.0,
+    kernel: str = "vmf",
+    left_out: Tensor | None = None,
+) -> Tensor:
+    """Log p_r - log p_g at `points` (..., N, K), both densities estimated from anchors (..., M, K).
 
     `left_out` (N, M_r + M_g) marks kernels that a point must not see: its own; or gives the `log_weights` of such marks.
     Densities divide by the anchors used. Raises ValueError where a point is left without an anchor.
     """
-    s = log_kernels(points, torch.cat([reals, fakes], -2), tau, kernel)  # one product serves both densities
+    s = log_kernels(
+        points, torch.cat([reals, fakes], -2), tau, kernel
+    )  # one product serves both densities
     m, n = reals.shape[-2], fakes.shape[-2]
     if left_out is None:
         return torch.logsumexp(s[..., :m], -1) - torch.logsumexp(s[..., m:], -1) + (log(n) - log(m))
@@ -65,10 +80,15 @@ def log_weights(left_out: Tensor, m: int) -> Tensor:
 
     Raises ValueError where it sees none; the marks are read on the host for that.
     """
-    counts = [(~side).sum(-1, keepdim=True).expand(side.shape) for side in (left_out[:, :m], left_out[:, m:])]
+    counts = [
+        (~side).sum(-1, keepdim=True).expand(side.shape)
+        for side in (left_out[:, :m], left_out[:, m:])
+    ]
     if not all(int(c.min()) for c in counts):
-        raise ValueError(f"leave-one-out takes the only anchor away ({m} real and {left_out.shape[-1] - m} fake anchors): "
-                         "use a batch of at least 2")  # fmt: skip
+        raise ValueError(
+            f"leave-one-out takes the only anchor away ({m} real and {left_out.shape[-1] - m} fake anchors): "
+            "use a batch of at least 2"
+        )
     return (-torch.cat(counts, -1).double().log()).masked_fill(left_out, -torch.inf)
 
 
@@ -106,9 +126,13 @@ class KDD(Hinge):
             raise ValueError(f"tau={self.tau}: expected a temperature above 0")
         for name, values in CHOICES.items():
             if getattr(self, name) not in values:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(map(repr, values))}")
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}: expected one of {', '.join(map(repr, values))}"
+                )
         if self.copies < 0 or (self.copies > 0) != (self.augment is not None):
-            raise ValueError(f"copies={self.copies}, augment={self.augment}: augmented anchors need both, or neither")
+            raise ValueError(
+                f"copies={self.copies}, augment={self.augment}: augmented anchors need both, or neither"
+            )
 
     def phi(self, v: Tensor, D) -> Tensor:
         """Unit features for "vmf", plain ones for "gauss", in float32 or better."""
@@ -118,11 +142,25 @@ class KDD(Hinge):
     def logits(self, turn: Turn) -> tuple[Tensor | None, Tensor]:
         """The logits of the reals and fakes in D's turn, of the fakes alone in G's."""
         in_d = turn.player == "d"
-        real, fake, reals, fakes = self._anchors(turn, self.anchor_grad_d if in_d else self.anchor_grad_g)
-        reals, other = self._former(turn, reals) if in_d and self.stale == "both" else (reals, False)
+        real, fake, reals, fakes = self._anchors(
+            turn, self.anchor_grad_d if in_d else self.anchor_grad_g
+        )
+        reals, other = (
+            self._former(turn, reals) if in_d and self.stale == "both" else (reals, False)
+        )
         reals, fakes = _everywhere(reals, fakes)
         m, n = real.shape[-2], fake.shape[-2]
-        own = _own(m, n, self.copies, self.leave_one_out, other, turn.player, *place(), fake.device, fake.dtype)
+        own = _own(
+            m,
+            n,
+            self.copies,
+            self.leave_one_out,
+            other,
+            turn.player,
+            *place(),
+            fake.device,
+            fake.dtype,
+        )
         with in_float32(fake.device):
             points = torch.cat([real, fake], -2) if in_d else fake
             s = log_ratio(points, reals, fakes, self.tau, self.kernel, own)
@@ -136,7 +174,7 @@ class KDD(Hinge):
             return log_ratio(self.phi(points.features, turn.D), reals, fakes, self.tau, self.kernel)
 
     def _anchors(self, turn: Turn, through: bool) -> tuple[Tensor, ...]:
-        """phi of reals and fakes, and both anchor sets: these, then their augmented copies; with gradient if `through`.
+        """Phi of reals and fakes, and both anchor sets: these, then their augmented copies; with gradient if `through`.
 
         With `stale="both"` D's real anchors serve the D step after this one, as constants.
         """
@@ -145,11 +183,18 @@ class KDD(Hinge):
         fake = self.phi(turn.fake.features, turn.D)
         anchors = []
         for_later = turn.player == "d" and self.stale == "both"
-        for x, v, kept in ((turn.x_real, real, through and not for_later), (turn.x_fake, fake, through)):
+        for x, v, kept in (
+            (turn.x_real, real, through and not for_later),
+            (turn.x_fake, fake, through),
+        ):
             v = v if kept else v.detach()
             if self.copies:
-                with torch.set_grad_enabled(v.requires_grad):  # [A7]; nothing is recorded for anchors that are constants
-                    copies = turn.features(*[self.augment(x, turn.rng, turn.step) for _ in range(self.copies)])
+                with torch.set_grad_enabled(
+                    v.requires_grad
+                ):  # [A7]; nothing is recorded for anchors that are constants
+                    copies = turn.features(
+                        *[self.augment(x, turn.rng, turn.step) for _ in range(self.copies)]
+                    )
                     v = torch.cat([v, *[self.phi(c, turn.D) for c in copies]], -2)
             anchors.append(v)
         return real, fake, *anchors
@@ -164,9 +209,15 @@ class KDD(Hinge):
 
     def _projected(self, turn: Turn) -> Tensor:
         """<V_y, f> of the points: reals, then fakes in D's turn, fakes in G's."""
-        sides = [(turn.fake, turn.y_fake)] if turn.player == "g" else [(turn.real, turn.y_real), (turn.fake, turn.y_fake)]
+        sides = (
+            [(turn.fake, turn.y_fake)]
+            if turn.player == "g"
+            else [(turn.real, turn.y_real), (turn.fake, turn.y_fake)]
+        )
         if any(y is None for _, y in sides):
-            raise ValueError(f"projection={self.projection!r} without labels: use nets with classes, or projection='none'")
+            raise ValueError(
+                f"projection={self.projection!r} without labels: use nets with classes, or projection='none'"
+            )
         f = _pooled(torch.cat([c.features for c, _ in sides]), turn.D)
         f = normalize(f, dim=-1) if self.projection == "normalised" else f
         return (turn.D.embed(torch.cat([y for _, y in sides])) * f).sum(-1)
@@ -192,20 +243,36 @@ def _everywhere(reals: Tensor, fakes: Tensor) -> tuple[Tensor, Tensor]:
 def _must_agree(m: int, n: int, rank: int, world: int, device: torch.device) -> None:
     sizes = gather(torch.tensor([[m, n]], device=device)).tolist()
     if sizes != [[m, n]] * world:
-        raise ValueError(f"real and fake anchors by process: {sizes}, this is process {rank}: all need equal batches")
+        raise ValueError(
+            f"real and fake anchors by process: {sizes}, this is process {rank}: all need equal batches"
+        )
 
 
 def own_kernels(m: int, n: int, copies: int = 0, leave_one_out: str = "self") -> Tensor:
     """Which kernels are a point's own: rows m reals then n fakes, columns the real anchors then the fake ones, (m+n, ...)."""
-    times = {"self": [1] + [0] * copies, "self+copies": [1] * (copies + 1), "none": [0] * (copies + 1)}[leave_one_out]
+    times = {
+        "self": [1] + [0] * copies,
+        "self+copies": [1] * (copies + 1),
+        "none": [0] * (copies + 1),
+    }[leave_one_out]
     blocks = [torch.cat([t * torch.eye(k) for t in times], -1) for k in (m, n)]
     return torch.block_diag(*blocks).bool()
 
 
 # The same weights serve every step of a run. None is ever dropped: a captured step reads them where they lie.
-@lru_cache(maxsize=None)
-def _own(m: int, n: int, copies: int, leave_one_out: str, other: bool, player: str, rank: int, world: int,
-         device: torch.device, dtype: torch.dtype) -> Tensor:
+@cache
+def _own(
+    m: int,
+    n: int,
+    copies: int,
+    leave_one_out: str,
+    other: bool,
+    player: str,
+    rank: int,
+    world: int,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Tensor:
     """`log_weights` of leave-one-out for the points of a turn on one process of `world`, (m+n or n, anchors of all).
 
     `other`: the real anchors are another batch's.
@@ -223,7 +290,11 @@ def _own(m: int, n: int, copies: int, leave_one_out: str, other: bool, player: s
 
 def _no_autocast(device: torch.device) -> AbstractContextManager:
     """On the plane, to switch off what is off already would cost as much as a matrix product."""
-    return torch.autocast(device.type, enabled=False) if torch.is_autocast_enabled(device.type) else nullcontext()
+    return (
+        torch.autocast(device.type, enabled=False)
+        if torch.is_autocast_enabled(device.type)
+        else nullcontext()
+    )
 
 
 @contextmanager
@@ -251,7 +322,14 @@ class _Taken(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, factor: Tensor):
-        return None, None, *[factor.reshape(factor.shape + (1,) * (g.ndim - factor.ndim)) * g for g in ctx.gradients]
+        return (
+            None,
+            None,
+            *[
+                factor.reshape(factor.shape + (1,) * (g.ndim - factor.ndim)) * g
+                for g in ctx.gradients
+            ],
+        )
 
 
 @dataclass(frozen=True)
@@ -275,11 +353,13 @@ class JacobianD(Term):
         if self.method not in ("fd", "jvp") or not self.delta > 0 or self.weight < 0:
             raise ValueError(f"{self}: expected method 'fd' or 'jvp', delta > 0 and weight >= 0")
 
-    def d(self, turn: Turn) -> Tensor:
+    def d_loss(self, turn: Turn) -> Tensor:
         x = torch.cat([full(turn.x_real), full(turn.x_fake)], turn.axis)
         n_points, n_real = x.shape[turn.axis], turn.x_real.shape[turn.axis]
         u = turn.rng.randn(*x.shape[turn.axis :]).to(x)
-        u = u / u.flatten(turn.axis + 1).norm(dim=-1).reshape(x.shape[: turn.axis + 1] + (1,) * (x.ndim - turn.axis - 1))
+        u = u / u.flatten(turn.axis + 1).norm(dim=-1).reshape(
+            x.shape[: turn.axis + 1] + (1,) * (x.ndim - turn.axis - 1)
+        )
         with in_float32(x.device):
             slope = self.slope(lambda y: turn.D.pooled(turn.features(y)[0]), x, u, turn.axis)
             loss = self.weight * (slope - 1).abs().sum(-1) / (n_points if self.mean else n_real)

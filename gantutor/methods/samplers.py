@@ -17,8 +17,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gantutor.methods.advlat import IFGSM, latent_mode, length, modules_of, slope
 from gantutor.nets import Labelled
-from gantutor.parts import LatentMap
 from gantutor.rng import Rng
+from gantutor.turn import LatentMap
 
 
 # -- a score as a log density ratio ---------------------------------------------------------------------------------------
@@ -47,16 +47,29 @@ class Calibration:
         real, fake = (s.detach().double().flatten().cpu() for s in (real, fake))
         both = torch.cat([real, fake])
         if len(real) < 2 or len(fake) < 2 or not torch.isfinite(both).all() or both.std() == 0:
-            raise ValueError(f"{len(real)} real, {len(fake)} fake scores: expected 2 of each or more, finite, not all equal")
+            raise ValueError(
+                f"{len(real)} real, {len(fake)} fake scores: expected 2 of each or more, finite, not all equal"
+            )
         mean, std = both.mean(), both.std()  # the search for a and b sees scores of size 1
         w = torch.zeros(2, dtype=torch.float64, requires_grad=True)
-        search = torch.optim.LBFGS([w], max_iter=200, tolerance_grad=1e-12, tolerance_change=0,
-                                   line_search_fn="strong_wolfe")  # fmt: skip
+        search = torch.optim.LBFGS(
+            [w],
+            max_iter=200,
+            tolerance_grad=1e-12,
+            tolerance_change=0,
+            line_search_fn="strong_wolfe",
+        )
 
         def loss() -> Tensor:
             search.zero_grad()
-            parts = [((real - mean) / std, (len(real) + 1) / (len(real) + 2)), ((fake - mean) / std, 1 / (len(fake) + 2))]
-            total = sum(binary_cross_entropy_with_logits(w[0] * s + w[1], torch.full_like(s, t)) for s, t in parts)
+            parts = [
+                ((real - mean) / std, (len(real) + 1) / (len(real) + 2)),
+                ((fake - mean) / std, 1 / (len(fake) + 2)),
+            ]
+            total = sum(
+                binary_cross_entropy_with_logits(w[0] * s + w[1], torch.full_like(s, t))
+                for s, t in parts
+            )
             total.backward()
             return total
 
@@ -119,7 +132,9 @@ def per_seed(values: float | tuple[float, ...], z: Tensor) -> Tensor:
 def check(part, *names: str, at_least: float = 0) -> None:
     for name in names:
         if not getattr(part, name) >= at_least:
-            raise ValueError(f"{name}={getattr(part, name)}: expected a number of at least {at_least}")
+            raise ValueError(
+                f"{name}={getattr(part, name)}: expected a number of at least {at_least}"
+            )
 
 
 # -- gradients of the score -----------------------------------------------------------------------------------------------
@@ -142,15 +157,22 @@ class DOT(Sampler):
 
     def __post_init__(self):
         check(self, "lr", "steps")
-        for name, known in {"projection": ("tangent", "repo", None), "optimiser": ("sgd", "adam")}.items():
+        for name, known in {
+            "projection": ("tangent", "repo", None),
+            "optimiser": ("sgd", "adam"),
+        }.items():
             if getattr(self, name) not in known:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(map(str, known))}")
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}: expected one of {', '.join(map(str, known))}"
+                )
 
     def prepare(self, z, G, D, rng):
         if self.k_eff is not None or not self.steps:
             return self
         steepest = None
-        for _ in range(math.ceil(100 / z.shape[-2])):  # whole batches: labels that are filled in fit those alone
+        for _ in range(
+            math.ceil(100 / z.shape[-2])
+        ):  # whole batches: labels that are filled in fit those alone
             (a, s), (b, t) = ((p, D(G(p)).score) for p in (prior(z, rng), prior(z, rng)))
             ratio = ((s - t).abs() / length(a - b).squeeze(-1)).amax(-1)
             steepest = ratio if steepest is None else torch.maximum(steepest, ratio)
@@ -202,7 +224,11 @@ class DDLS(Sampler):
 
 
 # w(s), the weight of the score's gradient; z follows the flow of the f-divergence's gradient
-FLOWS: dict[str, Callable[[Tensor], Tensor]] = {"kl": torch.ones_like, "logd": lambda s: (-s).sigmoid(), "js": torch.sigmoid}
+FLOWS: dict[str, Callable[[Tensor], Tensor]] = {
+    "kl": torch.ones_like,
+    "logd": lambda s: (-s).sigmoid(),
+    "js": torch.sigmoid,
+}
 
 
 @dataclass(frozen=True)
@@ -308,9 +334,13 @@ class DRS(Sampler):
     def __post_init__(self):
         check(self, "burn_in", "rounds", at_least=1)
         if not (self.gamma_percentile is None or 0 <= self.gamma_percentile <= 100):
-            raise ValueError(f"gamma_percentile={self.gamma_percentile}: expected a number from 0 to 100, or None")
+            raise ValueError(
+                f"gamma_percentile={self.gamma_percentile}: expected a number from 0 to 100, or None"
+            )
         if not (self.acceptance is None or 0 < self.acceptance <= 1):
-            raise ValueError(f"acceptance={self.acceptance}: expected a number above 0 and at most 1, or None")
+            raise ValueError(
+                f"acceptance={self.acceptance}: expected a number above 0 and at most 1, or None"
+            )
 
     @staticmethod
     def logit(below: Tensor) -> Tensor:
@@ -321,39 +351,58 @@ class DRS(Sampler):
         if self.top is not None and self.gamma is not None:
             return self
         batches = math.ceil(self.burn_in / z.shape[-2])
-        s = torch.cat([self.calibration(D(G(prior(z, rng))).score) for _ in range(batches)], -1).double()
+        s = torch.cat(
+            [self.calibration(D(G(prior(z, rng))).score) for _ in range(batches)], -1
+        ).double()
         top = s.amax(-1, keepdim=True)
         F, gamma = self.logit(s - top), torch.zeros_like(top)
         if self.acceptance is not None:
             low, high = F.amin(-1, keepdim=True) - 50, F.amax(-1, keepdim=True) + 50
-            for _ in range(60):  # the mean acceptance falls with gamma: halve the interval that holds it
+            for _ in range(
+                60
+            ):  # the mean acceptance falls with gamma: halve the interval that holds it
                 gamma = (low + high) / 2
                 many = (F - gamma).sigmoid().mean(-1, keepdim=True) > self.acceptance
                 low, high = torch.where(many, gamma, low), torch.where(many, high, gamma)
         elif self.gamma_percentile is not None:
             gamma = F.quantile(self.gamma_percentile / 100, -1, keepdim=True)
-        return dataclasses.replace(self, top=top.squeeze(-1).tolist(), gamma=gamma.squeeze(-1).tolist())
+        return dataclasses.replace(
+            self, top=top.squeeze(-1).tolist(), gamma=gamma.squeeze(-1).tolist()
+        )
 
     def move(self, z, G, D, rng):
         n, top, gamma = z.shape[-2], per_seed(self.top, z), per_seed(self.gamma, z)
-        labels = G.y if isinstance(G, Labelled) and G.y is not None else torch.zeros(n, dtype=torch.int64)
-        groups = [(labels == y).nonzero().squeeze(-1).to(z.device) for y in labels.unique()]  # places that may change hands
+        labels = (
+            G.y
+            if isinstance(G, Labelled) and G.y is not None
+            else torch.zeros(n, dtype=torch.int64)
+        )
+        groups = [
+            (labels == y).nonzero().squeeze(-1).to(z.device) for y in labels.unique()
+        ]  # places that may change hands
         drawn, accepted = [], []
         for _ in range(self.rounds):
             drawn.append(prior(z, rng) if drawn else z)
             s = self.calibration(D(G(drawn[-1])).score)
             top = torch.maximum(top, s.amax(-1, keepdim=True))
-            accepted.append(prior(z[..., :1], rng, uniform=True).squeeze(-1) < (self.logit(s - top) - gamma).sigmoid())
+            accepted.append(
+                prior(z[..., :1], rng, uniform=True).squeeze(-1)
+                < (self.logit(s - top) - gamma).sigmoid()
+            )
             ok = torch.stack(accepted, -2)  # (..., rounds, B)
             if all((ok[..., g].sum((-2, -1)) >= len(g)).all() for g in groups):
                 break
         else:
-            raise RuntimeError(f"DRS accepted a share of {ok.float().mean():.2g} and could not fill {n} places in "
-                               f"{self.rounds} rounds: lower gamma_percentile, or calibrate the critic")  # fmt: skip
+            raise RuntimeError(
+                f"DRS accepted a share of {ok.float().mean():.2g} and could not fill {n} places in "
+                f"{self.rounds} rounds: lower gamma_percentile, or calibrate the critic"
+            )
         pool, out = torch.stack(drawn, -3), torch.empty_like(z)
         for g in groups:
             kept = ok[..., g].flatten(-2).int()
-            first = kept.argsort(dim=-1, descending=True, stable=True)[..., : len(g), None]  # accepted ones, in the order drawn
+            first = kept.argsort(dim=-1, descending=True, stable=True)[
+                ..., : len(g), None
+            ]  # accepted ones, in the order drawn
             out[..., g, :] = torch.take_along_dim(pool[..., g, :].flatten(-3, -2), first, -2)
         return out
 
@@ -377,7 +426,9 @@ class Evaluations:
         return {name: getattr(self, name) / n for name in ("G", "D", "backward", "total")}
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {getattr(self, name)}" for name in ("G", "D", "backward", "total"))
+        return ", ".join(
+            f"{name} {getattr(self, name)}" for name in ("G", "D", "backward", "total")
+        )
 
 
 @contextmanager
@@ -418,7 +469,9 @@ def with_budget(sampler: LatentMap | None, n: int) -> LatentMap | None:
         return None
     if isinstance(sampler, IFGSM | DOT | DDLS | DGflow):
         if n % 2 or n < 0:
-            raise ValueError(f"n={n}: a step of {type(sampler).__name__} is two passes, expected an even number from 0 on")
+            raise ValueError(
+                f"n={n}: a step of {type(sampler).__name__} is two passes, expected an even number from 0 on"
+            )
         return dataclasses.replace(sampler, steps=n // 2)
     if n < 1:
         raise ValueError(f"n={n}: expected at least 1 for {type(sampler).__name__}")
@@ -431,12 +484,24 @@ def with_budget(sampler: LatentMap | None, n: int) -> LatentMap | None:
     raise TypeError(f"{type(sampler).__name__} has no known cost: count it with nfe(G, D)")
 
 
-def table3(budget: int | None = None, calibration: Calibration | None = None) -> dict[str, LatentMap | None]:
+def table3(
+    budget: int | None = None, calibration: Calibration | None = None
+) -> dict[str, LatentMap | None]:
     """AdvLatGAN's Table 3 by its rows' names, and DRS: each with its own setting, or all at `budget` passes a sample."""
     c = Calibration() if calibration is None else calibration
-    rows = {"bare": None, "EvolGAN": EvolGAN(), "DOT": DOT(), "DDLS": DDLS(calibration=c), "DRS": DRS(calibration=c),
-            "AdvLatGAN-z": IFGSM(0.05, 20)}  # fmt: skip
-    return rows if budget is None else {name: with_budget(sampler, budget) for name, sampler in rows.items()}
+    rows = {
+        "bare": None,
+        "EvolGAN": EvolGAN(),
+        "DOT": DOT(),
+        "DDLS": DDLS(calibration=c),
+        "DRS": DRS(calibration=c),
+        "AdvLatGAN-z": IFGSM(0.05, 20),
+    }
+    return (
+        rows
+        if budget is None
+        else {name: with_budget(sampler, budget) for name, sampler in rows.items()}
+    )
 
 
 SAMPLERS = table3()

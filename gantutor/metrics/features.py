@@ -8,7 +8,6 @@ import io
 import math
 import operator
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -30,7 +29,11 @@ class Moments:
     """Mean (K,) and covariance (K, K; ddof 1) of n features, gathered chunk by chunk in float64."""
 
     def __init__(self, mean: Tensor, scatter: Tensor, n: int):
-        self.mean, self.scatter, self.n = mean, scatter, n  # scatter: the sum of (x - mean)(x - mean)^T
+        self.mean, self.scatter, self.n = (
+            mean,
+            scatter,
+            n,
+        )  # scatter: the sum of (x - mean)(x - mean)^T
 
     @classmethod
     def of(cls, features: Tensor) -> "Moments":
@@ -46,7 +49,9 @@ class Moments:
             centre = x.mean(0)
             x = x - centre
             gap = centre - self.mean
-            self.scatter += x.T @ x + torch.outer(gap, gap) * (self.n * m / (self.n + m))  # Chan et al. 1979
+            self.scatter += x.T @ x + torch.outer(gap, gap) * (
+                self.n * m / (self.n + m)
+            )  # Chan et al. 1979
             self.mean, self.n = self.mean + gap * (m / (self.n + m)), self.n + m
         return self
 
@@ -60,11 +65,14 @@ class Moments:
     def save(self, path: str | Path) -> None:
         """Write mean, covariance and n as npz, whole or not at all."""
         with replacing(path) as partial:
-            np.savez(partial, mu=self.mean.cpu().numpy(), sigma=self.covariance.cpu().numpy(), n=self.n)
+            np.savez(
+                partial, mu=self.mean.cpu().numpy(), sigma=self.covariance.cpu().numpy(), n=self.n
+            )
 
     @classmethod
-    def load(cls, path: str | Path, device: str | torch.device = "cpu",
-             n: int | None = None) -> "Moments":
+    def load(
+        cls, path: str | Path, device: str | torch.device = "cpu", n: int | None = None
+    ) -> "Moments":
         """What `save` wrote, or pytorch-fid's mu and sigma, for which `n` says of how many images.
 
         Raises ValueError for a file that is damaged or something else, for an n that is missing or
@@ -74,12 +82,15 @@ class Moments:
         arrays = whole_arrays(path)
         if not {"mu", "sigma"} <= set(arrays):
             held = ", ".join(arrays) or "nothing"
-            raise ValueError(f"{path} holds no moments (npz of mu, sigma, n) but {held}: "
-                             "write it anew")
+            raise ValueError(
+                f"{path} holds no moments (npz of mu, sigma, n) but {held}: write it anew"
+            )
         mean, covariance = arrays["mu"], arrays["sigma"]
         n = _counted(path, arrays.get("n"), n)
         if mean.ndim != 1 or covariance.shape != 2 * mean.shape or n < 2:
-            raise ValueError(f"{path} holds mu {mean.shape}, sigma {covariance.shape}, n={n}: expected (K,), (K, K), n >= 2")
+            raise ValueError(
+                f"{path} holds mu {mean.shape}, sigma {covariance.shape}, n={n}: expected (K,), (K, K), n >= 2"
+            )
         if mean.dtype.kind != "f" or covariance.dtype.kind != "f":
             kinds = f"mu {mean.dtype}, sigma {covariance.dtype}"
             raise ValueError(f"{path} holds {kinds}: expected floats")
@@ -106,16 +117,18 @@ def whole_arrays(path: str | Path) -> dict[str, np.ndarray]:
         with np.load(raw) as file:
             return {name: file[name] for name in file.files}
     except Exception as error:  # the readers raise a dozen kinds for wrong bytes
-        raise ValueError(f"{path} holds no moments (npz of mu, sigma, n) or is damaged: "
-                         "write it anew") from error
+        raise ValueError(
+            f"{path} holds no moments (npz of mu, sigma, n) or is damaged: write it anew"
+        ) from error
 
 
 def _counted(path: str | Path, stored: np.ndarray | None, n: int | None) -> int:
     """The number of images, as the file or the caller says."""
     if stored is None:
         if n is None:
-            raise ValueError(f"{path} holds mu and sigma but not of how many images: "
-                             "pass n=, their number")
+            raise ValueError(
+                f"{path} holds mu and sigma but not of how many images: pass n=, their number"
+            )
         return operator.index(n)
     if stored.size != 1 or stored.dtype.kind not in "iuf" or not float(stored.item()).is_integer():
         raise ValueError(f"{path} holds n={stored.tolist()}: expected one whole number")
@@ -148,28 +161,43 @@ def frechet(a: Moments, b: Moments) -> float:
     ValueError for moments of other features, and for moments that are not finite.
     """
     if a.mean.shape != b.mean.shape:
-        raise ValueError(f"moments of {len(a.mean)} and of {len(b.mean)} features: expected the same feature net")
+        raise ValueError(
+            f"moments of {len(a.mean)} and of {len(b.mean)} features: expected the same feature net"
+        )
     if not all(t.isfinite().all() for m in (a, b) for t in (m.mean, m.scatter)):
-        raise ValueError("moments that hold NaN or infinity have no distance: "
-                         "has the generator diverged?")
-    a, b = sorted((a, b), key=lambda m: m.n)  # first the one of lower rank, where there are fewer images than features
+        raise ValueError(
+            "moments that hold NaN or infinity have no distance: has the generator diverged?"
+        )
+    a, b = sorted(
+        (a, b), key=lambda m: m.n
+    )  # first the one of lower rank, where there are fewer images than features
     gap, s, t = a.mean - b.mean, a.covariance, b.covariance
     return max(float(gap @ gap + s.trace() + t.trace() - 2 * _trace_root(s, t)), 0.0)
 
 
 def _trace_root(s: Tensor, t: Tensor) -> Tensor:
-    """tr (S T)^(1/2) by a symmetric matrix A^T T A with the eigenvalues of S T, where S = A A^T."""
-    root, singular = torch.linalg.cholesky_ex(s)  # half of eigh's time and, where it exists, exacter
+    """Tr (S T)^(1/2) by a symmetric matrix A^T T A with the eigenvalues of S T, where S = A A^T."""
+    root, singular = torch.linalg.cholesky_ex(
+        s
+    )  # half of eigh's time and, where it exists, exacter
     if singular:
         values, vectors = torch.linalg.eigh(s)
-        true = values > len(values) * torch.finfo(values.dtype).eps * values[-1]  # the root of a rounded 0 would be 1e-8
+        true = (
+            values > len(values) * torch.finfo(values.dtype).eps * values[-1]
+        )  # the root of a rounded 0 would be 1e-8
         root = vectors[:, true] * values[true].sqrt()
     return torch.linalg.eigvalsh(root.T @ t @ root).clamp(min=0).sqrt().sum()
 
 
 # -- kernel distance -----------------------------------------------------------------------------------------------------
-def kid(a: Tensor, b: Tensor, subsets: int = 100, subset_size: int = 1000, degree: int = 3,
-        seed: int = 0) -> tuple[float, float]:
+def kid(
+    a: Tensor,
+    b: Tensor,
+    subsets: int = 100,
+    subset_size: int = 1000,
+    degree: int = 3,
+    seed: int = 0,
+) -> tuple[float, float]:
     """KID (Binkowski et al. 2018) of features (N, K) and (M, K): mean and std (ddof 0) over random subsets.
 
     Each is the unbiased squared MMD with the kernel (<x, y> / K + 1)^degree, below 0 at times for equal distributions. The
@@ -177,13 +205,18 @@ def kid(a: Tensor, b: Tensor, subsets: int = 100, subset_size: int = 1000, degre
     """
     _check(a, b)
     if subsets < 1 or not 2 <= subset_size <= min(len(a), len(b)):
-        raise ValueError(f"subsets={subsets}, subset_size={subset_size} of {len(a)} and {len(b)} features: "
-                         f"expected subsets >= 1 and subset_size from 2 to {min(len(a), len(b))}")  # fmt: skip
+        raise ValueError(
+            f"subsets={subsets}, subset_size={subset_size} of {len(a)} and {len(b)} features: "
+            f"expected subsets >= 1 and subset_size from 2 to {min(len(a), len(b))}"
+        )
     draw, values = np.random.RandomState(seed), []
     if subset_size == len(a) == len(b):  # every subset is the whole, in another order
         subsets = 1
     for _ in range(subsets):
-        i, j = (torch.from_numpy(draw.choice(len(x), subset_size, replace=False)).to(x.device) for x in (a, b))
+        i, j = (
+            torch.from_numpy(draw.choice(len(x), subset_size, replace=False)).to(x.device)
+            for x in (a, b)
+        )
         values.append(_squared_mmd(a[i].double(), b[j].double(), degree))
     values = torch.stack(values)
     return float(values.mean()), float(values.std(correction=0))
@@ -198,8 +231,12 @@ def kernel_distance(a: Tensor, b: Tensor, degree: int = 3, blocks: int = 10) -> 
     """
     _check(a, b)
     if blocks < 2 or min(len(a), len(b)) < 2 * blocks:
-        raise ValueError(f"{len(a)} and {len(b)} features in blocks={blocks}: expected blocks >= 2, each with 2 or more")
-    each = torch.stack([_squared_mmd(a[i::blocks].double(), b[i::blocks].double(), degree) for i in range(blocks)])
+        raise ValueError(
+            f"{len(a)} and {len(b)} features in blocks={blocks}: expected blocks >= 2, each with 2 or more"
+        )
+    each = torch.stack(
+        [_squared_mmd(a[i::blocks].double(), b[i::blocks].double(), degree) for i in range(blocks)]
+    )
     return float(each.mean()), float(each.std() / blocks**0.5)
 
 
@@ -244,9 +281,13 @@ def _manifold(real: Tensor, fake: Tensor, k: int, which: tuple[str, ...]) -> dic
     sets = {"reals": real, "fakes": fake} if "recall" in which else {"reals": real}
     for kind, x in sets.items():
         if not 1 <= k < len(x):
-            raise ValueError(f"k={k}: expected 1 to {len(x) - 1}, one less than the number of {kind}")
+            raise ValueError(
+                f"k={k}: expected 1 to {len(x) - 1}, one less than the number of {kind}"
+            )
     radius, around = _radii(real, k)[:, None], _radii(fake, k)[None] if "recall" in which else None
-    precise, covered, recalled = (torch.zeros(len(x), dtype=torch.bool, device=x.device) for x in (fake, real, real))
+    precise, covered, recalled = (
+        torch.zeros(len(x), dtype=torch.bool, device=x.device) for x in (fake, real, real)
+    )
     centre, inside = real.mean(0), 0
     for rows in _slices(real):
         for cols in _slices(fake):
@@ -258,14 +299,23 @@ def _manifold(real: Tensor, fake: Tensor, k: int, which: tuple[str, ...]) -> dic
             if around is not None:
                 i, _ = _within(near, slack_y, around[:, cols], x, y)
                 recalled[rows.start + i] = True
-    part = {"precision": precise.double().mean(), "recall": recalled.double().mean(),
-            "density": inside / (k * len(fake)), "coverage": covered.double().mean()}  # fmt: skip
+    part = {
+        "precision": precise.double().mean(),
+        "recall": recalled.double().mean(),
+        "density": inside / (k * len(fake)),
+        "coverage": covered.double().mean(),
+    }
     return {name: float(part[name]) for name in which}
 
 
-def _within(near: Tensor, slack: Tensor, radius: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def _within(
+    near: Tensor, slack: Tensor, radius: Tensor, x: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor]:
     """Pairs (i, j) with |x_i - y_j| < radius, of rows or of columns: those too close to call are computed exactly."""
-    square, share = radius.double() ** 2, _rounding(x) + 2.0**-21  # radii and what they are compared with are float32
+    square, share = (
+        radius.double() ** 2,
+        _rounding(x) + 2.0**-21,
+    )  # radii and what they are compared with are float32
     low = (square * (1 - share) - slack).to(near)
     high = torch.where(radius > 0, square * (1 + share) + slack, -torch.inf).to(near)
     i, j = (near <= high).nonzero(as_tuple=True)
@@ -294,11 +344,15 @@ def _radii(x: Tensor, k: int) -> Tensor:
                 who[mine] = torch.cat([who[mine], j + others.start], 1).gather(1, best)
     kth = near[:, k - 1 : k]
     unsure = (near - kth).abs() <= 2 * (slack + _rounding(x) * torch.maximum(near, kth))
-    exact = torch.where(near < kth, -1.0, torch.inf).float()  # the others lie surely below or surely above the k-th
+    exact = torch.where(
+        near < kth, -1.0, torch.inf
+    ).float()  # the others lie surely below or surely above the k-th
     i, j = unsure.nonzero(as_tuple=True)
     exact[i, j] = _distances(x, i, x, who[i, j])
     radius = exact.kthvalue(k, 1).values
-    if m < n - 1:  # where even the last kept neighbour is too close to call, one that was not kept may be nearer
+    if (
+        m < n - 1
+    ):  # where even the last kept neighbour is too close to call, one that was not kept may be nearer
         every = torch.arange(n, device=x.device)
         for i in (unsure[:, -1] & (radius > 0)).nonzero()[:, 0]:
             d = _distances(x, i.expand(n), x, every)
@@ -338,7 +392,9 @@ def _distances(x: Tensor, i: Tensor, y: Tensor, j: Tensor) -> Tensor:
     """|x_i - y_j| of pairs, float32, by differences in float64."""
     step = max(1, CHUNK * 1024 // x.shape[1])
     parts = (x[a].double().sub_(y[b]) for a, b in zip(i.split(step), j.split(step), strict=True))
-    squares = torch.cat([p.square_().sum(1).float() for p in parts])  # rounded before the root too, as scikit-learn does
+    squares = torch.cat(
+        [p.square_().sum(1).float() for p in parts]
+    )  # rounded before the root too, as scikit-learn does
     return squares.double().sqrt().float()  # torch's float32 root errs in the last bit
 
 
@@ -348,24 +404,31 @@ def _slices(x: Tensor) -> list[slice]:
 
 def _check(a: Tensor, b: Tensor) -> None:
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) == 0:
-        raise ValueError(f"features {tuple(a.shape)} and {tuple(b.shape)}: expected (N, K) and (M, K) with N, M >= 1")
+        raise ValueError(
+            f"features {tuple(a.shape)} and {tuple(b.shape)}: expected (N, K) and (M, K) with N, M >= 1"
+        )
     for x in (a,) if a is b else (a, b):
         if not all(part.isfinite().all() for part in x.split(CHUNK)):
-            raise ValueError(f"features {tuple(x.shape)} hold NaN or infinity: has the generator diverged?")
+            raise ValueError(
+                f"features {tuple(x.shape)} hold NaN or infinity: has the generator diverged?"
+            )
 
 
 # -- Inception Score -----------------------------------------------------------------------------------------------------
 def inception_score(logits: Tensor, splits: int = 10) -> tuple[float, float]:
-    """exp E KL(p(y|x) || p(y)) (Salimans et al. 2016) of logits (N, C): mean and std (ddof 0) over consecutive splits.
+    """Exp E KL(p(y|x) || p(y)) (Salimans et al. 2016) of logits (N, C): mean and std (ddof 0) over consecutive splits.
 
     From 1, all alike, to C, sure and balanced. The images' order matters: sorted classes score
     low. Raises ValueError for logits that are not finite.
     """
     if logits.ndim != 2 or not 1 <= splits <= len(logits):
-        raise ValueError(f"logits {tuple(logits.shape)} in splits={splits}: expected (N, C) and splits from 1 to N")
+        raise ValueError(
+            f"logits {tuple(logits.shape)} in splits={splits}: expected (N, C) and splits from 1 to N"
+        )
     if not logits.isfinite().all():
-        raise ValueError(f"logits {tuple(logits.shape)} hold NaN or infinity: "
-                         "has the generator diverged?")
+        raise ValueError(
+            f"logits {tuple(logits.shape)} hold NaN or infinity: has the generator diverged?"
+        )
     log_p, n, scores = logits.double().log_softmax(1), len(logits), []
     for i in range(splits):
         part = log_p[i * n // splits : (i + 1) * n // splits]
@@ -425,39 +488,74 @@ class Protocol:
 
 
 WHY = {
-    "features": "another feature net is another scale", "weights": "other weights are another feature net",
-    "resize": "resizing alone moves FID by whole points", "data": "other reals", "split": "other reals",
-    "n_real": "the bias falls as 1/n", "n_fake": "the bias falls as 1/n", "k": "larger balls hold more",
-    "bn": "the generator draws other images", "checkpoint": "the best of many looks is lower than the last",
-}  # fmt: skip
+    "features": "another feature net is another scale",
+    "weights": "other weights are another feature net",
+    "resize": "resizing alone moves FID by whole points",
+    "data": "other reals",
+    "split": "other reals",
+    "n_real": "the bias falls as 1/n",
+    "n_fake": "the bias falls as 1/n",
+    "k": "larger balls hold more",
+    "bn": "the generator draws other images",
+    "checkpoint": "the best of many looks is lower than the last",
+}
 
 
-def measure(real: Tensor | Moments, fake: Tensor, features: str, which: tuple[str, ...] = ("fid", "kid", *MANIFOLD),
-            k: int = 5, logits: Tensor | None = None, seed: int = 0, subsets: int = 100) -> dict[str, float]:
+def measure(
+    real: Tensor | Moments,
+    fake: Tensor,
+    features: str,
+    which: tuple[str, ...] = ("fid", "kid", *MANIFOLD),
+    k: int = 5,
+    logits: Tensor | None = None,
+    seed: int = 0,
+    subsets: int = 100,
+) -> dict[str, float]:
     """The measures of `which` by the names that they may carry; `features` is the Extractor's name.
 
     `real` may be Moments where "fid" alone needs reals; "is" needs the `logits` (M, C) of the fakes. KID takes subsets of
     1000, or of all where there are fewer, and comes with its "_std", as the Inception Score does.
     """
     if isinstance(real, Moments) and not {"fid", "is"} >= set(which):
-        raise ValueError(f"which={which} on Moments: kernel distance, precision and the like need the reals' features")
+        raise ValueError(
+            f"which={which} on Moments: kernel distance, precision and the like need the reals' features"
+        )
     n, found = min(real.n if isinstance(real, Moments) else len(real), len(fake)), {}
     balls = tuple(m for m in MANIFOLD if m in which)
     for metric in which:
         label = name(metric, features, n)
         if metric == "fid":
-            found[label] = frechet(real if isinstance(real, Moments) else Moments.of(real), Moments.of(fake))
+            found[label] = frechet(
+                real if isinstance(real, Moments) else Moments.of(real), Moments.of(fake)
+            )
         elif metric == "kid":
             found[label], found[f"{label}_std"] = kid(real, fake, subsets, min(1000, n), seed=seed)
         elif metric == "is":
             if logits is None:
-                raise ValueError("which has 'is' but logits=None: pass the fakes' class logits, Extractor.logits(images)")
+                raise ValueError(
+                    "which has 'is' but logits=None: pass the fakes' class logits, Extractor.logits(images)"
+                )
             label = name(metric, features, len(logits))
             found[label], found[f"{label}_std"] = inception_score(logits)
     if balls:
-        found |= {name(metric, features, n): value for metric, value in _manifold(real, fake, k, balls).items()}
+        found |= {
+            name(metric, features, n): value
+            for metric, value in _manifold(real, fake, k, balls).items()
+        }
     return found
 
 
-__all__ = ["Moments", "Protocol", "density_coverage", "frechet", "inception_score", "kernel_distance", "kid", "measure",
-           "name", "prdc", "precision_recall", "whole_arrays"]  # fmt: skip
+__all__ = [
+    "Moments",
+    "Protocol",
+    "density_coverage",
+    "frechet",
+    "inception_score",
+    "kernel_distance",
+    "kid",
+    "measure",
+    "name",
+    "prdc",
+    "precision_recall",
+    "whole_arrays",
+]

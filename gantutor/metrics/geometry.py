@@ -1,5 +1,6 @@
 """The shape of a feature space: how far it stretches pairs of images (AdaptiveMix's Table 3), how bent it is between them,
-how tight its classes are (Fig. 4)."""
+how tight its classes are (Fig. 4).
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -32,7 +33,9 @@ class Lipschitz(NamedTuple):
 
 
 @torch.no_grad()
-def lipschitz_ratio(F: Discriminator | Callable, x: Tensor, y: Tensor, rms: float | None = None) -> Lipschitz:
+def lipschitz_ratio(
+    F: Discriminator | Callable, x: Tensor, y: Tensor, rms: float | None = None
+) -> Lipschitz:
     """Mean of |F(x_i) - F(y_i)| / |x_i - y_i| over the pairs (x_i, y_i), all norms Euclidean (AdaptiveMix's Table 3).
 
     `F`: a Discriminator, taken in eval mode, or any function from images (N, ...) to features (N, K). It is an average over
@@ -42,16 +45,22 @@ def lipschitz_ratio(F: Discriminator | Callable, x: Tensor, y: Tensor, rms: floa
     other pairs, or for sets of unequal size.
     """
     if x.shape != y.shape:
-        raise ValueError(f"x {tuple(x.shape)} and y {tuple(y.shape)}: expected as many images of one size, paired in order")
+        raise ValueError(
+            f"x {tuple(x.shape)} and y {tuple(y.shape)}: expected as many images of one size, paired in order"
+        )
     apart = (x - y).flatten(1).norm(dim=1)
     x, y, apart = x[apart > 0], y[apart > 0], apart[apart > 0]
     if len(x) < 2:
-        raise ValueError(f"{len(x)} pairs of different images: a mean with an error needs at least 2")
+        raise ValueError(
+            f"{len(x)} pairs of different images: a mean with an error needs at least 2"
+        )
     (v, a), (w, b) = _seen(F, x), _seen(F, y)
     rms = float(torch.cat([v, w]).double().square().mean().sqrt()) if rms is None else rms
     raw = _mean((v - w).norm(dim=1) / apart)
     logit = None if a is None else _mean((a - b).abs() / apart)
-    return Lipschitz(raw, Mean(*(t / rms if rms else float("nan") for t in raw)), logit, rms, len(x))
+    return Lipschitz(
+        raw, Mean(*(t / rms if rms else float("nan") for t in raw)), logit, rms, len(x)
+    )
 
 
 @torch.no_grad()
@@ -69,7 +78,10 @@ def bend(F: Discriminator | Callable, x: Tensor, y: Tensor, lam: Tensor) -> Mean
     weight = lam.reshape(-1, *[1] * (x.ndim - 1)).to(x)
     mixed = _seen(F, weight * x + (1 - weight) * y)[0]
     v, w, weight = _seen(F, x)[0], _seen(F, y)[0], lam[:, None].to(mixed)
-    gap, length = (mixed - weight * v - (1 - weight) * w).norm(dim=1).double(), (v - w).norm(dim=1).double()
+    gap, length = (
+        (mixed - weight * v - (1 - weight) * w).norm(dim=1).double(),
+        (v - w).norm(dim=1).double(),
+    )
     value = float(gap.mean() / length.mean())
     # a ratio of means: its error is that of the residuals to first order
     return Mean(value, float((gap - value * length).std() / len(gap) ** 0.5 / length.mean()))
@@ -84,7 +96,7 @@ class Compactness(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """within / total, free of scale: 0 for classes that are points, 1 for classes that have one and the same mean."""
+        """Within / total, free of scale: 0 for classes that are points, 1 for classes that have one and the same mean."""
         return self.within / self.total if self.total else float("nan")
 
 
@@ -96,7 +108,9 @@ def compactness(features: Tensor, labels: Tensor, unit: bool = False) -> Compact
     not. Labels int64 (N,). Raises ValueError where there are not as many labels as features.
     """
     if features.ndim != 2 or labels.shape != features.shape[:1] or not len(labels):
-        raise ValueError(f"features {tuple(features.shape)}, labels {tuple(labels.shape)}: expected (N, K) and (N,), N >= 1")
+        raise ValueError(
+            f"features {tuple(features.shape)}, labels {tuple(labels.shape)}: expected (N, K) and (N,), N >= 1"
+        )
     v = features.detach().double()
     v = normalize(v, dim=1) if unit else v
     member = torch.nn.functional.one_hot(labels).to(v)

@@ -97,7 +97,10 @@ def small_cnn(images: ImageSet, seed: int = 0, steps: int = 400, batch: int = 12
         loss.backward()
         opt.step()
         decay.step()
-    with suppress(OSError, RuntimeError), replacing(place) as partial:  # a cache that cannot be written costs time only
+    with (
+        suppress(OSError, RuntimeError),
+        replacing(place) as partial,
+    ):  # a cache that cannot be written costs time only
         torch.save({"digest": net.digest, "weights": net.state_dict()}, partial)
     return net.eval()
 
@@ -139,7 +142,12 @@ def features(net: SmallCnn, images: Tensor | ImageSet, chunk: int = 500) -> Tens
     net.eval()
     parts = (slice(i, i + chunk) for i in range(0, n, chunk))
     try:
-        return torch.cat([net.features(images.floats(p) if isinstance(images, ImageSet) else images[p]) for p in parts])
+        return torch.cat(
+            [
+                net.features(images.floats(p) if isinstance(images, ImageSet) else images[p])
+                for p in parts
+            ]
+        )
     finally:
         net.train(training)
 

@@ -42,7 +42,9 @@ def jpeg(x: Tensor, quality: int = 75) -> Tensor:
         Image.fromarray(picture.squeeze()).save(file, "JPEG", quality=quality)
         return np.asarray(Image.open(file)).reshape(picture.shape)
 
-    bytes_ = ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    bytes_ = (
+        ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    )
     back = torch.from_numpy(np.stack([through(picture) for picture in bytes_])).permute(0, 3, 1, 2)
     return back.to(x) / 127.5 - 1
 
@@ -61,11 +63,13 @@ def dequantised(x: Tensor, cut: bool, rng: Rng | int = 0) -> Tensor:
 
 # -- sins of the set -----------------------------------------------------------------------------------------------------
 def drawn(places: Tensor, n: int, rng: Rng | int = 0) -> Tensor:
-    """n of these places (N,) in random order; none comes twice before each has come once. ValueError where there is none."""
+    """N of these places (N,) in random order; none comes twice before each has come once. ValueError where there is none."""
     if len(places) == 0:
         raise ValueError(f"n={n} of no places at all: did you leave every class out?")
     rng, rounds = Rng.of(rng), -(-n // len(places))
-    return torch.cat([places[rng.randperm(len(places)).to(places.device)] for _ in range(rounds)])[:n]
+    return torch.cat([places[rng.randperm(len(places)).to(places.device)] for _ in range(rounds)])[
+        :n
+    ]
 
 
 def without_classes(places: Tensor, labels: Tensor, missing: int, rng: Rng | int = 0) -> Tensor:
@@ -75,7 +79,9 @@ def without_classes(places: Tensor, labels: Tensor, missing: int, rng: Rng | int
     """
     classes = labels.unique()
     if not 0 <= missing < len(classes):
-        raise ValueError(f"missing={missing} of {len(classes)} classes: expected 0 to {len(classes) - 1}")
+        raise ValueError(
+            f"missing={missing} of {len(classes)} classes: expected 0 to {len(classes) - 1}"
+        )
     kept = classes[Rng.of(rng).randperm(len(classes))[missing:].to(labels.device)]
     return places[torch.isin(labels[places], kept)]
 

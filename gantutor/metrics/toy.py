@@ -22,7 +22,7 @@ class Measure(NamedTuple):
 
     @property
     def gap(self) -> Tensor:
-        """value - truth: 0 within its error for a perfect generator."""
+        """Value - truth: 0 within its error for a perfect generator."""
         return self.value - self.truth
 
     @property
@@ -39,7 +39,9 @@ def modes_covered(dist, x: Tensor, share: float = 0.25, reach: float = 3.0) -> M
     counts = _histogram(dist, x, dist.distance(x) <= reach)
     threshold = share * x.shape[-2] * dist.shares.double()
     close = ((counts - threshold).abs() < counts.clamp(min=1).sqrt()).sum(-1)
-    return Measure((counts >= threshold).sum(-1).double(), close.double().sqrt(), float(len(dist.modes)), 0.0)
+    return Measure(
+        (counts >= threshold).sum(-1).double(), close.double().sqrt(), float(len(dist.modes)), 0.0
+    )
 
 
 def high_quality(dist, x: Tensor, reach: float = 3.0) -> Measure:
@@ -84,9 +86,16 @@ def energy_distance(dist, x: Tensor, rng: Rng | int = 12345) -> Measure:
     n = x.shape[-2]
     if n < 2 * BLOCKS:
         raise ValueError(f"{n} points: the energy distance needs at least {2 * BLOCKS}")
-    y = dist.sample(x[..., 0].numel(), Rng.of(rng)).to(x).reshape(x.shape)  # each seed meets reals of its own
+    y = (
+        dist.sample(x[..., 0].numel(), Rng.of(rng)).to(x).reshape(x.shape)
+    )  # each seed meets reals of its own
     blocks = _energy_blocks(x, y)
-    return Measure(blocks.mean(-1), torch.maximum(blocks.std(-1), _perfect_spread(dist, n).to(blocks)) / math.sqrt(BLOCKS), 0.0, 0.0)
+    return Measure(
+        blocks.mean(-1),
+        torch.maximum(blocks.std(-1), _perfect_spread(dist, n).to(blocks)) / math.sqrt(BLOCKS),
+        0.0,
+        0.0,
+    )
 
 
 @lru_cache(maxsize=16)
@@ -107,18 +116,30 @@ def judge(dist, x: Tensor, rng: Rng | int = 12345) -> dict[str, Measure]:
     """All five measures of fakes x (n, 2) or (seeds, n, 2)."""
     if x.shape[-1] != 2 or x.ndim < 2:
         raise ValueError(f"fakes of shape {tuple(x.shape)}: expected (n, 2) or (seeds, n, 2)")
-    return {"modes": modes_covered(dist, x), "high_quality": high_quality(dist, x), "mode_kl": mode_kl(dist, x),
-            "log_density": log_density(dist, x), "energy_distance": energy_distance(dist, x, rng)}  # fmt: skip
+    return {
+        "modes": modes_covered(dist, x),
+        "high_quality": high_quality(dist, x),
+        "mode_kl": mode_kl(dist, x),
+        "log_density": log_density(dist, x),
+        "energy_distance": energy_distance(dist, x, rng),
+    }
 
 
 def _histogram(dist, x: Tensor, keep: Tensor | None = None) -> Tensor:
     """Fakes nearest each mode, (..., modes), counting only those to keep."""
     m = len(dist.modes)
     weight = torch.ones(x.shape[:-1], dtype=torch.float64) if keep is None else keep.double()
-    return torch.zeros(*x.shape[:-2], m, dtype=torch.float64).scatter_add_(-1, dist.mode_of(x).cpu(), weight.cpu())
+    return torch.zeros(*x.shape[:-2], m, dtype=torch.float64).scatter_add_(
+        -1, dist.mode_of(x).cpu(), weight.cpu()
+    )
 
 
 def _mean_against_truth(dist, x: Tensor, measure, n_truth: int = 50_000) -> Measure:
     mine, real = measure(x), measure(dist.sample(n_truth, 987_654_321))
     n = mine.shape[-1]
-    return Measure(mine.mean(-1).cpu(), mine.std(-1).cpu() / math.sqrt(n), float(real.mean()), float(real.std()) / math.sqrt(n_truth))
+    return Measure(
+        mine.mean(-1).cpu(),
+        mine.std(-1).cpu() / math.sqrt(n),
+        float(real.mean()),
+        float(real.std()) / math.sqrt(n_truth),
+    )

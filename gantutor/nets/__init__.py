@@ -53,7 +53,9 @@ class Discriminator(nn.Module):
 
     def embed(self, y: Tensor) -> Tensor:
         """A vector for each label (B, K'), K' the width of `pooled`: the V of the projection <V_y, h>."""
-        raise TypeError(f"{type(self).__name__} has no class embedding: a projection needs nets with classes")
+        raise TypeError(
+            f"{type(self).__name__} has no class embedding: a projection needs nets with classes"
+        )
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Critique:
         labels = () if y is None else (y,)  # the plane's critics know nothing of labels
@@ -84,7 +86,9 @@ def initialise(module: nn.Module, rng, how=None) -> nn.Module:
     A net is built on the meta device and filled here, so that building it neither reads nor moves the global random state.
     """
     if rng.stacked:
-        raise ValueError(f"{type(module).__name__} trains one seed at a time; only the plane's MLPs stack several")
+        raise ValueError(
+            f"{type(module).__name__} trains one seed at a time; only the plane's MLPs stack several"
+        )
     module = module.to_empty(device=rng.device)
     g = rng.generators[0]
     for path, part in module.named_modules():
@@ -114,7 +118,9 @@ class _Spectral(parametrizations._SpectralNorm):
 
 def spectral(layer: nn.Module, rng) -> nn.Module:
     """Divide the layer's weight by its largest singular value from now on (Miyato et al. 2018); the vectors come from `rng`."""
-    with torch.random.fork_rng([rng.device] if rng.device.type == "cuda" else []):  # torch's own start is drawn and dropped
+    with torch.random.fork_rng(
+        [rng.device] if rng.device.type == "cuda" else []
+    ):  # torch's own start is drawn and dropped
         out_axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
         parametrize.register_parametrization(layer, "weight", _Spectral(layer.weight, dim=out_axis))
     for vector in layer.parametrizations.weight.buffers():
@@ -136,7 +142,8 @@ class ImageNets:
     @property
     def joint(self) -> bool:
         """Only a critic without normalisation says the same in one call as in two: batch norm mixes the batches' statistics,
-        and spectral norm takes one power iteration a call."""
+        and spectral norm takes one power iteration a call.
+        """
         return self.norm == "none"
 
     @property
@@ -157,7 +164,9 @@ class ImageNets:
         with torch.device("meta"):
             G, D = self.blank()
         # channels last: a tenth faster on a CPU, and what tensor cores want
-        G, D = (initialise(net.to(memory_format=torch.channels_last), rng, self.start) for net in (G, D))
+        G, D = (
+            initialise(net.to(memory_format=torch.channels_last), rng, self.start) for net in (G, D)
+        )
         # after the weights are set: the wrapped weight is computed anew at each look, and setting it would be lost
         normed = [(G, (nn.Conv2d, nn.Linear))] if self.g_spectral else []
         normed += [(D, (nn.Conv2d, nn.Linear, nn.Embedding))] if self.norm == "spectral" else []
@@ -170,11 +179,20 @@ class ImageNets:
 def check_labels(net: nn.Module, y: Tensor | None) -> None:
     """Raise TypeError where a net with `classes` gets no labels y, or one without gets some."""
     if (y is None) == bool(net.classes):
-        said = "no labels: pass class indices y (B,)" if y is None else "labels, but knows no classes: build it with classes=..."
-        raise TypeError(f"{type(net).__module__}.{type(net).__name__} with classes={net.classes} got {said}")
+        said = (
+            "no labels: pass class indices y (B,)"
+            if y is None
+            else "labels, but knows no classes: build it with classes=..."
+        )
+        raise TypeError(
+            f"{type(net).__module__}.{type(net).__name__} with classes={net.classes} got {said}"
+        )
 
 
 def check_classes(classes: int, least: int = 0) -> None:
     """Raise ValueError for a number of classes below `least`, or of 1."""
     if classes < least or classes == 1:
-        raise ValueError(f"classes={classes}: expected at least 2" + ("" if least else ", or 0 for nets without labels"))
+        raise ValueError(
+            f"classes={classes}: expected at least 2"
+            + ("" if least else ", or 0 for nets without labels")
+        )

@@ -21,11 +21,19 @@ class Generator(nn.Module):
         self.first = nn.Linear(z, 8 * width * (size // 8) ** 2)
         layers = []
         for a in (8 * width, 4 * width, 2 * width):
-            layers += [nn.ConvTranspose2d(a, a // 2, 4, 2, 1, bias=bias), nn.BatchNorm2d(a // 2), nn.ReLU(inplace=True)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(width, channels, 3, 1, 1, bias=bias), nn.Tanh())
+            layers += [
+                nn.ConvTranspose2d(a, a // 2, 4, 2, 1, bias=bias),
+                nn.BatchNorm2d(a // 2),
+                nn.ReLU(inplace=True),
+            ]
+        self.layers = nn.Sequential(
+            *layers, nn.Conv2d(width, channels, 3, 1, 1, bias=bias), nn.Tanh()
+        )
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.layers(self.first(z).unflatten(-1, self.shape).to(memory_format=torch.channels_last))
+        return self.layers(
+            self.first(z).unflatten(-1, self.shape).to(memory_format=torch.channels_last)
+        )
 
 
 class Critic(Discriminator):
@@ -75,7 +83,9 @@ class Cnn(ImageNets):
         if self.size < 8 or self.size % 8:
             raise ValueError(f"size={self.size}: expected a multiple of 8: 32, 48, 64, 128")
         if min(self.z, self.width, self.channels) < 1:
-            raise ValueError(f"z={self.z}, width={self.width}, channels={self.channels}: expected numbers of at least 1")
+            raise ValueError(
+                f"z={self.z}, width={self.width}, channels={self.channels}: expected numbers of at least 1"
+            )
 
     def blank(self) -> tuple[Generator, Critic]:
         bias = self.norm == "none"

@@ -18,13 +18,27 @@ class Generator(nn.Module):
     Labels, where there are `classes`, enter the latent: as a one-hot code beside it, or by `product` with an embedding.
     """
 
-    def __init__(self, z: int, widths: list[int], channels: int, side: int = 4, bias: bool = False,
-                 classes: int = 0, product: bool = False):  # fmt: skip
+    def __init__(
+        self,
+        z: int,
+        widths: list[int],
+        channels: int,
+        side: int = 4,
+        bias: bool = False,
+        classes: int = 0,
+        product: bool = False,
+    ):
         super().__init__()
         self.classes = classes
-        layers = [nn.ConvTranspose2d(z if product else z + classes, widths[-1], side, 1, 0, bias=bias)]
+        layers = [
+            nn.ConvTranspose2d(z if product else z + classes, widths[-1], side, 1, 0, bias=bias)
+        ]
         for a, b in zip(widths[::-1], [*widths[-2::-1], channels], strict=True):
-            layers += [nn.BatchNorm2d(a), nn.ReLU(inplace=True), nn.ConvTranspose2d(a, b, 4, 2, 1, bias=bias)]
+            layers += [
+                nn.BatchNorm2d(a),
+                nn.ReLU(inplace=True),
+                nn.ConvTranspose2d(a, b, 4, 2, 1, bias=bias),
+            ]
         self.layers = nn.Sequential(*layers, nn.Tanh())
         self.table = nn.Embedding(classes, z) if classes and product else None
 
@@ -45,24 +59,46 @@ class Critic(Discriminator):
     the outputs are K means and then K log variances of the logits. `classes`: labels enter as one-hot planes (MSGAN).
     """
 
-    def __init__(self, widths: list[int], channels: int, norm: str, head: str = "linear", outcomes: int = 1,
-                 resample: bool = False, bias: bool = False, classes: int = 0):  # fmt: skip
+    def __init__(
+        self,
+        widths: list[int],
+        channels: int,
+        norm: str,
+        head: str = "linear",
+        outcomes: int = 1,
+        resample: bool = False,
+        bias: bool = False,
+        classes: int = 0,
+    ):
         super().__init__()
         self.outcomes, self.classes, self.reads_labels = outcomes, classes, bool(classes)
         pairs = zip([channels + classes, *widths], widths, strict=False)
         self.layers = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1, bias=bias) for a, b in pairs)
         # no batch norm on the pixels' own layer (Radford et al. 2016)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(b) if norm == "batch" and i else nn.Identity() for i, b in enumerate(widths))
+        self.norms = nn.ModuleList(
+            nn.BatchNorm2d(b) if norm == "batch" and i else nn.Identity()
+            for i, b in enumerate(widths)
+        )
         self.out = nn.Linear(16 * widths[-1], outcomes, bias=bias) if head == "linear" else None
         self.spread = nn.Linear(16 * widths[-1], outcomes, bias=bias) if resample else None
 
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         if self.classes:
             check_labels(self, y)
-            x = torch.cat([x, one_hot(y, self.classes).to(x.dtype)[..., None, None].expand(-1, -1, *x.shape[2:])], 1)
+            x = torch.cat(
+                [
+                    x,
+                    one_hot(y, self.classes)
+                    .to(x.dtype)[..., None, None]
+                    .expand(-1, -1, *x.shape[2:]),
+                ],
+                1,
+            )
         for i, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True), 1):
             x = norm(layer(x))
-            if self.out is not None or i < len(self.layers):  # a plain mean must be free to take both signs
+            if self.out is not None or i < len(
+                self.layers
+            ):  # a plain mean must be free to take both signs
                 x = leaky_relu(x, 0.2)
         return x.flatten(1)
 
@@ -74,7 +110,9 @@ class Critic(Discriminator):
     def outputs(self, v: Tensor) -> Tensor | None:
         """Logits of the outcomes (B, K), or their means and log variances (B, 2K); None where there is one outcome."""
         if self.outcomes > 1:
-            return self.out(v) if self.spread is None else torch.cat([self.out(v), self.spread(v)], -1)
+            return (
+                self.out(v) if self.spread is None else torch.cat([self.out(v), self.spread(v)], -1)
+            )
 
     def pooled(self, v: Tensor) -> Tensor:
         """Sum over the 4x4 positions: (B, width), as BigGAN pools and KDD GAN measures."""
@@ -84,7 +122,9 @@ class Critic(Discriminator):
         if self.outcomes == 1:
             return super().forward(x, y)
         v = self.features(x, y)
-        said = full(self.outputs(v))  # asked once: each look at a spectral layer takes a power iteration
+        said = full(
+            self.outputs(v)
+        )  # asked once: each look at a spectral layer takes a power iteration
         return Critique(expectation(said[..., : self.outcomes]), full(v), said)
 
 
@@ -120,11 +160,15 @@ class Dcgan(ImageNets):
         if self.size < 8 or self.size & (self.size - 1):
             raise ValueError(f"size={self.size}: expected 8, 16, 32, 64, ...")
         if min(self.z, self.width, self.channels, self.outcomes) < 1:
-            raise ValueError(f"z={self.z}, width={self.width}, channels={self.channels}, outcomes={self.outcomes}: "
-                             "expected numbers of at least 1")  # fmt: skip
+            raise ValueError(
+                f"z={self.z}, width={self.width}, channels={self.channels}, outcomes={self.outcomes}: "
+                "expected numbers of at least 1"
+            )
         if self.outcomes > 1 and self.head == "mean" or self.resample and self.outcomes == 1:
-            raise ValueError(f"outcomes={self.outcomes}, head={self.head!r}, resample={self.resample}: "
-                             "several outcomes need head='linear', and resampling needs several outcomes")  # fmt: skip
+            raise ValueError(
+                f"outcomes={self.outcomes}, head={self.head!r}, resample={self.resample}: "
+                "several outcomes need head='linear', and resampling needs several outcomes"
+            )
 
     @property
     def widths(self) -> list[int]:
@@ -164,7 +208,16 @@ class ConditionalDcgan(Dcgan):
     def blank(self):
         return (
             Generator(self.z, self.widths, self.channels, bias=True, classes=self.classes),
-            Critic(self.widths, self.channels, self.norm, self.head, self.outcomes, self.resample, True, self.classes),
+            Critic(
+                self.widths,
+                self.channels,
+                self.norm,
+                self.head,
+                self.outcomes,
+                self.resample,
+                True,
+                self.classes,
+            ),
         )
 
     def start(self, part, name, p, generator):
@@ -186,7 +239,11 @@ class BnCritic(Discriminator):
         widths, self.positions = [width, 2 * width, 4 * width, 8 * width], side**2
         layers = []
         for i, (a, b) in enumerate(zip([channels, *widths], widths, strict=False)):
-            layers += [nn.Conv2d(a, b, 5, 2, 2, bias=False), nn.LeakyReLU(0.2), nn.BatchNorm2d(b) if i else nn.Identity()]
+            layers += [
+                nn.Conv2d(a, b, 5, 2, 2, bias=False),
+                nn.LeakyReLU(0.2),
+                nn.BatchNorm2d(b) if i else nn.Identity(),
+            ]
         self.layers = nn.Sequential(*layers)
         self.names = nn.Linear(widths[-1] * self.positions, classes) if classes else None
         self.out = nn.Linear(widths[-1] * self.positions, 1)
@@ -226,12 +283,16 @@ class BnDcgan(ImageNets):
         if self.size < 16 or self.size % 16:
             raise ValueError(f"size={self.size}: expected a multiple of 16: 32, 48, 64, 128")
         if min(self.z, self.width, self.channels) < 1:
-            raise ValueError(f"z={self.z}, width={self.width}, channels={self.channels}: expected numbers of at least 1")
+            raise ValueError(
+                f"z={self.z}, width={self.width}, channels={self.channels}: expected numbers of at least 1"
+            )
         check_classes(self.classes)
 
     def blank(self) -> tuple[Generator, BnCritic]:
         widths = [self.width * 2**i for i in (1, 2, 3, 4)]
         return (
-            Generator(self.z, widths, self.channels, self.size // 16, classes=self.classes, product=True),
+            Generator(
+                self.z, widths, self.channels, self.size // 16, classes=self.classes, product=True
+            ),
             BnCritic(self.width, self.size // 16, self.channels, self.classes),
         )

@@ -20,14 +20,16 @@ class Layers(nn.Module):
         super().__init__()
         self.pairs = []
         for i, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False)):
-            weight, bias = ((2 * rng.rand(*shape) - 1) * n_in**-0.5 for shape in ((n_in, n_out), (n_out,)))
+            weight, bias = (
+                (2 * rng.rand(*shape) - 1) * n_in**-0.5 for shape in ((n_in, n_out), (n_out,))
+            )
             self.register_parameter(f"weight{i}", nn.Parameter(weight))
             self.register_parameter(f"bias{i}", nn.Parameter(bias))
             self.pairs.append((self.get_parameter(f"weight{i}"), self.get_parameter(f"bias{i}")))
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """x W + b for x (B, n_in), or (seeds, B, n_in) with stacked weights; they may share one x (B, n_in), a map's grid."""
+    """X W + b for x (B, n_in), or (seeds, B, n_in) with stacked weights; they may share one x (B, n_in), a map's grid."""
     if weight.ndim == 2:
         return torch.addmm(bias, x, weight)
     return torch.baddbmm(bias[:, None], x.expand(len(weight), *x.shape[-2:]), weight)
@@ -60,7 +62,11 @@ class Critic(Layers, Discriminator):
         return affine(x, *self.pairs[self.trunk - 1])
 
     def head(self, v: Tensor) -> Tensor:
-        return v.mean(-1) if self.mean_head else affine(leaky_relu(v, self.leak), *self.pairs[-1]).squeeze(-1)
+        return (
+            v.mean(-1)
+            if self.mean_head
+            else affine(leaky_relu(v, self.leak), *self.pairs[-1]).squeeze(-1)
+        )
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,9 @@ class Mlp:
         if self.head not in ("linear", "mean"):
             raise ValueError(f"head={self.head!r}: expected 'linear' or 'mean'")
         if self.z < 1 or min(self.g_hidden + self.d_hidden) < 1:
-            raise ValueError(f"z={self.z}, widths {self.g_hidden} and {self.d_hidden}: expected numbers of at least 1")
+            raise ValueError(
+                f"z={self.z}, widths {self.g_hidden} and {self.d_hidden}: expected numbers of at least 1"
+            )
 
     def build(self, rng) -> tuple[Generator, Critic]:
         """Fresh generator and critic."""
@@ -93,6 +101,8 @@ class Mlp:
         )
 
 
-def mlp(z: int = 8, hidden: int = 64, depth: int = 3, bound: float | None = 2.0, leak: float = 0.2) -> Mlp:
+def mlp(
+    z: int = 8, hidden: int = 64, depth: int = 3, bound: float | None = 2.0, leak: float = 0.2
+) -> Mlp:
     """Same width everywhere: `depth` hidden layers in both nets."""
     return Mlp(z, (hidden,) * depth, (hidden,) * depth, bound, "linear", leak, leak)

@@ -30,7 +30,8 @@ class Norm(nn.Module):
         self.gain, self.bias = None, None
         if not plain:
             self.gain, self.bias = (
-                nn.Linear(code, width, bias=False) if code else nn.Embedding(classes, width) for _ in range(2)
+                nn.Linear(code, width, bias=False) if code else nn.Embedding(classes, width)
+                for _ in range(2)
             )
 
     def forward(self, x: Tensor, c: Tensor | None) -> Tensor:
@@ -75,7 +76,10 @@ class Down(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.conv2(relu_(self.conv1(x if self.pixels else relu(x))))
         if self.half:
-            h, x = avg_pool2d(h, 2), avg_pool2d(x, 2)  # a 1x1 convolution and a mean may change places
+            h, x = (
+                avg_pool2d(h, 2),
+                avg_pool2d(x, 2),
+            )  # a 1x1 convolution and a mean may change places
         return h + self.skip(x)
 
 
@@ -85,8 +89,14 @@ class Attention(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         small, half = max(1, width // 8), max(1, width // 2)
-        self.query, self.key = nn.Conv2d(width, small, 1, bias=False), nn.Conv2d(width, small, 1, bias=False)
-        self.value, self.out = nn.Conv2d(width, half, 1, bias=False), nn.Conv2d(half, width, 1, bias=False)
+        self.query, self.key = (
+            nn.Conv2d(width, small, 1, bias=False),
+            nn.Conv2d(width, small, 1, bias=False),
+        )
+        self.value, self.out = (
+            nn.Conv2d(width, half, 1, bias=False),
+            nn.Conv2d(half, width, 1, bias=False),
+        )
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -108,7 +118,9 @@ class Generator(nn.Module):
         self.shared = nn.Embedding(spec.classes, spec.shared) if spec.shared else None
         code = spec.shared + (chunk if spec.hierarchical else 0)
         self.first = nn.Linear(chunk, widths[0] * side**2)
-        self.blocks = nn.ModuleList(Up(a, b, spec.classes, code) for a, b in zip(widths, widths[1:], strict=False))
+        self.blocks = nn.ModuleList(
+            Up(a, b, spec.classes, code) for a, b in zip(widths, widths[1:], strict=False)
+        )
         sides = [side << i for i in range(1, len(widths))]
         self.attend = sides.index(spec.attention) if spec.attention else None
         self.attention = Attention(widths[1 + self.attend]) if spec.attention else None
@@ -213,24 +225,41 @@ class Resnet(ImageNets):
         settle(self)
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(known)}")
-        if min(self.z, self.channels, *self.g_widths, *self.d_widths) < 1 or min(self.kdd_width, self.shared) < 0:
-            raise ValueError(f"z={self.z}, channels={self.channels}, widths {self.g_widths} and {self.d_widths}: expected "
-                             f"numbers >= 1, and shared={self.shared}, kdd_width={self.kdd_width} >= 0")  # fmt: skip
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}: expected one of {', '.join(known)}"
+                )
+        if (
+            min(self.z, self.channels, *self.g_widths, *self.d_widths) < 1
+            or min(self.kdd_width, self.shared) < 0
+        ):
+            raise ValueError(
+                f"z={self.z}, channels={self.channels}, widths {self.g_widths} and {self.d_widths}: expected "
+                f"numbers >= 1, and shared={self.shared}, kdd_width={self.kdd_width} >= 0"
+            )
         ups = len(self.g_widths) - 1
         counts = 1 <= self.downs <= len(self.d_widths) and ups >= 1
         if not counts or self.size < 1 or self.size % (1 << max(ups, self.downs)):
-            raise ValueError(f"size={self.size}: expected {ups} doublings in G and downs={self.downs} halvings in D, "
-                             f"of {len(self.d_widths)} blocks, to divide it")  # fmt: skip
-        reached = {self.size >> i for i in range(ups)} & {self.size >> i for i in range(1, self.downs + 1)}
+            raise ValueError(
+                f"size={self.size}: expected {ups} doublings in G and downs={self.downs} halvings in D, "
+                f"of {len(self.d_widths)} blocks, to divide it"
+            )
+        reached = {self.size >> i for i in range(ups)} & {
+            self.size >> i for i in range(1, self.downs + 1)
+        }
         if self.attention and self.attention not in reached:
-            raise ValueError(f"attention={self.attention}: expected 0 or a side that both nets reach, one of {sorted(reached)}")
+            raise ValueError(
+                f"attention={self.attention}: expected 0 or a side that both nets reach, one of {sorted(reached)}"
+            )
         check_classes(self.classes)
         if self.hierarchical and self.z % (ups + 1):
             raise ValueError(f"z={self.z}: hierarchical nets cut it into {ups + 1} equal chunks")
-        if bool(self.classes) < bool(self.shared) or (self.hierarchical and bool(self.classes) != bool(self.shared)):
-            raise ValueError(f"classes={self.classes}, shared={self.shared}, hierarchical={self.hierarchical}: a shared "
-                             "embedding needs classes, and hierarchical nets with classes need one")  # fmt: skip
+        if bool(self.classes) < bool(self.shared) or (
+            self.hierarchical and bool(self.classes) != bool(self.shared)
+        ):
+            raise ValueError(
+                f"classes={self.classes}, shared={self.shared}, hierarchical={self.hierarchical}: a shared "
+                "embedding needs classes, and hierarchical nets with classes need one"
+            )
 
     def blank(self) -> tuple[Generator, Critic]:
         return Generator(self), Critic(self)
@@ -248,7 +277,9 @@ class Resnet(ImageNets):
             p.normal_(0.0, 0.02, generator=generator)
         elif self.init == "default":
             return False
-        elif self.init == "orthogonal":  # by way of a plain tensor: it reshapes, which channels last cannot
+        elif (
+            self.init == "orthogonal"
+        ):  # by way of a plain tensor: it reshapes, which channels last cannot
             p.copy_(nn.init.orthogonal_(torch.empty(p.shape, device=p.device), generator=generator))
         else:
             gain = 2**0.5 if self.init == "residual" and getattr(part, "residual", False) else 1.0
@@ -269,7 +300,9 @@ LADDERS = {
 def ladder(size: int, width: float) -> dict:
     """Widths and halvings for a side, all widths times `width`."""
     if size not in LADDERS:
-        raise ValueError(f"size={size}: expected one of {', '.join(map(str, LADDERS))}; other sides: give Resnet its widths")
+        raise ValueError(
+            f"size={size}: expected one of {', '.join(map(str, LADDERS))}; other sides: give Resnet its widths"
+        )
     g, d, downs = LADDERS[size]
     scaled = [tuple(max(1, round(n * width)) for n in numbers) for numbers in (g, d)]
     return {"size": size, "g_widths": scaled[0], "d_widths": scaled[1], "downs": downs}
@@ -282,10 +315,16 @@ def sngan_resnet(size: int = 32, width: float = 1.0, **options) -> Resnet:
 
 def wgangp_resnet(size: int = 32, width: float = 1.0, **options) -> Resnet:
     """WGAN-GP's: the same blocks without spectral norm, mean pooling, a bias at the end, PyTorch's default weights."""
-    return Resnet(**ladder(size, width) | {"norm": "none", "pool": "mean", "head_bias": True, "init": "default"} | options)
+    return Resnet(
+        **ladder(size, width)
+        | {"norm": "none", "pool": "mean", "head_bias": True, "init": "default"}
+        | options
+    )
 
 
-def biggan_cifar(preset: str = "pytorch", classes: int = 10, width: int | None = None, **options) -> Resnet:
+def biggan_cifar(
+    preset: str = "pytorch", classes: int = 10, width: int | None = None, **options
+) -> Resnet:
     """BigGAN for 32x32 images, `width` the ch of its code (64; 96 for "studio"); classes=0: the unconditional variant.
 
     "pytorch": BigGAN-PyTorch's CIFAR script, which KDD GAN uses: no attention, z 128, class embeddings for each norm.
@@ -298,16 +337,35 @@ def biggan_cifar(preset: str = "pytorch", classes: int = 10, width: int | None =
         extra = {"init": "n02"}
     else:
         g, d = 4 * (width or 96), 2 * (width or 96)
-        extra = {"z": 80, "hierarchical": True, "shared": 128 if classes else 0, "attention": 16, "init": "orthogonal"}
-    nets = {"classes": classes, "g_widths": (g,) * 4, "d_widths": (d,) * 4, "downs": 2, "g_spectral": True, "head_bias": True}
+        extra = {
+            "z": 80,
+            "hierarchical": True,
+            "shared": 128 if classes else 0,
+            "attention": 16,
+            "init": "orthogonal",
+        }
+    nets = {
+        "classes": classes,
+        "g_widths": (g,) * 4,
+        "d_widths": (d,) * 4,
+        "downs": 2,
+        "g_spectral": True,
+        "head_bias": True,
+    }
     return Resnet(**nets | extra | options)
 
 
 def sagan64(classes: int = 200, ch: int = 32, **options) -> Resnet:
     """SA-GAN for 64x64 images as in the instance-selection code, KDD GAN's net for Tiny ImageNet and ImageNet 64."""
     nets = {
-        "size": 64, "classes": classes, "g_widths": (16 * ch, 16 * ch, 8 * ch, 4 * ch, 2 * ch),
-        "d_widths": (ch, 2 * ch, 4 * ch, 8 * ch, 16 * ch), "downs": 4, "attention": 32, "g_spectral": True,
-        "head_bias": True, "init": "xavier",
-    }  # fmt: skip
+        "size": 64,
+        "classes": classes,
+        "g_widths": (16 * ch, 16 * ch, 8 * ch, 4 * ch, 2 * ch),
+        "d_widths": (ch, 2 * ch, 4 * ch, 8 * ch, 16 * ch),
+        "downs": 4,
+        "attention": 32,
+        "g_spectral": True,
+        "head_bias": True,
+        "init": "xavier",
+    }
     return Resnet(**nets | options)

@@ -35,11 +35,17 @@ class Spread:
         n, mean = len(values), math.fsum(values) / len(values)
         if n == 1:
             return cls(mean, math.nan, math.nan, 1)
-        half = float(stdtrit(n - 1, 0.975)) * math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n)
+        half = float(stdtrit(n - 1, 0.975)) * math.sqrt(
+            math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n
+        )
         return cls(mean, mean - half, mean + half, n)
 
     def __str__(self) -> str:
-        return number(self.mean) if self.n == 1 else f"{number(self.mean)} [{number(self.low)}, {number(self.high)}]"
+        return (
+            number(self.mean)
+            if self.n == 1
+            else f"{number(self.mean)} [{number(self.low)}, {number(self.high)}]"
+        )
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,9 @@ class Printed(Claim):
     def verdict(self, mine: list[float]) -> Verdict:
         s = Spread.of(mine)
         inside = s.n > 1 and s.low <= self.value <= s.high
-        return Verdict(_capped("reproduced" if inside else "not reached", s.n), str(s), s, s.n, _few(s.n))
+        return Verdict(
+            _capped("reproduced" if inside else "not reached", s.n), str(s), s, s.n, _few(s.n)
+        )
 
 
 @dataclass(frozen=True)
@@ -147,10 +155,17 @@ class Within(Claim):
         low, high = self.low - slack * abs(self.low), self.high + slack * abs(self.high)
         s, inside = Spread.of(mine), [low <= v <= high for v in mine]
         best = "direction only" if self.ours else "reproduced"
-        status = _capped(best, s.n) if all(inside) else "not reached" if any(inside) else "contradicts"
+        status = (
+            _capped(best, s.n) if all(inside) else "not reached" if any(inside) else "contradicts"
+        )
         bar = "our bar" if self.ours else "exact"
-        return Verdict(status, f"{number(min(mine))} to {number(max(mine))}", s, s.n,
-                       "; ".join(filter(None, [f"{bar}: {self.low:g} to {self.high:g}", _few(s.n)])))  # fmt: skip
+        return Verdict(
+            status,
+            f"{number(min(mine))} to {number(max(mine))}",
+            s,
+            s.n,
+            "; ".join(filter(None, [f"{bar}: {self.low:g} to {self.high:g}", _few(s.n)])),
+        )
 
 
 @dataclass(frozen=True)
@@ -174,25 +189,51 @@ class TableRow(Claim):
         printed = Printed(self.metric, self.variant, self.paper, self.value).judge(frame)
         if printed.status == "reproduced" and not other:
             return printed
-        metric = self.metric if all(values(frame, self.metric, v) for v in self.variants) else kernel_distance(frame, *self.variants)
+        metric = (
+            self.metric
+            if all(values(frame, self.metric, v) for v in self.variants)
+            else kernel_distance(frame, *self.variants)
+        )
         why = other if metric == self.metric else f"{metric} has no printed number"
         if self.against:
-            verdict = Direction(metric, self.variant, self.paper, self.against, self.better).judge(frame)
-            return replace(verdict, note="; ".join(filter(None, [verdict.note, other if metric == self.metric else ""])))
+            verdict = Direction(metric, self.variant, self.paper, self.against, self.better).judge(
+                frame
+            )
+            return replace(
+                verdict,
+                note="; ".join(
+                    filter(None, [verdict.note, other if metric == self.metric else ""])
+                ),
+            )
         there = Printed(metric, self.variant, self.paper, self.value).judge(frame)
-        return there if there.status == "not run" or not why else replace(there, status="measured", note=why)
+        return (
+            there
+            if there.status == "not run" or not why
+            else replace(there, status="measured", note=why)
+        )
 
 
 def kernel_distance(frame, *variants: str) -> str:
     """The name of the kernel distance that all these variants have, kid or a stand-in by features; "kd_small" where none is."""
     names = dict.fromkeys(frame.loc[frame["variant"].isin(variants), "metric"])
-    return next((m for m in names if re.fullmatch(r"kid|kd_\w+(?<!_std)", m) and all(values(frame, m, v) for v in variants)), "kd_small")
+    return next(
+        (
+            m
+            for m in names
+            if re.fullmatch(r"kid|kd_\w+(?<!_std)", m)
+            and all(values(frame, m, v) for v in variants)
+        ),
+        "kd_small",
+    )
 
 
 def values(frame, metric: str, variant: str) -> dict[int, float]:
     """{seed: value}; a value that belongs to no seed has key -1."""
     rows = frame[(frame["metric"] == metric) & (frame["variant"] == variant)]
-    return {int(seed): float(value) for seed, value in zip(rows["seed"].fillna(-1), rows["value"], strict=True)}
+    return {
+        int(seed): float(value)
+        for seed, value in zip(rows["seed"].fillna(-1), rows["value"], strict=True)
+    }
 
 
 def worst(verdicts: Sequence[Verdict]) -> str:
@@ -203,7 +244,9 @@ def worst(verdicts: Sequence[Verdict]) -> str:
 def number(x: float) -> str:
     """Three significant digits; nothing is rounded to a 0 that it is not."""
     plain = x == 0 or not math.isfinite(x) or 1e-3 <= abs(x) < 1e4
-    return (f"{x:.3g}" if plain else f"{x:.1e}").replace("-", "\N{MINUS SIGN}" if x < 0 and plain else "-")
+    return (f"{x:.3g}" if plain else f"{x:.1e}").replace(
+        "-", "\N{MINUS SIGN}" if x < 0 and plain else "-"
+    )
 
 
 def _side(d: Spread, sign: int) -> str:

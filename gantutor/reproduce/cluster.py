@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import gantutor
-from gantutor.config import BadParameters, did_you_mean
+from gantutor.course.config import BadParameters, did_you_mean
 from gantutor.files import NotOurs, run_folder
 from gantutor.reproduce.run import Outcome
 
@@ -34,11 +34,15 @@ GRACE = 20.0  # seconds that a run gets to end by itself
 # seconds for a scheduler to answer, for its first worker to come, for its workers to answer
 KNOCK, ARRIVAL, ANSWER = 8.0, 14.0, 7.0
 # one task on a worker and the others here: a worker that dies takes a single run along, and is suspected of no other
-SETTINGS = {"distributed.scheduler.worker-saturation": 1.0, "distributed.scheduler.allowed-failures": 10,
-            "distributed.worker.daemon": False, "distributed.admin.log-format": "%(message)s",
-            # pages that need no login: whether it lives, and nothing of what it does
-            "distributed.scheduler.http.routes": ["distributed.http.health", "distributed.http.statics"],
-            "distributed.worker.http.routes": ["distributed.http.health"]}  # fmt: skip
+SETTINGS = {
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.scheduler.allowed-failures": 10,
+    "distributed.worker.daemon": False,
+    "distributed.admin.log-format": "%(message)s",
+    # pages that need no login: whether it lives, and nothing of what it does
+    "distributed.scheduler.http.routes": ["distributed.http.health", "distributed.http.statics"],
+    "distributed.worker.http.routes": ["distributed.http.health"],
+}
 
 
 class NoWorkers(RuntimeError):
@@ -50,9 +54,18 @@ _running: dict[str, subprocess.Popen] = {}  # by the run's folder
 _halted: set[str] = set()
 
 
-def attempt(notebook: str, folder: str, parameters: dict[str, Any], limit: float, cell_timeout: float | None = None,
-            memory: float | None = None, threads: int | None = None, gpus: int = 0, fresh: bool = False,
-            weights: str | None = None) -> dict[str, Any]:  # fmt: skip
+def attempt(
+    notebook: str,
+    folder: str,
+    parameters: dict[str, Any],
+    limit: float,
+    cell_timeout: float | None = None,
+    memory: float | None = None,
+    threads: int | None = None,
+    gpus: int = 0,
+    fresh: bool = False,
+    weights: str | None = None,
+) -> dict[str, Any]:
     """Do one run in a process of its own and watch its time (`limit`, s) and memory (`memory`, GiB of it and its kernel).
 
     Returns an Outcome as a dict, whatever happens. `threads`: OMP_NUM_THREADS; `gpus`: how many the workers here share;
@@ -80,10 +93,16 @@ def attempt(notebook: str, folder: str, parameters: dict[str, Any], limit: float
                 continue
             looked = time.monotonic()
             if time.monotonic() - begun > limit + 2 * GRACE:
-                verdict = Outcome("timeout", "the run did not stop at its limit and was killed: allow more with --limit")
+                verdict = Outcome(
+                    "timeout",
+                    "the run did not stop at its limit and was killed: allow more with --limit",
+                )
             elif memory and (used := _memory(process.pid)) > memory:
-                verdict = Outcome("memory", f"the run used {used:.1f} GiB, more than the {memory:.1f} GiB of its slot, and was "
-                                            "killed: allow more with --memory, or fewer at once with --jobs")  # fmt: skip
+                verdict = Outcome(
+                    "memory",
+                    f"the run used {used:.1f} GiB, more than the {memory:.1f} GiB of its slot, and was "
+                    "killed: allow more with --memory, or fewer at once with --jobs",
+                )
     finally:
         end([process], patience=GRACE if verdict is None else 2.0)
         _running.pop(folder, None)
@@ -97,14 +116,34 @@ def attempt(notebook: str, folder: str, parameters: dict[str, Any], limit: float
     return asdict(verdict) | {"wall_s": verdict.wall_s or wall}
 
 
-def launch(notebook: str, folder: str, parameters: Mapping[str, Any], limit: float | None = None, cell_timeout: float | None = None,
-           fresh: bool = False, environment: Mapping[str, str] | None = None, quiet: bool = True) -> subprocess.Popen:  # fmt: skip
+def launch(
+    notebook: str,
+    folder: str,
+    parameters: Mapping[str, Any],
+    limit: float | None = None,
+    cell_timeout: float | None = None,
+    fresh: bool = False,
+    environment: Mapping[str, str] | None = None,
+    quiet: bool = True,
+) -> subprocess.Popen:
     """Start a run in its own process and process group; its talk goes to console.log or, if not `quiet`, to our standard error."""
-    command = [sys.executable, "-m", "gantutor.reproduce.run", notebook, folder, json.dumps(dict(parameters)), f"--parent={os.getpid()}"]
+    command = [
+        sys.executable,
+        "-m",
+        "gantutor.reproduce.run",
+        notebook,
+        folder,
+        json.dumps(dict(parameters)),
+        f"--parent={os.getpid()}",
+    ]
     command += [f"--limit={limit}"] if limit else []
     command += [f"--cell-timeout={cell_timeout}"] if cell_timeout else []
     command += ["--fresh"] if fresh else []
-    how = {"env": {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}, "start_new_session": True, "stdout": subprocess.PIPE}
+    how = {
+        "env": {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+        "start_new_session": True,
+        "stdout": subprocess.PIPE,
+    }
     if not quiet:
         return subprocess.Popen(command, **how)
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -117,7 +156,10 @@ def said(process: subprocess.Popen, folder: str) -> Outcome:
     try:
         return Outcome(**json.loads(process.stdout.read().splitlines()[-1]))
     except (ValueError, IndexError, TypeError):
-        return Outcome("error", f"the run's process ended with exit status {process.returncode}; see {Path(folder) / 'console.log'}")
+        return Outcome(
+            "error",
+            f"the run's process ended with exit status {process.returncode}; see {Path(folder) / 'console.log'}",
+        )
 
 
 def end(processes: list[subprocess.Popen], patience: float = GRACE) -> None:
@@ -230,7 +272,9 @@ def local(slots: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster, Security
 
     if not _there("cryptography"):
-        raise BadParameters("a grid needs the package cryptography, for its certificate: pip install cryptography")
+        raise BadParameters(
+            "a grid needs the package cryptography, for its certificate: pip install cryptography"
+        )
     here = "127.0.0.1:0"
     resource_tracker.ensure_running()  # where it starts, it lets a thread hear Ctrl-C again
     with dask.config.set(SETTINGS), _closing() as things:
@@ -409,8 +453,12 @@ def slurm(
     makers = (*SLURMCluster.__mro__, *SLURMCluster.job_cls.__mro__)
     known = {name for maker in makers for name in inspect.signature(maker.__init__).parameters}
     for name in options:
-        if name not in known:  # asked beforehand: a SLURMCluster that fails half-way leaves itself behind
-            raise BadParameters(f"--slurm-option {name!r}: {did_you_mean(name, sorted(known - {'self', 'args', 'kwargs'}))}")
+        if (
+            name not in known
+        ):  # asked beforehand: a SLURMCluster that fails half-way leaves itself behind
+            raise BadParameters(
+                f"--slurm-option {name!r}: {did_you_mean(name, sorted(known - {'self', 'args', 'kwargs'}))}"
+            )
     submit = SLURMCluster.job_cls.submit_command.split()[0]
     if not script_only and shutil.which(submit) is None:
         raise BadParameters(
@@ -421,8 +469,15 @@ def slurm(
         folder = None
     elif folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    usual = {"cores": 1, "processes": 1, "memory": "8GB", "walltime": "24:00:00", "job_cpu": 2, "python": sys.executable,
-             "scheduler_options": {"dashboard_address": "127.0.0.1:0"}}  # fmt: skip
+    usual = {
+        "cores": 1,
+        "processes": 1,
+        "memory": "8GB",
+        "walltime": "24:00:00",
+        "job_cpu": 2,
+        "python": sys.executable,
+        "scheduler_options": {"dashboard_address": "127.0.0.1:0"},
+    }
     # without a memory limit: what a run's kernel holds is watched for each run
     extra = ["--memory-limit", "0", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
     usual |= {"worker_extra_args": extra, "silence_logs": "CRITICAL"}
@@ -496,7 +551,11 @@ def cores() -> int:
 def gpus() -> int:
     """GPUs that this process may use, counted without loading torch."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return len([n for n in named.split(",") if n.strip()]) if named is not None else len(glob("/proc/driver/nvidia/gpus/*"))
+    return (
+        len([n for n in named.split(",") if n.strip()])
+        if named is not None
+        else len(glob("/proc/driver/nvidia/gpus/*"))
+    )
 
 
 def room(slots: int) -> float:

@@ -19,12 +19,15 @@ from typing import Annotated, Any, Literal
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gantutor.config import FROM_FILE, MAX_SEED, MAX_SEEDS, NOTEBOOKS, PROFILE_NAMES, ROW_HAS, BadParameters, did_you_mean
+from gantutor.course.config import MAX_SEED, MAX_SEEDS, PROFILE_NAMES, BadParameters, did_you_mean
+from gantutor.course.lessons import LESSONS, find_notebook
+from gantutor.course.lessons.full_run import ROW_HAS
+from gantutor.course.lessons.images import FROM_FILE
+from gantutor.course.records import fault, parameter_hash, write_json
 from gantutor.files import free
-from gantutor.records import fault, parameter_hash, write_json
 from gantutor.reproduce import cluster
 from gantutor.reproduce.ready import ready
-from gantutor.reproduce.run import LIMITS, Outcome, check, find_notebook, kept, writable
+from gantutor.reproduce.run import LIMITS, Outcome, check, kept, writable
 from gantutor.reproduce.targets import Target, absent, at_hand
 from gantutor.weights import find_weights
 
@@ -88,14 +91,28 @@ class Plan:
         """
         readers = [job for job in self.jobs if job.parameters.get("features") in FROM_FILE]
         if weights is not None and not readers:
-            raise BadParameters(f"--weights {weights}: no planned run reads them: add --features inception")
-        asked = {(job.parameters["features"], job.parameters["weights"]) for job in readers if here and job.kept()[0] is None}
+            raise BadParameters(
+                f"--weights {weights}: no planned run reads them: add --features inception"
+            )
+        asked = {
+            (job.parameters["features"], job.parameters["weights"])
+            for job in readers
+            if here and job.kept()[0] is None
+        }
         if asked:
             for features, path in asked:
                 find_weights(features, path or weights)
-        few = sorted({n for job in readers if 0 < (n := job.parameters.get("n_fake", 0)) < FID_FROM})
-        return (f"{' or '.join(map(str, few))} fakes a run: a distance of fewer than {FID_FROM:,} images is not called fid; "
-                f"-p n_fake={FID_FROM} makes it one, -p n_fake=0 takes the row's own number") if few else ""  # fmt: skip
+        few = sorted(
+            {n for job in readers if 0 < (n := job.parameters.get("n_fake", 0)) < FID_FROM}
+        )
+        return (
+            (
+                f"{' or '.join(map(str, few))} fakes a run: a distance of fewer than {FID_FROM:,} images is not called fid; "
+                f"-p n_fake={FID_FROM} makes it one, -p n_fake=0 takes the row's own number"
+            )
+            if few
+            else ""
+        )
 
     def save(self) -> Path | None:
         """Merge into the folder's plan.json, where earlier commands left other targets.
@@ -111,9 +128,15 @@ class Plan:
                 kept = free(self.out / "plan.damaged.json")
                 shutil.copy2(self.out / "plan.json", kept)
             for name in self.targets | self.missing:
-                entry = {**common, "runs": self.targets.get(name, []), "given": self.given.get(name, {})}
+                entry = {
+                    **common,
+                    "runs": self.targets.get(name, []),
+                    "given": self.given.get(name, {}),
+                }
                 missing = self.missing.get(name)
-                if missing and known.get(name, {}).get("runs"):  # what ran before stays in the report
+                if missing and known.get(name, {}).get(
+                    "runs"
+                ):  # what ran before stays in the report
                     entry = known[name]
                 known[name] = {**entry, "missing": missing}
             write_json(self.out / "plan.json", known)
@@ -122,7 +145,10 @@ class Plan:
 
 def _listed(names: Sequence[str]) -> str:
     rows = Counter(name.split(":")[0] for name in names)
-    return ", ".join(f"{place} ({n} rows)" if n > 1 else next(x for x in names if x.split(":")[0] == place) for place, n in rows.items())
+    return ", ".join(
+        f"{place} ({n} rows)" if n > 1 else next(x for x in names if x.split(":")[0] == place)
+        for place, n in rows.items()
+    )
 
 
 class _Entry(BaseModel):
@@ -160,8 +186,16 @@ def load_plan(out: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
     return found, damage
 
 
-def make_plan(targets: Sequence[Target], out: str | Path, profile: str = "class", seed: int = 0, seeds: int | None = None, gpu: bool = True,
-              given: Mapping[str, str] | None = None, here: bool = True) -> Plan:  # fmt: skip
+def make_plan(
+    targets: Sequence[Target],
+    out: str | Path,
+    profile: str = "class",
+    seed: int = 0,
+    seeds: int | None = None,
+    gpu: bool = True,
+    given: Mapping[str, str] | None = None,
+    here: bool = True,
+) -> Plan:
     """Check every run of every target before any starts; `gpu`: whether the runs will find one, `here`: whether they run here.
 
     `given`: {name: value as typed}, further parameters for every run that leaves them open. BadParameters where profile, seeds or
@@ -170,21 +204,45 @@ def make_plan(targets: Sequence[Target], out: str | Path, profile: str = "class"
     if profile not in PROFILE_NAMES:
         raise BadParameters(f"unknown profile {profile!r}: {did_you_mean(profile, PROFILE_NAMES)}")
     if not 0 <= seed <= MAX_SEED or not 1 <= (1 if seeds is None else seeds) <= MAX_SEEDS:
-        raise BadParameters(f"seed={seed}, seeds={seeds}: expected a seed from 0 to {MAX_SEED:,} and 1 to {MAX_SEEDS:,} seeds")
+        raise BadParameters(
+            f"seed={seed}, seeds={seeds}: expected a seed from 0 to {MAX_SEED:,} and 1 to {MAX_SEEDS:,} seeds"
+        )
     given, plan = given or {}, Plan(Path(out).resolve(), profile, seed, seeds)
     _taken(given, targets)
     writable(plan.out)
     jobs: dict[Path, Job] = {}
     for target in targets:
-        texts = {name: text for name, text in given.items() if any(name in _open(target, changes) for changes in target.runs)}
+        texts = {
+            name: text
+            for name, text in given.items()
+            if any(name in _open(target, changes) for changes in target.runs)
+        }
         plan.given |= {target.name: texts} if texts else {}
-        if "dataset" in texts:  # not the paper's; one with a path of its own, and one that needs none, is the run's to find
-            target = replace(target, needs="" if "path" in texts or texts["dataset"] in ("digits", "folder") else texts["dataset"])
+        if (
+            "dataset" in texts
+        ):  # not the paper's; one with a path of its own, and one that needs none, is the run's to find
+            target = replace(
+                target,
+                needs=""
+                if "path" in texts or texts["dataset"] in ("digits", "folder")
+                else texts["dataset"],
+            )
         reason = absent(target, profile, gpu)
-        asked = [] if target.not_yet else [_asked(plan, target, changes, texts) for changes in target.runs]
+        asked = (
+            []
+            if target.not_yet
+            else [_asked(plan, target, changes, texts) for changes in target.runs]
+        )
         try:
             notebook = None if reason else find_notebook(target.notebook)
-            found = [] if reason else [_job(plan, notebook, target, *run, texts) for run in zip(target.runs, asked, strict=True)]
+            found = (
+                []
+                if reason
+                else [
+                    _job(plan, notebook, target, *run, texts)
+                    for run in zip(target.runs, asked, strict=True)
+                ]
+            )
         except (FileNotFoundError, BadParameters) as error:
             reason = str(error)
         if reason:
@@ -201,7 +259,11 @@ def make_plan(targets: Sequence[Target], out: str | Path, profile: str = "class"
 def _open(target: Target, changes: Mapping[str, Any]) -> list[str]:
     """The parameters that a run of a target leaves open."""
     said = {*STEADY, *changes, *(ROW_HAS if "row" in changes else ())}
-    return [name for name in NOTEBOOKS[target.notebook].model_fields if name not in said] if target.notebook else []
+    return (
+        [name for name in LESSONS[target.notebook].config.model_fields if name not in said]
+        if target.notebook
+        else []
+    )
 
 
 def _taken(given: Mapping[str, str], targets: Sequence[Target]) -> None:
@@ -221,22 +283,41 @@ def _taken(given: Mapping[str, str], targets: Sequence[Target]) -> None:
             raise BadParameters(f"-p {name}: no planned run takes it: {why}")
 
 
-def _asked(plan: Plan, target: Target, changes: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+def _asked(
+    plan: Plan, target: Target, changes: dict[str, Any], texts: Mapping[str, str]
+) -> dict[str, Any]:
     """What a run is asked for: the target's parameters, its budget's, its data, those given. BadParameters for a wrong value."""
-    config = NOTEBOOKS[target.notebook]
+    config = LESSONS[target.notebook].config
     mine = {k: config.typed(k, v) for k, v in texts.items() if k in _open(target, changes)}
-    data = {"dataset": at_hand(target)} if target.needs and "dataset" not in changes and at_hand(target) != target.needs else {}
-    steady = {"profile": plan.profile, "seed": plan.seed, **({"seeds": plan.seeds} if plan.seeds else {})}
+    data = (
+        {"dataset": at_hand(target)}
+        if target.needs and "dataset" not in changes and at_hand(target) != target.needs
+        else {}
+    )
+    steady = {
+        "profile": plan.profile,
+        "seed": plan.seed,
+        **({"seeds": plan.seeds} if plan.seeds else {}),
+    }
     asked = {**steady, **changes, **target.sized.get(plan.profile, {}), **data, **mine}
     config(**asked)
     return asked
 
 
-def _job(plan: Plan, notebook: Path, target: Target, changes: dict[str, Any], asked: dict[str, Any], texts: Mapping[str, str]) -> Job:
+def _job(
+    plan: Plan,
+    notebook: Path,
+    target: Target,
+    changes: dict[str, Any],
+    asked: dict[str, Any],
+    texts: Mapping[str, str],
+) -> Job:
     parameters = check(notebook, asked)
     folder = plan.out / "runs" / f"{notebook.stem}-{parameter_hash(parameters)}"
     own = {k: v for k, v in asked.items() if k in (*changes, "dataset", *texts) and k not in STEADY}
-    label = " ".join([notebook.stem, *(str(v) if k == "row" else f"{k}={v}" for k, v in own.items())])
+    label = " ".join(
+        [notebook.stem, *(str(v) if k == "row" else f"{k}={v}" for k, v in own.items())]
+    )
     minutes = target.cost(changes, plan.profile) * parameters["seeds"] / 3
     return Job(notebook, {**parameters, "out": str(folder)}, folder, label, minutes)
 
@@ -261,7 +342,9 @@ class How:
     patience: float = 600.0
 
 
-def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = print, every: float = 20.0) -> dict[str, Outcome]:
+def run_plan(
+    plan: Plan, client, how: How = How(), say: Callable[[str], None] = print, every: float = 20.0
+) -> dict[str, Outcome]:
     """Run what is not done on the workers of a Dask client; a failure stops nothing else. {label: Outcome}.
 
     Ctrl-C ends the runs that are under way and is raised. A run that another command is at is waited for.
@@ -273,7 +356,9 @@ def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = 
         if kept is not None:
             say(f"  plan.json was damaged or no plan: it is kept as {kept.name}")
     except OSError as error:  # a full disk: what is done can still be told
-        say(f"  plan.json cannot be written ({error.strerror}): the report will not know what was asked for")
+        say(
+            f"  plan.json cannot be written ({error.strerror}): the report will not know what was asked for"
+        )
     progress = Progress(plan.jobs, say, every)
     waiting = []
     for job in plan.jobs:
@@ -283,8 +368,12 @@ def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = 
             if why:
                 say(f"  again    {job.label}: {why}")
         else:
-            outcome = Outcome(done["status"], done["message"], done["wall_s"], done["step"], reused=True)
-            progress.ended(job, replace(outcome, message="; ".join(filter(None, [outcome.message, why]))))
+            outcome = Outcome(
+                done["status"], done["message"], done["wall_s"], done["step"], reused=True
+            )
+            progress.ended(
+                job, replace(outcome, message="; ".join(filter(None, [outcome.message, why])))
+            )
     futures: dict[Any, Job] = {}
     slots, asked, manned = 0, 0.0, time.monotonic()
     try:
@@ -330,9 +419,24 @@ def run_plan(plan: Plan, client, how: How = How(), say: Callable[[str], None] = 
 
 
 def _submit(client, job: Job, plan: Plan, how: How):
-    given = {"limit": how.limit or LIMITS[plan.profile], "cell_timeout": how.cell_timeout, "memory": how.memory, "threads": how.threads,
-             "gpus": how.gpus, "fresh": how.fresh, "weights": how.weights}  # fmt: skip
-    return client.submit(cluster.attempt, str(job.notebook), str(job.folder), job.parameters, **given, pure=False, retries=1)
+    given = {
+        "limit": how.limit or LIMITS[plan.profile],
+        "cell_timeout": how.cell_timeout,
+        "memory": how.memory,
+        "threads": how.threads,
+        "gpus": how.gpus,
+        "fresh": how.fresh,
+        "weights": how.weights,
+    }
+    return client.submit(
+        cluster.attempt,
+        str(job.notebook),
+        str(job.folder),
+        job.parameters,
+        **given,
+        pure=False,
+        retries=1,
+    )
 
 
 def _slots(client) -> int:
@@ -410,7 +514,10 @@ class Progress:
         self.running.pop(job, None)
         word = "kept" if outcome.reused else WORDS.get(outcome.status, outcome.status)
         time_taken = "" if outcome.reused else f", {outcome.wall_s:.0f} s"
-        self.line(f"  {word:8s} {job.label}{time_taken}" + (f": {outcome.message}" if outcome.message else ""))
+        self.line(
+            f"  {word:8s} {job.label}{time_taken}"
+            + (f": {outcome.message}" if outcome.message else "")
+        )
         self.told = 0.0 if not outcome.reused else self.told
 
     def look(self, waiting: Sequence[Job], slots: int) -> None:
@@ -433,11 +540,21 @@ class Progress:
         failed = sum(o.status not in ("ok", "diverged") for o in self.outcomes.values())
         factor = self.pace[1] / self.pace[0] if self.pace[0] else 1.0
         now = time.monotonic()
-        left = sum(max(job.minutes * factor - (now - since) / 60, 0) for job, since in self.running.items())
-        left = (left + sum(job.minutes for job in waiting) * factor) / max(1, min(slots, len(self.running) + len(waiting)))
+        left = sum(
+            max(job.minutes * factor - (now - since) / 60, 0) for job, since in self.running.items()
+        )
+        left = (left + sum(job.minutes for job in waiting) * factor) / max(
+            1, min(slots, len(self.running) + len(waiting))
+        )
         last = f"about {max(left, 0.1):.1f} min left" if slots else "no workers"
-        return "  -- " + ", ".join([f"{len(self.outcomes)} of {self.total} done", f"{len(self.running)} running", f"{failed} failed",
-                                    last])  # fmt: skip
+        return "  -- " + ", ".join(
+            [
+                f"{len(self.outcomes)} of {self.total} done",
+                f"{len(self.running)} running",
+                f"{failed} failed",
+                last,
+            ]
+        )
 
     def stopped(self) -> str:
         return f"stopped: {len(self.outcomes)} of {self.total} runs are done; the same command goes on from there, and inside a run from its checkpoint"
@@ -445,13 +562,17 @@ class Progress:
 
 def tally(outcomes: dict[str, Outcome]) -> str:
     """How many runs ended how."""
-    counts = Counter("kept" if o.reused else WORDS.get(o.status, o.status) for o in outcomes.values())
+    counts = Counter(
+        "kept" if o.reused else WORDS.get(o.status, o.status) for o in outcomes.values()
+    )
     return ", ".join(f"{n} {word}" for word, n in counts.items())
 
 
 def _last_line(job: Job) -> str:
     try:
-        lines = (job.folder / "console.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (
+            (job.folder / "console.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        )
     except OSError:
         lines = []
     return f"{job.label}: {lines[-1].strip().removeprefix(f'{job.notebook.stem}: ') if lines else 'starting'}"

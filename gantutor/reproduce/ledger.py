@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from gantutor import files
-from gantutor.config import NOTEBOOKS
-from gantutor.records import code_hash, read, source_hash
+from gantutor.course.lessons import LESSONS, find_notebook
+from gantutor.course.records import code_hash, read, source_hash
 from gantutor.reproduce.grid import load_plan
-from gantutor.reproduce.run import find_notebook
 from gantutor.reproduce.targets import Target
 
 STALE = "the package's code has changed since this run: --fresh runs it again"
@@ -26,7 +25,8 @@ APART = ("row", "out", "path", "weights", "seed", "seeds")
 @dataclass
 class Kept:
     """A run's record, or None where it has none or a damaged one; what is to know of it; how often
-    it was started."""
+    it was started.
+    """
 
     result: dict[str, Any] | None
     problems: list[str]
@@ -36,7 +36,8 @@ class Kept:
 @dataclass
 class Ledger:
     """A folder's plan (see `load_plan`), its runs by their folders relative to `out`, and
-    sentences on damaged files."""
+    sentences on damaged files.
+    """
 
     out: Path
     plan: dict[str, dict[str, Any]]
@@ -85,7 +86,8 @@ def _common(result: dict[str, Any]) -> dict[str, Any]:
 
 def answers(result: dict[str, Any], target: Target, changes: Mapping[str, Any]) -> bool:
     """Whether a record is of what a target's run asks for: its notebook, its changes, and on data
-    that it does not name the usual ones."""
+    that it does not name the usual ones.
+    """
     parameters = result["parameters"]
     if result["notebook"] != target.notebook or any(
         parameters.get(k) != v for k, v in changes.items()
@@ -93,7 +95,7 @@ def answers(result: dict[str, Any], target: Target, changes: Mapping[str, Any]) 
         return False
     if "row" in changes or "dataset" in changes or "dataset" not in parameters:
         return True
-    return parameters["dataset"] == NOTEBOOKS[target.notebook].model_fields["dataset"].default
+    return parameters["dataset"] == LESSONS[target.notebook].config.model_fields["dataset"].default
 
 
 def look(out: str | Path) -> Ledger:
@@ -143,7 +145,8 @@ def _kept(folder: Path, now: Callable, damage: list[str]) -> Kept | None:
 
 def _known(result: dict[str, Any], source: str | None, code: str | None) -> list[str]:
     """What is to know of a whole record: that its run diverged, that its notebook or code is of
-    another day."""
+    another day.
+    """
     found = [f"the run diverged at step {result['step']}"] if result["status"] == "diverged" else []
     if result["source_hash"] is not None and source is not None and result["source_hash"] != source:
         found.append("the notebook has changed since this run")
@@ -187,7 +190,8 @@ def why(folder: Path) -> str:
 
 def _now(notebook: str) -> tuple[str | None, str | None]:
     """Hashes of a notebook and of the code that it reaches; None where it is not at hand: then
-    nothing is said of it."""
+    nothing is said of it.
+    """
     try:
         path = find_notebook(notebook)
         return source_hash(path), code_hash(path)

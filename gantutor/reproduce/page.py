@@ -11,12 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import gantutor
-from gantutor.config import ROW_HAS
-from gantutor.records import frame_of
+from gantutor.course.lessons.full_run import ROW_HAS
+from gantutor.course.records import frame_of
 from gantutor.reproduce.claims import Direction, Spread, Verdict, number, values
-from gantutor.reproduce.records import SAME
 from gantutor.reproduce.ledger import STALE
-from gantutor.reproduce.sections import BADGES, BASELINE, OTHERS, Line, Row, Section, Table, noted, own_value, printed_difference, short
+from gantutor.reproduce.records import SAME
+from gantutor.reproduce.sections import (
+    BADGES,
+    BASELINE,
+    OTHERS,
+    Line,
+    Row,
+    Section,
+    Table,
+    noted,
+    own_value,
+    printed_difference,
+    short,
+)
 from gantutor.reproduce.style import BASE
 
 NARROW = 700  # pixels; the copies of a row's pictures are no wider
@@ -27,11 +39,22 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 HELD = ("row", "out", "path")  # parameters that every run has to itself
 ROW_OWN = ("size", "lr", "steps", "batch", "width", "n_fake")  # 0: a row's own value
 LABELS = {"norm": "batch norm when sampling", "keep": "share of the reals kept"}
-ROW_HAD = ("n_dis", "beta1", "beta2", "ema", "decay")  # taken and ignored by runs of rows in earlier versions
+ROW_HAD = (
+    "n_dis",
+    "beta1",
+    "beta2",
+    "ema",
+    "decay",
+)  # taken and ignored by runs of rows in earlier versions
 
 
-def html(sections: list[Section], tables: list[Table], out: Path, damage: list[str] | None = None,
-         unrecorded: Sequence[str] = ()) -> str:  # fmt: skip
+def html(
+    sections: list[Section],
+    tables: list[Table],
+    out: Path,
+    damage: list[str] | None = None,
+    unrecorded: Sequence[str] = (),
+) -> str:
     """The whole page; what cannot be drawn, for a reason that nobody thought of, costs its own place and is added to `damage`.
 
     `unrecorded`: sentences on runs that no target asks for and that have no record.
@@ -39,14 +62,26 @@ def html(sections: list[Section], tables: list[Table], out: Path, damage: list[s
     damage = [] if damage is None else damage
     lessons = [s for s in sections if not s.row and not s.target.not_yet]
     counted = [s for s in lessons if s.target.paper != OTHERS]
-    rows = [s.status for s in sections if s.row] + [x.status for t in tables for x in t.lines if x.section is None]
+    rows = [s.status for s in sections if s.row] + [
+        x.status for t in tables for x in t.lines if x.section is None
+    ]
     counts = Counter(s.status for s in counted) + Counter(rows)
-    tally = "".join(f"<li>{_badge(b)}<b>{counts[b]}</b><small>{BADGES[b][2]}</small></li>" for b in BADGES if counts[b])
+    tally = "".join(
+        f"<li>{_badge(b)}<b>{counts[b]}</b><small>{BADGES[b][2]}</small></li>"
+        for b in BADGES
+        if counts[b]
+    )
     front, body = [], []
     for paper in dict.fromkeys(s.target.paper for s in lessons):
-        mine, printed = [s for s in lessons if s.target.paper == paper], [t for t in tables if t.paper == paper]
-        front.append(f'<tr class="group"><th colspan="6" scope="rowgroup">{escape(paper)}</th></tr>'
-                     + "".join(map(_front_row, mine)) + "".join(map(_front_table, printed)))  # fmt: skip
+        mine, printed = (
+            [s for s in lessons if s.target.paper == paper],
+            [t for t in tables if t.paper == paper],
+        )
+        front.append(
+            f'<tr class="group"><th colspan="6" scope="rowgroup">{escape(paper)}</th></tr>'
+            + "".join(map(_front_row, mine))
+            + "".join(map(_front_table, printed))
+        )
         body.append(f"<h2>{escape(paper)}</h2>")
         for s in mine:
             runs = [run for run, _ in s.results]
@@ -80,9 +115,13 @@ where each trained variant in a row is one. {_runs(sections)}</p>
 def _safely(name: str, runs: Sequence[str], damage: list[str], draw: Callable[[], str]) -> str:
     try:
         return draw()
-    except Exception as error:  # a record may hold what no check foresaw: the rest of the page matters more
+    except (
+        Exception
+    ) as error:  # a record may hold what no check foresaw: the rest of the page matters more
         listed = ", ".join(runs) or "none"
-        damage.append(f"{name} cannot be drawn ({type(error).__name__}: {error}); its runs: {listed}")
+        damage.append(
+            f"{name} cannot be drawn ({type(error).__name__}: {error}); its runs: {listed}"
+        )
         return f'<div class="missing"><p>{escape(damage[-1])}</p></div>'
 
 
@@ -105,8 +144,15 @@ def _s(n: int, what: str) -> str:
 
 
 # -- the front table ------------------------------------------------------------------------------------------------------
-def _front_line(status: str, anchor: str, name: str, title: str, where: str, what: str, seeds: str, profile: str) -> str:
-    cells = (("In the paper", escape(where)), ("Claims or rows", f"<small>{what}</small>"), ("Seeds", seeds), ("Profile", escape(profile)))
+def _front_line(
+    status: str, anchor: str, name: str, title: str, where: str, what: str, seeds: str, profile: str
+) -> str:
+    cells = (
+        ("In the paper", escape(where)),
+        ("Claims or rows", f"<small>{what}</small>"),
+        ("Seeds", seeds),
+        ("Profile", escape(profile)),
+    )
     shown = "".join(f'<td data-label="{label}">{value or "–"}</td>' for label, value in cells)
     return f'<tr><td>{status}</td><td><a href="#{anchor}">{escape(name)}</a><br><small>{escape(title)}</small></td>{shown}</tr>'
 
@@ -114,8 +160,16 @@ def _front_line(status: str, anchor: str, name: str, title: str, where: str, wha
 def _front_row(s: Section) -> str:
     counts = Counter(v.status for v in s.verdicts) if s.results else Counter()
     claims = ", ".join(f"{counts[b]} {b}" for b in BADGES if counts[b]) or escape(s.lacks)
-    return _front_line(_badge(s.status), s.anchor, s.target.name, s.target.title, s.target.where, claims, str(s.seeds or ""),
-                       s.profile if s.results else "")  # fmt: skip
+    return _front_line(
+        _badge(s.status),
+        s.anchor,
+        s.target.name,
+        s.target.title,
+        s.target.where,
+        claims,
+        str(s.seeds or ""),
+        s.profile if s.results else "",
+    )
 
 
 def _front_table(t: Table) -> str:
@@ -123,7 +177,16 @@ def _front_table(t: Table) -> str:
     seeds = sorted({s.seeds for s in ran})
     span = " to ".join(map(str, dict.fromkeys((seeds[0], seeds[-1])))) if seeds else ""
     profiles = ", ".join(dict.fromkeys(s.profile for s in ran))
-    return _front_line(_bar(t.counts), t.anchor, t.where, t.title, _s(len(t.rows), "row"), _counted(t.counts), span, profiles)
+    return _front_line(
+        _bar(t.counts),
+        t.anchor,
+        t.where,
+        t.title,
+        _s(len(t.rows), "row"),
+        _counted(t.counts),
+        span,
+        profiles,
+    )
 
 
 def _counted(counts: Counter) -> str:
@@ -132,24 +195,35 @@ def _counted(counts: Counter) -> str:
 
 def _bar(counts: Counter) -> str:
     """Statuses as a bar: the widths are the counts, the words stand beside it."""
-    parts = "".join(f'<i class="{css}" style="flex-grow:{counts[b]}" title="{counts[b]} {b}">{mark}</i>'
-                    for b, (mark, css, _) in BADGES.items() if counts[b])  # fmt: skip
+    parts = "".join(
+        f'<i class="{css}" style="flex-grow:{counts[b]}" title="{counts[b]} {b}">{mark}</i>'
+        for b, (mark, css, _) in BADGES.items()
+        if counts[b]
+    )
     return f'<span class="bar" role="img" aria-label="{_counted(counts)}">{parts}</span>'
 
 
 # -- a figure or a lesson -------------------------------------------------------------------------------------------------
 def _article(s: Section, sections: list[Section], out: Path) -> str:
     t = s.target
-    parts = [f'<article id="{s.anchor}"><header><h3>{escape(t.title)}</h3>{_badge(s.status)}</header>'
-             f'<p class="meta">{escape(t.where)} · <code>{escape(t.name)}</code> · notebook '
-             f"<code>{escape(t.notebook)}</code></p>"]  # fmt: skip
+    parts = [
+        f'<article id="{s.anchor}"><header><h3>{escape(t.title)}</h3>{_badge(s.status)}</header>'
+        f'<p class="meta">{escape(t.where)} · <code>{escape(t.name)}</code> · notebook '
+        f"<code>{escape(t.notebook)}</code></p>"
+    ]
     if t.claims and s.results:
         rows = "".join(_claim_row(claim, v) for claim, v in zip(t.claims, s.verdicts, strict=True))
-        parts.append('<table class="claims"><thead><tr><th>The claim</th><th>Measure</th><th>Ours</th><th>Seeds</th>'
-                     "<th>Status</th></tr>"
-                     f"</thead><tbody>{rows}</tbody></table>")  # fmt: skip
+        parts.append(
+            '<table class="claims"><thead><tr><th>The claim</th><th>Measure</th><th>Ours</th><th>Seeds</th>'
+            "<th>Status</th></tr>"
+            f"</thead><tbody>{rows}</tbody></table>"
+        )
     elif t.claims:
-        parts.append("<p>The paper's claim:</p><ul>" + "".join(f"<li>{escape(claim.paper)}</li>" for claim in t.claims) + "</ul>")
+        parts.append(
+            "<p>The paper's claim:</p><ul>"
+            + "".join(f"<li>{escape(claim.paper)}</li>" for claim in t.claims)
+            + "</ul>"
+        )
     if s.problems:
         stale = s.problems == [STALE]
         parts.append(_missing(s.problems, s.command + " --fresh" * stale))
@@ -159,7 +233,9 @@ def _article(s: Section, sections: list[Section], out: Path) -> str:
     if s.results:
         parts.append(f"<details><summary>All measures</summary>{_measures(s)}</details>")
         runs = [("", run, result, s) for run, result in s.results]
-        parts.append(f"<details><summary>Recipe, protocol and hardware</summary>{_protocol(runs)}</details>")
+        parts.append(
+            f"<details><summary>Recipe, protocol and hardware</summary>{_protocol(runs)}</details>"
+        )
     return "".join(parts) + _more([s]) + "</article>"
 
 
@@ -169,12 +245,16 @@ def _more(sections: Sequence[Section]) -> str:
     for s in sections:
         shown = s.results[-1][1]["parameters"] if s.results else {}
         for run, result in s.others:
-            own = {k: v for k, v in result["parameters"].items() if k not in HELD and shown.get(k) != v}
+            own = {
+                k: v for k, v in result["parameters"].items() if k not in HELD and shown.get(k) != v
+            }
             seeds = _s(len(result["seeds"]), "seed")
             words = f"{escape(s.target.name)}: <code>{escape(run)}</code>, {escape(result['started'])}, {seeds}, {result['status']}"
             words += f"; {escape(_plain(own))}" * bool(own)
             alone = Section(s.target, s.status, [], "", results=[(run, result)])
-            listed.append(f"<li>{words}<details><summary>Its measures</summary>{_measures(alone)}</details></li>")
+            listed.append(
+                f"<li>{words}<details><summary>Its measures</summary>{_measures(alone)}</details></li>"
+            )
     if not listed:
         return ""
     return f"<details><summary>{_s(len(listed), 'more record')} in this folder, made otherwise</summary><ul>{''.join(listed)}</ul></details>"
@@ -182,24 +262,37 @@ def _more(sections: Sequence[Section]) -> str:
 
 def _missing(problems: Sequence[str], command: str) -> str:
     stale = command.endswith(" --fresh")  # all is there, but old
-    title, does = ("To know", "This runs it again") if stale else ("What is missing", "This fills it")
+    title, does = (
+        ("To know", "This runs it again") if stale else ("What is missing", "This fills it")
+    )
     listed = "".join(f"<li>{escape(p)}</li>" for p in problems)
     fills = f"<p>{does}: <code>{escape(command)}</code></p>" if command else ""
     return f'<div class="missing"><p>{title}</p><ul>{listed}</ul>{fills}</div>'
 
 
 def _claim_row(claim, v: Verdict) -> str:
-    who = escape(claim.variant) + (f" <small>against</small> {escape(claim.against)}" if hasattr(claim, "against") else "")
+    who = escape(claim.variant) + (
+        f" <small>against</small> {escape(claim.against)}" if hasattr(claim, "against") else ""
+    )
     better = f", {claim.better} is better" if isinstance(claim, Direction) else ""
-    ours = "<br><small>against</small> ".join(f"<span>{escape(part)}</span>" for part in v.ours.split(" against ")) or "–"
+    ours = (
+        "<br><small>against</small> ".join(
+            f"<span>{escape(part)}</span>" for part in v.ours.split(" against ")
+        )
+        or "–"
+    )
     extra = (
-        f"<br><small>difference <span>{v.spread}</span></small>" if v.spread is not None and isinstance(claim, Direction) else ""
+        f"<br><small>difference <span>{v.spread}</span></small>"
+        if v.spread is not None and isinstance(claim, Direction)
+        else ""
     )
     note = f"<br><small>{escape(v.note)}</small>" if v.note else ""
-    return (f"<tr><td>{escape(claim.paper)}</td>"
-            f'<td data-label="Measure"><code>{escape(claim.metric)}</code>{better}<br>{who}</td>'
-            f'<td data-label="Ours">{ours}{extra}{note}</td><td data-label="Seeds">{v.seeds or "–"}</td>'
-            f"<td>{_badge(v.status)}</td></tr>")  # fmt: skip
+    return (
+        f"<tr><td>{escape(claim.paper)}</td>"
+        f'<td data-label="Measure"><code>{escape(claim.metric)}</code>{better}<br>{who}</td>'
+        f'<td data-label="Ours">{ours}{extra}{note}</td><td data-label="Seeds">{v.seeds or "–"}</td>'
+        f"<td>{_badge(v.status)}</td></tr>"
+    )
 
 
 def _home(run: str, figure: str, sections: list[Section]) -> Section:
@@ -220,7 +313,9 @@ def _picture(path: Path, width: int | None = None) -> str | None:
     flat = Image.new("RGB", picture.size, "white")
     flat.paste(picture, mask=picture)
     if width and flat.width > width:
-        flat = flat.resize((width, round(flat.height * width / flat.width)), Image.Resampling.LANCZOS)
+        flat = flat.resize(
+            (width, round(flat.height * width / flat.width)), Image.Resampling.LANCZOS
+        )
     buffer = io.BytesIO()
     flat.save(buffer, "WEBP", quality=85, method=2)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
@@ -253,22 +348,32 @@ def _figures(s: Section, sections: list[Section], out: Path) -> str:
             if home is not s:
                 elsewhere[home.anchor] = home.target.name
                 continue
-            parts.append(_shown(out / run / figure["file"], figure["caption"], more=len(parts) >= ON_PAPER))
-    links = ", ".join(f'<a href="#{anchor}">{escape(name)}</a>' for anchor, name in elsewhere.items())
-    return "".join(parts) + (f'<p class="meta">Its runs are shared: more pictures under {links}.</p>' if links else "")
+            parts.append(
+                _shown(out / run / figure["file"], figure["caption"], more=len(parts) >= ON_PAPER)
+            )
+    links = ", ".join(
+        f'<a href="#{anchor}">{escape(name)}</a>' for anchor, name in elsewhere.items()
+    )
+    return "".join(parts) + (
+        f'<p class="meta">Its runs are shared: more pictures under {links}.</p>' if links else ""
+    )
 
 
 def _measures(s: Section) -> str:
     frame = frame_of([result for _, result in s.results])
     rows = []
     for (variant, metric), part in frame.groupby(["variant", "metric"], sort=False):
-        numbers = [v for v in values(part, metric, variant).values() if v == v and abs(v) != float("inf")]
+        numbers = [
+            v for v in values(part, metric, variant).values() if v == v and abs(v) != float("inf")
+        ]
         shown, bad = str(Spread.of(numbers)) if numbers else "–", len(part) - len(numbers)
         each = ", ".join(number(v) for v in part["value"])
         unit = escape(str(part["unit"].iloc[0] or ""))
         lost = f" <small>({bad} not finite)</small>" if bad else ""
-        rows.append(f'<tr><td>{escape(metric)}</td><td data-label="Variant">{escape(variant) or "–"}</td>'
-                    f'<td data-label="Mean">{shown} {unit}{lost}</td><td data-label="Each seed">{each}</td></tr>')  # fmt: skip
+        rows.append(
+            f'<tr><td>{escape(metric)}</td><td data-label="Variant">{escape(variant) or "–"}</td>'
+            f'<td data-label="Mean">{shown} {unit}{lost}</td><td data-label="Each seed">{each}</td></tr>'
+        )
     head = "<thead><tr><th>Measure</th><th>Variant</th><th>Mean [95 %]</th><th>Each seed</th></tr></thead>"
     return f'<table class="measures">{head}<tbody>{"".join(rows)}</tbody></table>'
 
@@ -283,18 +388,30 @@ def _protocol(runs: list[tuple[str, str, dict[str, Any], Section]]) -> str:
         started = f", started {TIMES.get(again, f'{again} times')}" if again > 1 else ""
         own = "; ".join(f"{k} {v}" for k, v in fact.items() if k not in common)
         name = f"<b>{escape(label)}</b>: " if label else ""
-        words = f"{name}<code>{escape(run)}</code>, {escape(r['started'])}, {r['wall_s']:.0f} s{started}" + (f"; {escape(own)}" if own else "")
+        words = (
+            f"{name}<code>{escape(run)}</code>, {escape(r['started'])}, {r['wall_s']:.0f} s{started}"
+            + (f"; {escape(own)}" if own else "")
+        )
         parts.append(f"<dt>Run</dt><dd>{words}</dd>" if len(runs) == 1 else f"<li>{words}</li>")
     shared = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in common.items())
-    return f"<dl>{parts[0]}{shared}</dl>" if len(runs) == 1 else f"<dl>{shared}</dl><ul>{''.join(parts)}</ul>"
+    return (
+        f"<dl>{parts[0]}{shared}</dl>"
+        if len(runs) == 1
+        else f"<dl>{shared}</dl><ul>{''.join(parts)}</ul>"
+    )
 
 
 def _facts(r: dict[str, Any]) -> dict[str, str]:
     """The conditions of a run, one text each: its parameters, what was trained, what it noted of its data, machine, versions."""
     facts = {k: _plain(v) for k, v in r["data"].items() if k != "row"}
     versions = ", ".join(f"{k} {v}" for k, v in r["versions"].items() if v)
-    return {"Parameters": _plain(_asked(r)), **_recipes(r), **facts, "Hardware": _machine(r["hardware"]),
-            "Versions": f"{versions}; commit {(r['commit'] or 'unknown')[:12]}"}  # fmt: skip
+    return {
+        "Parameters": _plain(_asked(r)),
+        **_recipes(r),
+        **facts,
+        "Hardware": _machine(r["hardware"]),
+        "Versions": f"{versions}; commit {(r['commit'] or 'unknown')[:12]}",
+    }
 
 
 def _asked(r: dict[str, Any]) -> dict[str, Any]:
@@ -302,18 +419,24 @@ def _asked(r: dict[str, Any]) -> dict[str, Any]:
     left = {k: v for k, v in r["parameters"].items() if k not in HELD and v not in (None, "")}
     if r["notebook"] != "10_full_run":
         return left
-    over = (*ROW_HAS, *ROW_HAD) if r["parameters"].get("row") is not None and not r["trained"] else ()
+    over = (
+        (*ROW_HAS, *ROW_HAD) if r["parameters"].get("row") is not None and not r["trained"] else ()
+    )
     return {k: v for k, v in left.items() if k not in over and not (k in ROW_OWN and v == 0)}
 
 
 def _recipes(r: dict[str, Any]) -> dict[str, str]:
     """What was trained, part by part: what all variants share once, then each variant's own parts."""
-    trained = {variant: _parts(entry) for variant, entry in r["trained"].items() if isinstance(entry, dict)}
+    trained = {
+        variant: _parts(entry) for variant, entry in r["trained"].items() if isinstance(entry, dict)
+    }
     if not trained:
         row = r["parameters"].get("row") is not None
         return {"Recipe": "not in this record, which an earlier version made"} if row else {}
     first = next(iter(trained.values()))
-    shared = {k: v for k, v in first.items() if all(parts.get(k) == v for parts in trained.values())}
+    shared = {
+        k: v for k, v in first.items() if all(parts.get(k) == v for parts in trained.values())
+    }
     found = {f"Trained: {k}": v for k, v in shared.items()}
     for variant, parts in trained.items():
         own = {k: v for k, v in parts.items() if k not in shared}
@@ -346,7 +469,11 @@ def _spelled(value: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    return ", ".join(f"{k} = {_plain(v)}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+    return (
+        ", ".join(f"{k} = {_plain(v)}" for k, v in value.items())
+        if isinstance(value, dict)
+        else str(value)
+    )
 
 
 def _machine(hardware: dict[str, Any]) -> str:
@@ -360,24 +487,30 @@ def _runs(sections: list[Section]) -> str:
         return ""
     minutes = sum(r["wall_s"] for r in unique.values()) / 60
     machines = sorted({_machine(r["hardware"]) for r in unique.values()})
-    return escape(f"{_s(len(unique), 'run')}, {minutes:.1f} minutes in all, on {'; '.join(machines)}.")
+    return escape(
+        f"{_s(len(unique), 'run')}, {minutes:.1f} minutes in all, on {'; '.join(machines)}."
+    )
 
 
 # -- a table of a paper ---------------------------------------------------------------------------------------------------
 def _table(t: Table, out: Path) -> str:
     ran = [s for s in t.sections if s.own]
     links = ", ".join(f'<a href="#{s.anchor}">{escape(s.target.name)}</a>' for s in t.lessons)
-    parts = [f'<article class="table" id="{t.anchor}"><header><h3>{t.where}: {escape(t.title)}</h3>{_bar(t.counts)}</header>'
-             f'<p class="meta"><code>{escape(t.name)}</code> · {_counted(t.counts)}{f" · lessons on it: {links}" if links else ""}</p>'
-             f'<p class="note">{escape(t.note)}</p>{_grid(t)}{_protocols(t, ran)}']  # fmt: skip
+    parts = [
+        f'<article class="table" id="{t.anchor}"><header><h3>{t.where}: {escape(t.title)}</h3>{_bar(t.counts)}</header>'
+        f'<p class="meta"><code>{escape(t.name)}</code> · {_counted(t.counts)}{f" · lessons on it: {links}" if links else ""}</p>'
+        f'<p class="note">{escape(t.note)}</p>{_grid(t)}{_protocols(t, ran)}'
+    ]
     if lacks := _lacks(t, ran):
         parts.append(_missing(lacks, t.command))
     if ran:
         pictures = "".join(_card(s, out) for s in ran)
         runs = [(_name(s), *s.own, s) for s in ran]
-        parts += [f'<details><summary>Samples and learning curves of {_s(len(ran), "run")}</summary><div class="cards">{pictures}</div></details>',
-                  f"<details><summary>All measures</summary>{_matrix(ran)}</details>",
-                  f"<details><summary>Recipe, protocol and hardware</summary>{_protocol(runs)}</details>"]  # fmt: skip
+        parts += [
+            f'<details><summary>Samples and learning curves of {_s(len(ran), "run")}</summary><div class="cards">{pictures}</div></details>',
+            f"<details><summary>All measures</summary>{_matrix(ran)}</details>",
+            f"<details><summary>Recipe, protocol and hardware</summary>{_protocol(runs)}</details>",
+        ]
     return "".join(parts) + _more(t.sections) + "</article>"
 
 
@@ -388,38 +521,79 @@ def _name(s: Section) -> str:
 def _grid(t: Table) -> str:
     """The printed rows; ours beside them, or, where a row holds several variants, on lines of their own below it."""
     marks, legend = _footnotes(t)
-    beside, trained = len(t.columns) < 7 and all(len(row.lines) == 1 for row in t.rows), bool(t.sections)
+    beside, trained = (
+        len(t.columns) < 7 and all(len(row.lines) == 1 for row in t.rows),
+        bool(t.sections),
+    )
     scales = list(dict.fromkeys(s.scale for s in t.sections if s.own)) or ["kd_small"]
     measure = f"<code>{scales[0]}</code>" if len(scales) == 1 else "Measure"
-    ours = (f'<th class="first">{measure}, mean [95 %]</th><th>Difference</th><th>Status</th>' if trained
-            else '<th class="first">Status</th>') if beside else ""  # fmt: skip
-    heads = "".join(f'<th scope="col">{escape(c)}{_sup(marks, ("column", c))}</th>' for c in t.columns)
-    group = (f'<tr class="over"><td></td><th colspan="{len(t.columns)}">The paper</th>'
-             '<th class="first" colspan="3">Ours, on another scale</th></tr>') if beside and trained else ""  # fmt: skip
+    ours = (
+        (
+            f'<th class="first">{measure}, mean [95 %]</th><th>Difference</th><th>Status</th>'
+            if trained
+            else '<th class="first">Status</th>'
+        )
+        if beside
+        else ""
+    )
+    heads = "".join(
+        f'<th scope="col">{escape(c)}{_sup(marks, ("column", c))}</th>' for c in t.columns
+    )
+    group = (
+        (
+            f'<tr class="over"><td></td><th colspan="{len(t.columns)}">The paper</th>'
+            '<th class="first" colspan="3">Ours, on another scale</th></tr>'
+        )
+        if beside and trained
+        else ""
+    )
     body = []
     for row in t.rows:
         star = '<sup title="marked with a star in the paper">*</sup>' if row.starred else ""
         control = "" if row.cells else "<br><small>our control, not printed</small>"
         printed = "".join(_cell(row, c, marks) for c in t.columns)
-        mine = [x.section for x in row.lines if x.section and not x.again and x.section.target.name.startswith(f"{t.name}:")]
+        mine = [
+            x.section
+            for x in row.lines
+            if x.section and not x.again and x.section.target.name.startswith(f"{t.name}:")
+        ]
         ids = "".join(f'<a id="{s.anchor}"></a>' for s in mine)
         name = f'<th scope="row">{escape(row.name)}{star}{_sup(marks, ("row", row.name))}{control}{ids}</th>'
         said = _lines(row)
         if beside:
             _, status, scale, value, difference = said[0]
-            empty, named = " blank" * (value == "–"), f"<code>{scale}</code> " * (len(scales) > 1 and value != "–")
-            cells = (f'<td class="first ours{empty}" data-label="{scale}">{named}{value}</td>'
-                     f'<td class="ours{empty}" data-label="Difference">{difference}</td>') if trained else ""  # fmt: skip
-            body.append(f'<tr>{name}{printed}{cells}<td class="ours{"" if trained else " first"}">{status}</td></tr>')
+            empty, named = (
+                " blank" * (value == "–"),
+                f"<code>{scale}</code> " * (len(scales) > 1 and value != "–"),
+            )
+            cells = (
+                (
+                    f'<td class="first ours{empty}" data-label="{scale}">{named}{value}</td>'
+                    f'<td class="ours{empty}" data-label="Difference">{difference}</td>'
+                )
+                if trained
+                else ""
+            )
+            body.append(
+                f'<tr>{name}{printed}{cells}<td class="ours{"" if trained else " first"}">{status}</td></tr>'
+            )
         else:
             body.append(f"<tr>{name}{printed}</tr>")
             for label, status, scale, value, difference in said:
-                numbers = "" if value == "–" else f"<span><code>{scale}</code> {value}</span><span>{difference}</span>"
-                body.append(f'<tr class="below"><th scope="row">{escape(label) or "ours"}</th><td colspan="{len(t.columns)}">'
-                            f'<div class="line"><span>{status}</span>{numbers}</div></td></tr>')  # fmt: skip
+                numbers = (
+                    ""
+                    if value == "–"
+                    else f"<span><code>{scale}</code> {value}</span><span>{difference}</span>"
+                )
+                body.append(
+                    f'<tr class="below"><th scope="row">{escape(label) or "ours"}</th><td colspan="{len(t.columns)}">'
+                    f'<div class="line"><span>{status}</span>{numbers}</div></td></tr>'
+                )
     wide = " wide" * (len(t.columns) > 6)
-    return (f'<table class="printed{wide}{" beside" * beside}"><thead>{group}<tr><th scope="col">Row</th>{heads}{ours}</tr></thead>'
-            f"<tbody>{''.join(body)}</tbody></table>{legend}")  # fmt: skip
+    return (
+        f'<table class="printed{wide}{" beside" * beside}"><thead>{group}<tr><th scope="col">Row</th>{heads}{ours}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table>{legend}"
+    )
 
 
 def _cell(row: Row, column: str, marks: dict) -> str:
@@ -428,12 +602,21 @@ def _cell(row: Row, column: str, marks: dict) -> str:
     if cell is None:
         return '<td class="blank"></td>'
     spread = f" ± {cell['spread']}" if cell["spread"] else ""
-    line, own = next(((line, x) for line in row.lines if (x := own_value(line, cell))), (None, None))
+    line, own = next(
+        ((line, x) for line in row.lines if (x := own_value(line, cell))), (None, None)
+    )
     ours = ""
     if own:
-        off, held = own.mean - float(cell["value"]), line.section.plain and line.section.spread(SAME[cell["metric"]], line.section.plain)
-        lines = [f"ours {number(own.mean)}", *([str(own).split(" ", 1)[1]] if own.n > 1 else []), f"{'+' * (off > 0)}{number(off)}",
-                 *([f"{held} to {_last(line.section.plain)}"] if held else [])]  # fmt: skip
+        off, held = (
+            own.mean - float(cell["value"]),
+            line.section.plain and line.section.spread(SAME[cell["metric"]], line.section.plain),
+        )
+        lines = [
+            f"ours {number(own.mean)}",
+            *([str(own).split(" ", 1)[1]] if own.n > 1 else []),
+            f"{'+' * (off > 0)}{number(off)}",
+            *([f"{held} to {_last(line.section.plain)}"] if held else []),
+        ]
         ours = f'<small class="own">{"<br>".join(map(escape, lines))}</small>'
     mark = _sup(marks, ("cell", row.name, column))
     return f'<td data-label="{escape(column)}"><span>{escape(cell["value"])}{spread}{mark}</span>{ours}</td>'
@@ -458,7 +641,13 @@ def _line(line: Line) -> tuple[str, str, str, str]:
         why = f"as in row {line.again}" if line.again else ""  # the reason stands below the table
     else:
         note = s.verdicts[0].note if s.verdicts else ""
-        why = (s.lacks or note) if line.status == "not run" else note if line.status != "measured" else s.other * (s.scale == "fid")
+        why = (
+            (s.lacks or note)
+            if line.status == "not run"
+            else note
+            if line.status != "measured"
+            else s.other * (s.scale == "fid")
+        )
     status = badge + (f"<small>{escape(why)}</small>" if why else "")
     scale = s.scale if s and s.own else "kd_small"
     value = s.spread(scale) if s and s.own and not line.again else None
@@ -468,7 +657,12 @@ def _line(line: Line) -> tuple[str, str, str, str]:
         return status, scale, f"<b>{value}</b>", "<small>the baseline</small>"
     difference, printed = s.spread(scale, s.plain), printed_difference(s)
     words = [f"to {escape(_last(s.plain))}", *([f"the paper's FID: {printed}"] if printed else [])]
-    return status, scale, f"<b>{value}</b>", f"<span>{difference or '–'}</span><small>{'; '.join(words)}</small>"
+    return (
+        status,
+        scale,
+        f"<b>{value}</b>",
+        f"<span>{difference or '–'}</span><small>{'; '.join(words)}</small>",
+    )
 
 
 def _last(row: str) -> str:
@@ -503,39 +697,75 @@ def _footnotes(t: Table) -> tuple[dict[tuple, list[str]], str]:
                 left = left - whole
         for name, column in sorted(left):
             marks.setdefault(("cell", name, column), []).append(letter)
-    starred = "<span><sup>*</sup> marked with a star in the paper</span>" if any(row.starred for row in t.rows) else ""
+    starred = (
+        "<span><sup>*</sup> marked with a star in the paper</span>"
+        if any(row.starred for row in t.rows)
+        else ""
+    )
     said = zip(LETTERS, map("; ".join, together.values()), strict=False)
     listed = "".join(f"<span><sup>{letter}</sup> {escape(notes)}</span>" for letter, notes in said)
     own = any(own_value(line, cell) for row, _, cell in cells for line in row.lines)
-    below = "<span>Below a printed value: ours in the same measure, its interval, ours less the paper's; then ours less its baseline's.</span>" * own
-    return marks, f'<p class="legend">{below}{starred}{listed}</p>' if below or starred or listed else ""
+    below = (
+        "<span>Below a printed value: ours in the same measure, its interval, ours less the paper's; then ours less its baseline's.</span>"
+        * own
+    )
+    return (
+        marks,
+        f'<p class="legend">{below}{starred}{listed}</p>' if below or starred or listed else "",
+    )
 
 
 def _protocols(t: Table, ran: list[Section]) -> str:
     """How the paper's numbers were measured, and how ours."""
     theirs = {}
     for cell in (c for row in t.rows for c in row.cells.values() if not row.starred):
-        counts = [f"{int(cell[n]):,} {what}" for n, what in (("n_fake", "fakes"), ("n_real", "reals")) if cell[n]]
-        said = ", ".join(filter(None, [*counts, f"split {cell['split']}" * bool(cell["split"]), cell["features"]]))
-        theirs.setdefault(f"{cell['dataset']}: {said or 'numbers of images not stated'}", {})[cell["metric"]] = None
-    paper = "".join(f"<li>{escape(', '.join(metrics))} on {escape(said)}</li>" for said, metrics in theirs.items())
-    ours = "".join(f"<li>{escape(said)}</li>" for said in dict.fromkeys(_protocol_of(s) for s in ran))
-    return (f'<details{" open" if len(theirs) < 5 else ""}><summary>How it was measured</summary><dl><dt>The paper</dt><dd><ul>{paper}</ul></dd>'
-            + (f"<dt>Here</dt><dd><ul>{ours}</ul></dd>" if ours else "") + "</dl></details>")  # fmt: skip
+        counts = [
+            f"{int(cell[n]):,} {what}"
+            for n, what in (("n_fake", "fakes"), ("n_real", "reals"))
+            if cell[n]
+        ]
+        said = ", ".join(
+            filter(
+                None, [*counts, f"split {cell['split']}" * bool(cell["split"]), cell["features"]]
+            )
+        )
+        theirs.setdefault(f"{cell['dataset']}: {said or 'numbers of images not stated'}", {})[
+            cell["metric"]
+        ] = None
+    paper = "".join(
+        f"<li>{escape(', '.join(metrics))} on {escape(said)}</li>"
+        for said, metrics in theirs.items()
+    )
+    ours = "".join(
+        f"<li>{escape(said)}</li>" for said in dict.fromkeys(_protocol_of(s) for s in ran)
+    )
+    return (
+        f"<details{' open' if len(theirs) < 5 else ''}><summary>How it was measured</summary><dl><dt>The paper</dt><dd><ul>{paper}</ul></dd>"
+        + (f"<dt>Here</dt><dd><ul>{ours}</ul></dd>" if ours else "")
+        + "</dl></details>"
+    )
 
 
 def _protocol_of(s: Section) -> str:
     r = s.own[1]
     p, asked = noted(r, "protocol"), r["parameters"]
-    numbers = [f"{p[n]:,} {what}" for n, what in (("n_fake", "fakes"), ("n_real", "reals")) if isinstance(p.get(n), int)]
+    numbers = [
+        f"{p[n]:,} {what}"
+        for n, what in (("n_fake", "fakes"), ("n_real", "reals"))
+        if isinstance(p.get(n), int)
+    ]
     named = [f"{what} {p[what]}" for what in ("split", "features") if what in p]
     reals = ", ".join([*numbers, *named]) or "no protocol noted"
     entry = r["trained"].get(s.row, {})
     recipe = entry.get("recipe") if isinstance(entry.get("recipe"), dict) else {}
     ran = {"steps": entry.get("steps"), "batch": recipe.get("batch")}
-    steps = ", ".join(f"{k} {v}" for k in ("steps", "batch", "width") if (v := ran.get(k) or asked.get(k)))
+    steps = ", ".join(
+        f"{k} {v}" for k in ("steps", "batch", "width") if (v := ran.get(k) or asked.get(k))
+    )
     name = noted(r, "data").get("name", "unnamed data")
-    return f"{s.metric} on {name}: {reals}; the last step is measured; profile {s.profile}" + (f" ({steps})" if steps else "")
+    return f"{s.metric} on {name}: {reals}; the last step is measured; profile {s.profile}" + (
+        f" ({steps})" if steps else ""
+    )
 
 
 def _lacks(t: Table, ran: list[Section]) -> list[str]:
@@ -548,10 +778,18 @@ def _lacks(t: Table, ran: list[Section]) -> list[str]:
         for line in (x for x in row.lines if x.section is None):
             found.setdefault(f"not yet: {line.reason}", []).append(row.name)
     whole = len(t.lines)
-    which = {reason: ", ".join(names) if len(names) < 5 else f"{len(names)} rows" for reason, names in found.items()}
-    listed = [reason if len(names) == whole else f"{reason} ({which[reason]})" for reason, names in found.items()]
+    which = {
+        reason: ", ".join(names) if len(names) < 5 else f"{len(names)} rows"
+        for reason, names in found.items()
+    }
+    listed = [
+        reason if len(names) == whole else f"{reason} ({which[reason]})"
+        for reason, names in found.items()
+    ]
     scale = ran and all(s.metric == s.scale for s in ran)
-    return listed + ["the paper's own measures: they need its data, its budget and the TF Inception net (--features inception)"] * bool(scale)
+    return listed + [
+        "the paper's own measures: they need its data, its budget and the TF Inception net (--features inception)"
+    ] * bool(scale)
 
 
 def _card(s: Section, out: Path) -> str:
@@ -564,25 +802,40 @@ def _card(s: Section, out: Path) -> str:
 def _small(path: Path, caption: str) -> str:
     data = _picture(path, NARROW)
     if data is None:
-        return f"<p>The picture {escape(path.name)} is lost or damaged: run it again with --fresh.</p>"
+        return (
+            f"<p>The picture {escape(path.name)} is lost or damaged: run it again with --fresh.</p>"
+        )
     return f'<img alt="{escape(caption)}" title="{escape(caption)}" src="{data}">'
 
 
 def _matrix(ran: list[Section]) -> str:
     """All measures of a table's runs: a row each, and the reals among themselves."""
-    metrics = list(dict.fromkeys(m for s in ran for m in s.frame["metric"] if not m.endswith("_std")))
+    metrics = list(
+        dict.fromkeys(m for s in ran for m in s.frame["metric"] if not m.endswith("_std"))
+    )
     heads = "".join(f'<th scope="col"><code>{escape(m)}</code></th>' for m in metrics)
     body = ""
     for s in ran:
-        cells = "".join(f'<td data-label="{escape(m)}"><span>{s.spread(m) or "–"}</span></td>' for m in metrics)
+        cells = "".join(
+            f'<td data-label="{escape(m)}"><span>{s.spread(m) or "–"}</span></td>' for m in metrics
+        )
         body += f'<tr><th scope="row">{escape(_name(s))}</th>{cells}</tr>'
     reals = {m: list(values(ran[0].frame, m, "reals").values()) for m in metrics}
-    cells = "".join(f'<td data-label="{escape(m)}"><span>{Spread.of(v) if v else "–"}</span></td>' for m, v in reals.items())
-    body += f'<tr><th scope="row">reals among themselves</th>{cells}</tr>' if any(reals.values()) else ""
+    cells = "".join(
+        f'<td data-label="{escape(m)}"><span>{Spread.of(v) if v else "–"}</span></td>'
+        for m, v in reals.items()
+    )
+    body += (
+        f'<tr><th scope="row">reals among themselves</th>{cells}</tr>'
+        if any(reals.values())
+        else ""
+    )
     return f'<table class="printed wide matrix"><thead><tr><th scope="col">Row</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
 
 
-CSS = BASE + """
+CSS = (
+    BASE
+    + """
 .tally { list-style: none; margin: 0 0 1rem; padding: 0; display: grid; gap: .6rem;
   grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
 .tally li { background: var(--wash); border-radius: .5rem; padding: .8rem .9rem; display: grid; grid-template-columns: 1fr auto;
@@ -699,3 +952,4 @@ article > header { display: flex; flex-wrap: wrap; align-items: center; gap: .4r
   img { max-height: 6.6cm; width: auto; } .cards { grid-template-columns: repeat(3, 1fr); } .cards img { width: 100%; }
 }
 """
+)

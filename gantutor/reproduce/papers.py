@@ -16,7 +16,9 @@ def cells(paper: str | None = None) -> tuple[dict[str, str], ...]:
     """The cells of one paper or of all, in the papers' order; all text as in the files, "" where the paper says nothing."""
     if paper not in (None, *PAPERS):
         raise ValueError(f"paper={paper!r}: expected one of {', '.join(PAPERS)}")
-    return tuple(dict(cell) for name in PAPERS if paper in (None, name) for cell in _rows(f"{name}.csv"))
+    return tuple(
+        dict(cell) for name in PAPERS if paper in (None, name) for cell in _rows(f"{name}.csv")
+    )
 
 
 def tables() -> tuple[dict[str, str], ...]:
@@ -26,7 +28,8 @@ def tables() -> tuple[dict[str, str], ...]:
 
 def load(paper: str | None = None):
     """The cells as a tidy pandas frame: `value` and `spread` float64 (NaN: none printed), `n_real` and `n_fake` Int64 (NA:
-    not known), `starred` bool, all else text."""
+    not known), `starred` bool, all else text.
+    """
     import pandas as pd
 
     frame = pd.DataFrame(cells(paper))
@@ -50,7 +53,11 @@ def layout(paper: str, table: str):
     for c in mine:
         text = f"{c['value']} ± {c['spread']}" if c["spread"] else c["value"]
         rows.setdefault(c["row"] + (" *" if c["starred"] else ""), {})[c["column"]] = text
-    return pd.DataFrame(rows).T.reindex(columns=list(dict.fromkeys(c["column"] for c in mine))).fillna("")
+    return (
+        pd.DataFrame(rows)
+        .T.reindex(columns=list(dict.fromkeys(c["column"] for c in mine)))
+        .fillna("")
+    )
 
 
 @cache

@@ -1,5 +1,6 @@
 """What a run needs of this machine and of its row, asked before a kernel starts and without
-loading torch."""
+loading torch.
+"""
 
 import os
 import platform
@@ -11,7 +12,8 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-from gantutor.config import FROM_FILE, POWERS, BadParameters, fitting, no_gpu
+from gantutor.course.config import BadParameters, fitting, no_gpu
+from gantutor.course.lessons.images import FROM_FILE, POWERS
 from gantutor.datasets import SOURCES, DataError, locate, openable, place_of
 from gantutor.reproduce.targets import TARGETS, budget
 from gantutor.weights import WeightsError, find_weights
@@ -109,8 +111,7 @@ def _folder(path: str) -> None:
     place = place_of(path)
     if place is None:
         raise DataError(
-            f"path={path!r} is not here: check it, or set GANTUTOR_DATA to the "
-            "folder that holds it"
+            f"path={path!r} is not here: check it, or set GANTUTOR_DATA to the folder that holds it"
         )
     openable(place)
     if place.is_dir() and not _holds_files(place):

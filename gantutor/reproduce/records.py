@@ -3,8 +3,8 @@
 import warnings
 from pathlib import Path
 
+from gantutor.course.records import COLUMNS, frame_of, read
 from gantutor.files import NotOurs, ours, replacing
-from gantutor.records import COLUMNS, frame_of, read
 from gantutor.reproduce import papers
 
 # a paper's measure -> what a record calls it when it was measured by the paper's own features, on enough images
@@ -32,17 +32,37 @@ def load(folder: str | Path, damage: list[str] | None = None):
         else:
             runs.append(path.parent.relative_to(folder).as_posix())
     printed, tables = {}, {}
-    for cell in papers.cells():  # of a measure that is printed for all images and for each class, the first is the whole
+    for cell in (
+        papers.cells()
+    ):  # of a measure that is printed for all images and for each class, the first is the whole
         if cell["recipe"]:
             tables.setdefault(cell["recipe"], f"{cell['paper']}/{cell['table']}")
         if cell["recipe"] and cell["metric"] in SAME:
             printed.setdefault((cell["recipe"], SAME[cell["metric"]]), cell)
-    fids = {variant: _number(cell["value"]) for (variant, metric), cell in printed.items() if metric == "fid"}
-    rows = [{"variant": variant, "metric": metric, "paper_value": _number(cell["value"]), "paper_spread": _number(cell["spread"]),
-             "paper_note": cell["note"]} for (variant, metric), cell in printed.items()]  # fmt: skip
+    fids = {
+        variant: _number(cell["value"])
+        for (variant, metric), cell in printed.items()
+        if metric == "fid"
+    }
+    rows = [
+        {
+            "variant": variant,
+            "metric": metric,
+            "paper_value": _number(cell["value"]),
+            "paper_spread": _number(cell["spread"]),
+            "paper_note": cell["note"],
+        }
+        for (variant, metric), cell in printed.items()
+    ]
     frame = frame_of(results, runs)
     frame["paper_table"], frame["paper_fid"] = frame.variant.map(tables), frame.variant.map(fids)
-    return frame.merge(pd.DataFrame(rows, columns=["variant", "metric", "paper_value", "paper_spread", "paper_note"]), how="left", on=["variant", "metric"])
+    return frame.merge(
+        pd.DataFrame(
+            rows, columns=["variant", "metric", "paper_value", "paper_spread", "paper_note"]
+        ),
+        how="left",
+        on=["variant", "metric"],
+    )
 
 
 def export(folder: str | Path, path: str | Path) -> Path:
@@ -68,7 +88,9 @@ def export(folder: str | Path, path: str | Path) -> Path:
             else:
                 frame.to_parquet(partial, index=False)
     except ImportError:
-        raise ValueError(f"{path}: Parquet needs pyarrow: pip install 'gantutor[parquet]', or export to .csv") from None
+        raise ValueError(
+            f"{path}: Parquet needs pyarrow: pip install 'gantutor[parquet]', or export to .csv"
+        ) from None
     return path
 
 

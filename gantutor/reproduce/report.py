@@ -8,14 +8,33 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gantutor.course.records import read, write_json, write_text
 from gantutor.files import ours
-from gantutor.records import read, write_json, write_text
 from gantutor.reproduce import page
 from gantutor.reproduce.ledger import Ledger, look
 from gantutor.reproduce.sections import BADGES, Section, Table, collect, noted, printed_fid, tables
 
-COLUMNS = ("target", "paper", "where", "status", "claim", "metric", "variant", "against", "ours", "mean", "low", "high", "seeds",
-           "claim_status", "note", "profile", "runs", "data", "paper_fid")  # fmt: skip
+COLUMNS = (
+    "target",
+    "paper",
+    "where",
+    "status",
+    "claim",
+    "metric",
+    "variant",
+    "against",
+    "ours",
+    "mean",
+    "low",
+    "high",
+    "seeds",
+    "claim_status",
+    "note",
+    "profile",
+    "runs",
+    "data",
+    "paper_fid",
+)
 
 
 class Built(NamedTuple):
@@ -60,25 +79,58 @@ def _csv(sections: list[Section], printed: list[Table]) -> str:
     writer.writeheader()
     for s in sections:
         t = s.target
-        row = {"target": t.name, "paper": t.paper, "where": t.where, "status": s.status,
-               "profile": s.profile if s.results else "",
-               "runs": " ".join(run for run, _ in s.results), "note": "; ".join(s.problems)}  # fmt: skip
+        row = {
+            "target": t.name,
+            "paper": t.paper,
+            "where": t.where,
+            "status": s.status,
+            "profile": s.profile if s.results else "",
+            "runs": " ".join(run for run, _ in s.results),
+            "note": "; ".join(s.problems),
+        }
         if s.row:
             data = noted(s.own[1], "data").get("name", "") if s.own else ""
-            row |= {"variant": s.row, "data": data, "paper_fid": printed_fid(s.row).get("value", "")}
+            row |= {
+                "variant": s.row,
+                "data": data,
+                "paper_fid": printed_fid(s.row).get("value", ""),
+            }
         if not t.claims:
             writer.writerow(row)
         for claim, v in zip(t.claims, s.verdicts, strict=True):
-            spread = {} if v.spread is None else {"mean": v.spread.mean, "low": v.spread.low, "high": v.spread.high}
+            spread = (
+                {}
+                if v.spread is None
+                else {"mean": v.spread.mean, "low": v.spread.low, "high": v.spread.high}
+            )
             metric = s.metric if s.row else claim.metric
-            writer.writerow({**row, **spread, "claim": claim.paper, "metric": metric, "variant": claim.variant,
-                             "against": getattr(claim, "against", ""), "ours": v.ours, "seeds": v.seeds, "claim_status": v.status,
-                             "note": "; ".join(filter(None, [v.note, *s.problems]))})  # fmt: skip
+            writer.writerow(
+                {
+                    **row,
+                    **spread,
+                    "claim": claim.paper,
+                    "metric": metric,
+                    "variant": claim.variant,
+                    "against": getattr(claim, "against", ""),
+                    "ours": v.ours,
+                    "seeds": v.seeds,
+                    "claim_status": v.status,
+                    "note": "; ".join(filter(None, [v.note, *s.problems])),
+                }
+            )
     for table in printed:
         for r in table.rows:
             for line in (x for x in r.lines if x.section is None):
-                writer.writerow({"target": f"{table.name}:", "paper": table.paper, "where": table.where, "status": line.status, "variant": r.name,
-                                 "note": line.reason})  # fmt: skip
+                writer.writerow(
+                    {
+                        "target": f"{table.name}:",
+                        "paper": table.paper,
+                        "where": table.where,
+                        "status": line.status,
+                        "variant": r.name,
+                        "note": line.reason,
+                    }
+                )
     return buffer.getvalue()
 
 
@@ -88,7 +140,10 @@ TABLES = ("class",)  # each stands in README.md, made from data/records/<name>.c
 
 def marks(name: str) -> tuple[str, str]:
     """Between these lines README.md holds the table of that name."""
-    return f"<!-- {name}: made by `make readme` from data/records/{name}.csv -->", f"<!-- end of {name} -->"
+    return (
+        f"<!-- {name}: made by `make readme` from data/records/{name}.csv -->",
+        f"<!-- end of {name} -->",
+    )
 
 
 def status_table(table: str) -> str:
@@ -97,18 +152,29 @@ def status_table(table: str) -> str:
     Lessons without a claim and targets without a record are left out of the first, nothing of the second.
     """
     found = list(csv.DictReader(io.StringIO(table)))
-    lines = ["| paper | where | claim | ours, mean and 95 % interval over seeds | status |", "|---|---|---|---|---|"]
+    lines = [
+        "| paper | where | claim | ours, mean and 95 % interval over seeds | status |",
+        "|---|---|---|---|---|",
+    ]
     for r in found:
         if ":" not in r["target"] and r["claim"] and r["claim_status"] != "not run":
-            lines.append(f"| {_author(r)} | {r['where']} | {r['claim']} | {r['ours']} | {r['claim_status']} |")
+            lines.append(
+                f"| {_author(r)} | {r['where']} | {r['claim']} | {r['ours']} | {r['claim_status']} |"
+            )
     counts: dict[tuple[str, str], Counter] = {}
     for r in found:
         if ":" in r["target"]:
             counts.setdefault((_author(r), r["where"]), Counter())[r["status"]] += 1
     if counts:
-        lines += ["", "| paper | table | rows, those printed twice once | of them |", "|---|---|---|---|"]
+        lines += [
+            "",
+            "| paper | table | rows, those printed twice once | of them |",
+            "|---|---|---|---|",
+        ]
     papers = list(dict.fromkeys(_author(r) for r in found))
-    for (paper, where), c in sorted(counts.items(), key=lambda x: (papers.index(x[0][0]), int(x[0][1].removeprefix("Table ")))):
+    for (paper, where), c in sorted(
+        counts.items(), key=lambda x: (papers.index(x[0][0]), int(x[0][1].removeprefix("Table ")))
+    ):
         said = ", ".join(f"{c[b]} {b}" for b in BADGES if c[b])
         lines.append(f"| {paper} | {where} | {c.total()} | {said} |")
     return "\n".join(lines)
@@ -120,7 +186,20 @@ def _author(r: dict[str, str]) -> str:
 
 def conditions(out: Path) -> list[dict[str, Any]]:
     """Under which conditions each run below `out` was made: parameters, seeds, data, versions, hardware, time."""
-    kept = ("notebook", "parameters", "source_hash", "seeds", "status", "data", "trained", "versions", "hardware", "commit", "started", "wall_s")
+    kept = (
+        "notebook",
+        "parameters",
+        "source_hash",
+        "seeds",
+        "status",
+        "data",
+        "trained",
+        "versions",
+        "hardware",
+        "commit",
+        "started",
+        "wall_s",
+    )
     runs = []
     for path in sorted(out.rglob("result.json")):
         try:
@@ -128,7 +207,14 @@ def conditions(out: Path) -> list[dict[str, Any]]:
         except ValueError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue
-        runs.append({k: result[k] for k in kept} | {"parameters": {k: v for k, v in result["parameters"].items() if k not in ("out", "path")}})
+        runs.append(
+            {k: result[k] for k in kept}
+            | {
+                "parameters": {
+                    k: v for k, v in result["parameters"].items() if k not in ("out", "path")
+                }
+            }
+        )
     return runs
 
 
@@ -139,7 +225,9 @@ def main(arguments: list[str]) -> None:
         kept.mkdir(parents=True, exist_ok=True)
         out, name = Path(arguments[0]), arguments[1] if len(arguments) > 1 else "class"
         table = (out / "report.csv").read_text(encoding="utf-8")
-        write_text(kept / f"{name}.csv", re.sub(r"not in \S+ \(GANTUTOR_DATA\)", "not at hand", table))  # where data lay is of no use elsewhere
+        write_text(
+            kept / f"{name}.csv", re.sub(r"not in \S+ \(GANTUTOR_DATA\)", "not at hand", table)
+        )  # where data lay is of no use elsewhere
         write_json(kept / f"{name}.json", conditions(out))
     text = Path("README.md").read_text(encoding="utf-8")
     for name in TABLES:

@@ -27,8 +27,9 @@ from filelock import FileLock, Timeout
 
 import gantutor
 from gantutor import files
-from gantutor.config import NOTEBOOKS, BadParameters, did_you_mean, literal
-from gantutor.records import code_hash, read, source_hash, write_json
+from gantutor.course.config import BadParameters, Config, did_you_mean, literal
+from gantutor.course.lessons import LESSONS, find_notebook
+from gantutor.course.records import code_hash, read, source_hash, write_json
 
 # seconds that a whole run may take, where the caller does not say; a cell may take all of it
 LIMITS = {"smoke": 600, "class": 3600, "colab": 4 * 3600, "paper": 14 * 24 * 3600}
@@ -40,7 +41,8 @@ EXIT = {"ok": 0, "bad_input": 2, "diverged": 3}  # everything else: 1
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended: "ok", "diverged", "error", "timeout", "memory", "kernel_died", "bad_input" or "interrupted"; "busy": not
-    begun, another command is at it."""
+    begun, another command is at it.
+    """
 
     status: str
     message: str = ""
@@ -50,19 +52,10 @@ class Outcome:
 
 
 # -- the notebook and its parameters ------------------------------------------------------------------------------------
-def find_notebook(name: str) -> Path:
-    """The file of a stem ("01_plane"), a number ("01") or a path; FileNotFoundError names what there is."""
-    if Path(name).is_file():
-        return Path(name).resolve()
-    folders = [Path.cwd() / "notebooks", Path.cwd(), Path(gantutor.__file__).resolve().parent.parent / "notebooks"]
-    stems = [s for s in NOTEBOOKS if name in (s, f"{s}.ipynb", s.split("_")[0])]
-    for stem in stems:
-        for folder in folders:
-            if (folder / f"{stem}.ipynb").is_file():
-                return (folder / f"{stem}.ipynb").resolve()
-    if stems:
-        raise FileNotFoundError(f"{stems[0]}.ipynb is in none of {', '.join(map(str, folders))}: run this in the course's folder")
-    raise FileNotFoundError(f"no notebook {name!r}: {did_you_mean(name, list(NOTEBOOKS))}, or the path of an .ipynb file")
+def config_of(notebook: Path) -> type[Config] | None:
+    """The parameters that a lesson's file takes; None for a notebook of your own."""
+    lesson = LESSONS.get(notebook.stem)
+    return None if lesson is None else lesson.config
 
 
 def parameters_cell(notebook: Path) -> dict[str, Any]:
@@ -71,12 +64,18 @@ def parameters_cell(notebook: Path) -> dict[str, Any]:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
         # what its hash, and the run, will ask for
         [(c["cell_type"], "".join(c["source"])) for c in cells]
-        cell = next((c for c in cells if "parameters" in c.get("metadata", {}).get("tags", [])), None)
+        cell = next(
+            (c for c in cells if "parameters" in c.get("metadata", {}).get("tags", [])), None
+        )
         tree = ast.parse("".join(cell["source"]) if cell else "")
     except OSError as error:
-        raise BadParameters(f"notebook {notebook} cannot be read ({error.strerror}): check the path") from None
+        raise BadParameters(
+            f"notebook {notebook} cannot be read ({error.strerror}): check the path"
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError, SyntaxError):
-        raise BadParameters(f"{notebook} is no intact notebook: open and save it in Jupyter, or get it anew") from None
+        raise BadParameters(
+            f"{notebook} is no intact notebook: open and save it in Jupyter, or get it anew"
+        ) from None
     found = {}
     for node in tree.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
@@ -91,7 +90,7 @@ def parameters_cell(notebook: Path) -> dict[str, Any]:
 def typed(notebook: Path, texts: Mapping[str, str]) -> dict[str, Any]:
     """`name=value` texts of a command line as values; where the notebook holds a text, the text stays as it is."""
     cell = parameters_cell(notebook)
-    config = NOTEBOOKS.get(notebook.stem)
+    config = config_of(notebook)
     if config is not None:
         return {k: config.typed(k, v) for k, v in texts.items()}
     return {k: v if isinstance(cell.get(k), str) else literal(v) for k, v in texts.items()}
@@ -99,25 +98,38 @@ def typed(notebook: Path, texts: Mapping[str, str]) -> dict[str, Any]:
 
 def check(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """All parameters of a run, or BadParameters: by the course's Config, or by the literals of a user's own notebook."""
-    cell, config = parameters_cell(notebook), NOTEBOOKS.get(notebook.stem)
+    cell, config = parameters_cell(notebook), config_of(notebook)
     known = list(config.model_fields if config else cell)
     for name in given:
         if name not in known:
-            raise BadParameters(f"unknown parameter {name!r} of {notebook.stem}: {did_you_mean(name, known)}")
+            raise BadParameters(
+                f"unknown parameter {name!r} of {notebook.stem}: {did_you_mean(name, known)}"
+            )
     if config is not None:
         if set(cell) != set(known):
             odd = ", ".join(sorted(set(cell) ^ set(known)))
-            raise BadParameters(f"the parameters cell of {notebook.name} and its Config differ in {odd}: bring config.py in line")
+            raise BadParameters(
+                f"the parameters cell of {notebook.name} and its Config differ in {odd}: bring config.py in line"
+            )
         return config(**{**cell, **given}).parameters()
     for name, value in given.items():
         default = cell[name]
-        if default is None or value is None or type(value) is type(default) or (type(default) is float and type(value) is int):
+        if (
+            default is None
+            or value is None
+            or type(value) is type(default)
+            or (type(default) is float and type(value) is int)
+        ):
             continue
-        raise BadParameters(f"{name}={value!r}: expected {type(default).__name__}, as in {name} = {default!r} of {notebook.name}")
+        raise BadParameters(
+            f"{name}={value!r}: expected {type(default).__name__}, as in {name} = {default!r} of {notebook.name}"
+        )
     return {**cell, **given}
 
 
-def kept(folder: Path, notebook: Path, parameters: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
+def kept(
+    folder: Path, notebook: Path, parameters: Mapping[str, Any]
+) -> tuple[dict[str, Any] | None, str]:
     """The record in `folder` if it is of exactly this run, else None; and why it is not, or what to know of it ("": nothing)."""
     if not (folder / "result.json").exists():
         return None, ""
@@ -126,7 +138,11 @@ def kept(folder: Path, notebook: Path, parameters: Mapping[str, Any]) -> tuple[d
     except ValueError:
         return None, "its result.json was damaged"
     # a user's own notebook may leave None to its Config to fill in; the course's parameters are all final
-    if any(result["parameters"].get(k) != v for k, v in parameters.items() if k != "out" and v is not None):
+    if any(
+        result["parameters"].get(k) != v
+        for k, v in parameters.items()
+        if k != "out" and v is not None
+    ):
         return None, "its record was of other parameters"
     if result["source_hash"] != source_hash(notebook):
         return None, f"{notebook.name} has changed since"
@@ -198,7 +214,14 @@ def run_one(
     lock = FileLock(folder / ".lock", timeout=0)
     try:
         with lock:
-            return _locked(path, values, folder, begun, _Clock(limit, cell_timeout, heartbeat, name, say), fresh)
+            return _locked(
+                path,
+                values,
+                folder,
+                begun,
+                _Clock(limit, cell_timeout, heartbeat, name, say),
+                fresh,
+            )
     except Timeout:
         return Outcome("busy", "another command is at this run")
     except OSError as error:  # a full disk, a folder that vanished
@@ -209,7 +232,9 @@ def run_one(
         return _ended(folder, name, values, outcome, source_hash(path))
 
 
-def _locked(path: Path, values: dict[str, Any], folder: Path, begun: float, clock: "_Clock", fresh: bool) -> Outcome:
+def _locked(
+    path: Path, values: dict[str, Any], folder: Path, begun: float, clock: "_Clock", fresh: bool
+) -> Outcome:
     done = None if fresh else finished(folder, path, values)
     if done is not None:
         return Outcome(done["status"], done["message"], done["wall_s"], done["step"], reused=True)
@@ -228,8 +253,11 @@ def _locked(path: Path, values: dict[str, Any], folder: Path, begun: float, cloc
     if outcome.status == "ok":
         result = finished(folder, path, values)
         if result is None:
-            outcome = Outcome("error", f"the notebook wrote no result for these parameters into {folder}: end it with "
-                                       "Record(cfg, ...).save()")  # fmt: skip
+            outcome = Outcome(
+                "error",
+                f"the notebook wrote no result for these parameters into {folder}: end it with "
+                "Record(cfg, ...).save()",
+            )
         else:
             outcome = Outcome(result["status"], result["message"], step=result["step"])
     wall = round(time.perf_counter() - begun, 2)
@@ -300,13 +328,25 @@ def _goes_on(folder: Path, of: Mapping[str, Any]) -> bool:
 class _Clock:
     """Gives each cell its time, knows which cell runs, and says so every now and then."""
 
-    def __init__(self, limit: float, cell_timeout: float | None, heartbeat: float, name: str, say: Callable[[str], None]):
-        self.begun, self.limit, self.cell_timeout, self.heartbeat = time.monotonic(), limit, cell_timeout, heartbeat
+    def __init__(
+        self,
+        limit: float,
+        cell_timeout: float | None,
+        heartbeat: float,
+        name: str,
+        say: Callable[[str], None],
+    ):
+        self.begun, self.limit, self.cell_timeout, self.heartbeat = (
+            time.monotonic(),
+            limit,
+            cell_timeout,
+            heartbeat,
+        )
         self.name, self.say, self.cell, self.cells, self.stop = name, say, 0, 0, threading.Event()
         self.deadline = math.inf  # of the cell that runs
 
     def __call__(self, _cell) -> float:
-        """nbclient asks before each cell: how many seconds may it take?"""
+        """Nbclient asks before each cell: how many seconds may it take?"""
         self.cell += 1
         left = max(self.limit - (time.monotonic() - self.begun), 1.0)
         seconds = min(left, self.cell_timeout or left)
@@ -328,7 +368,8 @@ class _Clock:
             else f"a cell took longer than {self.cell_timeout:g} s"
         )
         return Outcome(
-            "timeout", f"{what} ({self.where()}): allow more with --limit or --cell-timeout, or do less with --profile smoke"
+            "timeout",
+            f"{what} ({self.where()}): allow more with --limit or --cell-timeout, or do less with --profile smoke",
         )
 
     def beat(self) -> None:
@@ -382,11 +423,21 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) ->
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from traitlets.config import Config
 
-    clock.cells = sum(c["cell_type"] == "code" for c in json.loads(path.read_text(encoding="utf-8"))["cells"])
+    clock.cells = sum(
+        c["cell_type"] == "code" for c in json.loads(path.read_text(encoding="utf-8"))["cells"]
+    )
     clock.cells += bool(values)  # papermill adds a cell of its own
-    source, target = (str(p).replace("{", "{{").replace("}", "}}") for p in (path, folder / "executed.ipynb"))
-    environment = {"MPLBACKEND": "Agg", "GANTUTOR_NOTEBOOK": str(path), "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUNBUFFERED": "1",
-                   "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), **KEEP_FREED}  # fmt: skip
+    source, target = (
+        str(p).replace("{", "{{").replace("}", "}}") for p in (path, folder / "executed.ipynb")
+    )
+    environment = {
+        "MPLBACKEND": "Agg",
+        "GANTUTOR_NOTEBOOK": str(path),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "PYTHONUNBUFFERED": "1",
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        **KEEP_FREED,
+    }
     environment["GANTUTOR_RUN"] = str(folder)
     threading.Thread(target=clock.beat, daemon=True).start()
     try:
@@ -396,17 +447,29 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) ->
             stack.enter_context(_errors_into(log))
             config = Config({"KernelManager": stack.enter_context(sockets())})
             papermill.execute_notebook(
-                source, target, parameters=values, kernel_name="python3", language="python", progress_bar=False, stdout_file=log,
-                stderr_file=log, config=config, timeout_func=clock, interrupt_on_timeout=True,
+                source,
+                target,
+                parameters=values,
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                stdout_file=log,
+                stderr_file=log,
+                config=config,
+                timeout_func=clock,
+                interrupt_on_timeout=True,
                 extra_arguments=["--IPKernelApp.extra_extensions=gantutor.reproduce.watch"],
-            )  # fmt: skip
+            )
     except papermill.PapermillExecutionError as error:
         return _raised(error, clock)
     except CellTimeoutError:
         return clock.timeout()
     except DeadKernelError:
         remedy = "was it out of memory? Try a smaller batch or fewer seeds"
-        return Outcome("kernel_died", f"the kernel died in {clock.where()}: {remedy}; its last words are in {folder / 'run.log'}")
+        return Outcome(
+            "kernel_died",
+            f"the kernel died in {clock.where()}: {remedy}; its last words are in {folder / 'run.log'}",
+        )
     except KeyboardInterrupt:
         return Outcome("interrupted", f"stopped in {clock.where()}: the same command goes on")
     except Exception as error:  # papermill, nbclient and the file system have many ways to fail
@@ -418,11 +481,18 @@ def _execute(path: Path, values: dict[str, Any], folder: Path, clock: _Clock) ->
 
 def _raised(error, clock: _Clock) -> Outcome:
     """What an exception in a cell means for the run."""
-    lost = error.ename == "CellExecutionError"  # papermill's word for a cell whose error never arrived, as on a machine that is too busy
-    if error.ename == "KeyboardInterrupt" or (lost and clock.over()):  # nbclient interrupts a cell that is out of time
+    lost = (
+        error.ename == "CellExecutionError"
+    )  # papermill's word for a cell whose error never arrived, as on a machine that is too busy
+    if error.ename == "KeyboardInterrupt" or (
+        lost and clock.over()
+    ):  # nbclient interrupts a cell that is out of time
         return clock.timeout()
     if lost:
-        return Outcome("error", f"{clock.where()} failed, and its error message was lost on the way: run it again, or see run.log")
+        return Outcome(
+            "error",
+            f"{clock.where()} failed, and its error message was lost on the way: run it again, or see run.log",
+        )
     if error.ename == "Diverged":
         step = re.search(r"step (\d+)", error.evalue)
         return Outcome("diverged", _line(error.evalue), step=int(step[1]) if step else None)
@@ -442,7 +512,12 @@ def _ended(
 ) -> Outcome:
     """Write how it ended into the folder, with the list of what the run made there."""
     if folder.is_dir():
-        status = {**asdict(outcome), "notebook": name, "parameters": values, "version": gantutor.__version__}
+        status = {
+            **asdict(outcome),
+            "notebook": name,
+            "parameters": values,
+            "version": gantutor.__version__,
+        }
         # the outcome itself still reaches the caller
         with suppress(OSError, TypeError, ValueError):
             status |= {"source_hash": source, "files": sorted(files.written(folder))}
@@ -494,7 +569,9 @@ def main(arguments: list[str] | None = None) -> int:
         follow(a.parent)
     # where JupyterLab is installed, jsonschema would import this one and so build a grammar of web addresses: two seconds a run
     sys.modules.setdefault("rfc3987_syntax", None)
-    talk = open(os.dup(2), "w", encoding="utf-8")  # while cells run, standard error itself goes to the log
+    talk = open(
+        os.dup(2), "w", encoding="utf-8"
+    )  # while cells run, standard error itself goes to the log
 
     def say(line: str) -> None:
         with suppress(OSError):  # on a full disk the talk is lost, not the run

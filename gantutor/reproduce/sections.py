@@ -11,17 +11,21 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from gantutor.records import frame_of
+from gantutor.course.records import frame_of
 from gantutor.reproduce import papers
 from gantutor.reproduce.claims import Spread, TableRow, Verdict, kernel_distance, values, worst
 from gantutor.reproduce.ledger import STALE, Ledger, answers, look
 from gantutor.reproduce.records import SAME
-from gantutor.reproduce.targets import ALL, CONTROLS, LESSONS, Target, baseline
+from gantutor.reproduce.targets import ALL, CONTROLS, LESSON_TARGETS, Target, baseline
 
 # status -> (mark, css class, what it means); told apart by word and mark, the colours are a help
 BADGES = {
     "reproduced": ("●", "good", "a printed number or an exact statement lies inside our spread"),
-    "direction only": ("◐", "some", "the direction holds beyond the spread; numbers are not comparable, or seeds too few"),
+    "direction only": (
+        "◐",
+        "some",
+        "the direction holds beyond the spread; numbers are not comparable, or seeds too few",
+    ),
     "not reached": ("○", "none", "the spread hides it, or the run diverged"),
     "contradicts": ("✕", "bad", "the opposite holds beyond the spread"),
     "measured": ("◆", "plain", "values of a row of which nothing is claimed, such as a baseline"),
@@ -86,7 +90,9 @@ class Section:
     @property
     def own(self) -> tuple[str, dict[str, Any]] | None:
         """The run of the row itself, without its baseline's."""
-        return next(((run, r) for run, r in self.results if r["parameters"].get("row") == self.row), None)
+        return next(
+            ((run, r) for run, r in self.results if r["parameters"].get("row") == self.row), None
+        )
 
     @property
     def metric(self) -> str:
@@ -103,7 +109,11 @@ class Section:
     @property
     def scale(self) -> str:
         """What stands on another scale than the paper's: an FID that may not stand beside the printed one, else a kernel distance."""
-        return "fid" if self.other and values(self.frame, "fid", self.row) else kernel_distance(self.frame, self.row)
+        return (
+            "fid"
+            if self.other and values(self.frame, "fid", self.row)
+            else kernel_distance(self.frame, self.row)
+        )
 
     def spread(self, metric: str, against: str = "") -> Spread | None:
         """Of a measure of the row over seeds, or of its difference to another row, paired; None without finite values."""
@@ -127,7 +137,11 @@ def collect(out: str | Path | Ledger) -> list[Section]:
                 homes.setdefault(run, s)
     for run, s in homes.items():
         s.others.append((run, ledger.runs[run].result))
-    left = [run for run, kept in ledger.runs.items() if kept.result and run not in used and run not in homes]
+    left = [
+        run
+        for run, kept in ledger.runs.items()
+        if kept.result and run not in used and run not in homes
+    ]
     return sections + [_foreign(run, ledger) for run in left]
 
 
@@ -138,21 +152,44 @@ def _foreign(run: str, ledger: Ledger) -> Section:
     target = Target(run, OTHERS, "not in a paper", title, result["notebook"])
     kept = ledger.runs[run]
     profile = str(result["parameters"].get("profile", ""))
-    return Section(target, "measured", [], "", profile, [(run, result)], kept.problems, {run: kept.starts})
+    return Section(
+        target, "measured", [], "", profile, [(run, result)], kept.problems, {run: kept.starts}
+    )
 
 
 def _shared(target: Target, plan: dict[str, Any]) -> dict[str, Any] | None:
     """The plan of another target that ran just what this one needs, or that and more: one notebook may serve two figures, and a row was
-    another row's baseline."""
-    others = [(t, plan[t.name]) for t in ALL if t.name in plan and (t.notebook, t.needs) == (target.notebook, target.needs)]
+    another row's baseline.
+    """
+    others = [
+        (t, plan[t.name])
+        for t in ALL
+        if t.name in plan and (t.notebook, t.needs) == (target.notebook, target.needs)
+    ]
     same = next((entry for t, entry in others if t.runs == target.runs), None)
-    more = ((t, entry) for t, entry in others if len(entry["runs"]) == len(t.runs) and all(changes in t.runs for changes in target.runs))
-    return same or next(({**entry, "runs": [entry["runs"][t.runs.index(changes)] for changes in target.runs]} for t, entry in more), None)
+    more = (
+        (t, entry)
+        for t, entry in others
+        if len(entry["runs"]) == len(t.runs) and all(changes in t.runs for changes in target.runs)
+    )
+    return same or next(
+        (
+            {**entry, "runs": [entry["runs"][t.runs.index(changes)] for changes in target.runs]}
+            for t, entry in more
+        ),
+        None,
+    )
 
 
 def _section(target: Target, ledger: Ledger) -> Section:
     if target.not_yet:
-        return Section(target, "not yet", [Verdict("not yet")] * len(target.claims), "", problems=[target.not_yet])
+        return Section(
+            target,
+            "not yet",
+            [Verdict("not yet")] * len(target.claims),
+            "",
+            problems=[target.not_yet],
+        )
     asked = "not asked for yet" + (f" (needs {target.needs})" if target.needs else "")
     entry = ledger.plan.get(target.name) or _shared(target, ledger.plan)
     runs = _runs_of(target, entry, ledger)
@@ -174,17 +211,31 @@ def _section(target: Target, ledger: Ledger) -> Section:
     entry = entry or _entry_of(results)
     verdicts = _judge(target, [result for _, result in results])
     whole = len(results) == len(target.runs)
-    status = worst(verdicts) if verdicts else "not run" if not whole else "measured" if target.row else "shown"
+    status = (
+        worst(verdicts)
+        if verdicts
+        else "not run"
+        if not whole
+        else "measured"
+        if target.row
+        else "shown"
+    )
     if not results:
         status = "not run"
     command = _command([target.name], entry, ledger.out)
     profile = str(results[-1][1]["parameters"].get("profile", "")) if results else entry["profile"]
-    return Section(target, status, verdicts, command, profile, results, list(dict.fromkeys(problems)), starts)
+    return Section(
+        target, status, verdicts, command, profile, results, list(dict.fromkeys(problems)), starts
+    )
 
 
 def _runs_of(target: Target, entry: dict[str, Any] | None, ledger: Ledger) -> list[str | None]:
     """The run behind each of a target's runs: the planned one; where that has no record, one that the folder holds of it."""
-    planned = entry["runs"] if entry and len(entry["runs"]) == len(target.runs) else [None] * len(target.runs)
+    planned = (
+        entry["runs"]
+        if entry and len(entry["runs"]) == len(target.runs)
+        else [None] * len(target.runs)
+    )
     for run, changes in zip(planned, target.runs, strict=True):
         result = ledger.record(run) if run else None
         if result and not answers(result, target, {k: v for k, v in changes.items() if k == "row"}):
@@ -206,21 +257,42 @@ def _runs_of(target: Target, entry: dict[str, Any] | None, ledger: Ledger) -> li
 def _entry_of(results: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     """What a plan would say of records that none holds."""
     p = results[-1][1]["parameters"] if results else {}
-    return {"missing": None, "profile": p.get("profile", "class"), "seed": p.get("seed", 0), "seeds": p.get("seeds", 3)}
+    return {
+        "missing": None,
+        "profile": p.get("profile", "class"),
+        "seed": p.get("seed", 0),
+        "seeds": p.get("seeds", 3),
+    }
 
 
 def _judge(target: Target, results: list[dict]) -> list[Verdict]:
     if not results:  # most targets of most folders: nothing is asked of an empty frame
-        return [Verdict("not run", note=f"no values of {claim.metric} for {claim.variant}") for claim in target.claims]
+        return [
+            Verdict("not run", note=f"no values of {claim.metric} for {claim.variant}")
+            for claim in target.claims
+        ]
     diverged = next((r for r in results[::-1] if r["status"] == "diverged"), None)
     if diverged:
         of = diverged["parameters"].get("row")
         whose = "its baseline " if of and of != target.runs[-1].get("row") else ""
-        return [Verdict("not reached", note=f"{whose}diverged at step {diverged['step']}") for _ in target.claims]
+        return [
+            Verdict("not reached", note=f"{whose}diverged at step {diverged['step']}")
+            for _ in target.claims
+        ]
     frame = frame_of(results)
-    own = next((r for r in results if "row" in target.runs[-1] and r["parameters"].get("row") == target.runs[-1]["row"]), None)
+    own = next(
+        (
+            r
+            for r in results
+            if "row" in target.runs[-1] and r["parameters"].get("row") == target.runs[-1]["row"]
+        ),
+        None,
+    )
     other = unlike(printed_fid(target.runs[-1]["row"]), own) if own else ""
-    return [claim.judge(frame, other) if isinstance(claim, TableRow) else claim.judge(frame) for claim in target.claims]
+    return [
+        claim.judge(frame, other) if isinstance(claim, TableRow) else claim.judge(frame)
+        for claim in target.claims
+    ]
 
 
 def noted(result: dict[str, Any], key: str) -> dict[str, Any]:
@@ -252,7 +324,9 @@ def unlike(cell: dict[str, str], result: dict[str, Any]) -> str:
 
 @cache
 def _printed() -> dict[str, dict[str, str]]:
-    return {c["recipe"]: c for c in reversed(papers.cells()) if c["recipe"] and c["metric"] == "FID"}
+    return {
+        c["recipe"]: c for c in reversed(papers.cells()) if c["recipe"] and c["metric"] == "FID"
+    }
 
 
 def printed_fid(row: str) -> dict[str, str]:
@@ -263,7 +337,11 @@ def printed_fid(row: str) -> dict[str, str]:
 def printed_difference(section: Section) -> str:
     """A row's printed FID less its baseline's, in the digits that are printed; "" where one is missing."""
     mine, plain = printed_fid(section.row), printed_fid(section.plain)
-    return f"{Decimal(mine['value']) - Decimal(plain['value']):+}".replace("-", "\N{MINUS SIGN}") if mine and plain else ""
+    return (
+        f"{Decimal(mine['value']) - Decimal(plain['value']):+}".replace("-", "\N{MINUS SIGN}")
+        if mine and plain
+        else ""
+    )
 
 
 def short(path: Path) -> str:
@@ -275,7 +353,13 @@ def short(path: Path) -> str:
 def _command(names: list[str], entry: dict[str, Any], out: Path) -> str:
     given = [f"-p {shlex.quote(f'{k}={v}')}" for k, v in entry.get("given", {}).items()]
     seed, seeds = entry.get("seed"), entry.get("seeds")
-    words = [f"--profile {entry['profile']}", f"--seed {seed}" if seed else "", f"--seeds {seeds}" if seeds else "", *given, f"--out {short(out)}"]
+    words = [
+        f"--profile {entry['profile']}",
+        f"--seed {seed}" if seed else "",
+        f"--seeds {seeds}" if seeds else "",
+        *given,
+        f"--out {short(out)}",
+    ]
     return " ".join(["gantutor reproduce", *names, *filter(None, words)])
 
 
@@ -338,30 +422,70 @@ def tables(sections: list[Section], out: str | Path) -> list[Table]:
     """Every table of the papers, in their order, beside the sections of its rows."""
     by_row = {s.row: s for s in sections if s.row}
     by_name = {s.target.name: s for s in sections}
-    lessons = [s for s in sections if s.target in LESSONS]
-    return [_table(t, by_row, by_name.get(f"{t['paper']}/{t['table']}"), lessons, Path(out)) for t in papers.tables()]
+    lessons = [s for s in sections if s.target in LESSON_TARGETS]
+    return [
+        _table(t, by_row, by_name.get(f"{t['paper']}/{t['table']}"), lessons, Path(out))
+        for t in papers.tables()
+    ]
 
 
-def _table(about: dict[str, str], by_row: dict[str, Section], whole: Section | None, lessons: list[Section], out: Path) -> Table:
+def _table(
+    about: dict[str, str],
+    by_row: dict[str, Section],
+    whole: Section | None,
+    lessons: list[Section],
+    out: Path,
+) -> Table:
     name, number = f"{about['paper']}/{about['table']}", about["table"].removeprefix("table")
     cells = [c for c in papers.cells(about["paper"]) if c["table"] == about["table"]]
     not_yet = whole.target.not_yet if whole else ""
     paper = next(s.target.paper for s in lessons if s.target.name.startswith(about["paper"]))
-    here = [s for s in lessons if s.target.paper == paper and number in re.findall(r"\d+", s.target.where.split("Fig")[0])]
+    here = [
+        s
+        for s in lessons
+        if s.target.paper == paper and number in re.findall(r"\d+", s.target.where.split("Fig")[0])
+    ]
     rows, seen = [], {}
     for row in dict.fromkeys(c["row"] for c in cells):
         mine = {c["column"]: c for c in cells if c["row"] == row}
         recipes = list(dict.fromkeys(c["recipe"] for c in mine.values() if c["recipe"]))
         notes = list(dict.fromkeys(c["note"] for c in mine.values() if c["note"]))
-        lines = [Line(by_row[r].status, label, by_row[r], again=seen.get(r, "")) for r, label in zip(recipes, labels(recipes), strict=True)]
+        lines = [
+            Line(by_row[r].status, label, by_row[r], again=seen.get(r, ""))
+            for r, label in zip(recipes, labels(recipes), strict=True)
+        ]
         seen |= {r: seen.get(r, row) for r in recipes}
         starred = any(c["starred"] for c in mine.values())
         copied = notes[:1] if starred or any("copied" in n for n in notes) else []
-        taught = ["the lessons on it are all there is"] if here and not any(c["recipe"] for c in cells) else []
-        rows.append(Row(row, starred, mine, lines or [Line("not yet", reason=not_yet or "; ".join([NO_RECIPE, *copied, *taught]))]))
+        taught = (
+            ["the lessons on it are all there is"]
+            if here and not any(c["recipe"] for c in cells)
+            else []
+        )
+        rows.append(
+            Row(
+                row,
+                starred,
+                mine,
+                lines
+                or [Line("not yet", reason=not_yet or "; ".join([NO_RECIPE, *copied, *taught]))],
+            )
+        )
     for r in (r for r in CONTROLS if r.startswith(f"{name}/")):
-        rows.append(Row(r.removeprefix(f"{name}/"), False, {}, [Line(by_row[r].status, "", by_row[r])]))
-    table = Table(name, paper, f"Table {number}", about["title"], about["note"], list(dict.fromkeys(c["column"] for c in cells)), rows, here, not_yet)
+        rows.append(
+            Row(r.removeprefix(f"{name}/"), False, {}, [Line(by_row[r].status, "", by_row[r])])
+        )
+    table = Table(
+        name,
+        paper,
+        f"Table {number}",
+        about["title"],
+        about["note"],
+        list(dict.fromkeys(c["column"] for c in cells)),
+        rows,
+        here,
+        not_yet,
+    )
     lacking = [s for s in table.sections if s.status == "not run"]
     stale = [s for s in table.sections if STALE in s.problems]
     if lacking or stale:

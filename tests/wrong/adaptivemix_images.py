@@ -70,7 +70,9 @@ def sf_max(v, w, x, y):
 
 
 def sf_std(v, w, x, y):
-    return ((v - w).norm(dim=1) / (x - y).flatten(1).norm(dim=1)).mean() / torch.stack([v, w]).std(correction=0)
+    return ((v - w).norm(dim=1) / (x - y).flatten(1).norm(dim=1)).mean() / torch.stack([v, w]).std(
+        correction=0
+    )
 
 
 def sf_squares(v, w, x, y):
@@ -128,7 +130,9 @@ def bend_swapped_images(F, x, y, lam):
 
 def bend_mean_lam(F, x, y, lam):
     t = lam.mean()
-    return (F(t * x + (1 - t) * y) - t * F(x) - (1 - t) * F(y)).norm(dim=1).mean() / (F(x) - F(y)).norm(dim=1).mean()
+    return (F(t * x + (1 - t) * y) - t * F(x) - (1 - t) * F(y)).norm(dim=1).mean() / (
+        F(x) - F(y)
+    ).norm(dim=1).mean()
 
 
 def bend_squares(F, x, y, lam):
@@ -142,7 +146,9 @@ def bend_pixels(F, x, y, lam):
 
 def bend_broadcast(F, x, y, lam):
     mixed = F(lam * x + (1 - lam) * y)
-    return (mixed - lam * F(x) - (1 - lam) * F(y)).norm(dim=1).mean() / (F(x) - F(y)).norm(dim=1).mean()
+    return (mixed - lam * F(x) - (1 - lam) * F(y)).norm(dim=1).mean() / (F(x) - F(y)).norm(
+        dim=1
+    ).mean()
 
 
 def bend_forgets_return(F, x, y, lam):
@@ -158,21 +164,49 @@ def bend_only_features(F, x, y, lam):
 
 WRONG = {
     "adaptivemix_images.luck": [
-        ("chosen twice", luck_min_min), ("one look for all runs", luck_common), ("across the runs", luck_axis_0), ("highest", luck_argmax),
-        ("second alone", luck_honest), ("last look", luck_last), ("sign", luck_minus), ("sum for mean", luck_total), ("shape", luck_each),
+        ("chosen twice", luck_min_min),
+        ("one look for all runs", luck_common),
+        ("across the runs", luck_axis_0),
+        ("highest", luck_argmax),
+        ("second alone", luck_honest),
+        ("last look", luck_last),
+        ("sign", luck_minus),
+        ("sum for mean", luck_total),
+        ("shape", luck_each),
         ("raises", luck_no_rows),
     ],
     "adaptivemix_images.ghost": [
-        ("uniform", 2 / 3), ("at the middle", 2 * 0.5**2), ("what is lost", 1 - 0.6), ("contrast", math.sqrt(0.6)), ("one parent", 0.25 + 1 / 20),
-        ("the other way", 0.75), ("kind", "60 %"), ("differs", 60), ("shape", [0.3, 0.3]),
+        ("uniform", 2 / 3),
+        ("at the middle", 2 * 0.5**2),
+        ("what is lost", 1 - 0.6),
+        ("contrast", math.sqrt(0.6)),
+        ("one parent", 0.25 + 1 / 20),
+        ("the other way", 0.75),
+        ("kind", "60 %"),
+        ("differs", 60),
+        ("shape", [0.3, 0.3]),
     ],
     "adaptivemix_images.stretch_free": [
-        ("raw", sf_raw), ("ratio of means", sf_ratio_of_means), ("maximum", sf_max), ("deviation for rms", sf_std), ("squared", sf_squares),
-        ("one distance for all", sf_one_norm), ("raises", sf_last_axis), ("shape", sf_pairs), ("sum for mean", sf_sum),
+        ("raw", sf_raw),
+        ("ratio of means", sf_ratio_of_means),
+        ("maximum", sf_max),
+        ("deviation for rms", sf_std),
+        ("squared", sf_squares),
+        ("one distance for all", sf_one_norm),
+        ("raises", sf_last_axis),
+        ("shape", sf_pairs),
+        ("sum for mean", sf_sum),
     ],
     "adaptivemix_images.bend_of": [
-        ("not divided", bend_gap), ("mean of ratios", bend_ratios), ("features mixed the other way", bend_swapped), ("images mixed the other way", bend_swapped_images), ("one lambda", bend_mean_lam),
-        ("squared", bend_squares), ("images' distance", bend_pixels), ("raises", bend_broadcast), ("nothing", bend_forgets_return),
+        ("not divided", bend_gap),
+        ("mean of ratios", bend_ratios),
+        ("features mixed the other way", bend_swapped),
+        ("images mixed the other way", bend_swapped_images),
+        ("one lambda", bend_mean_lam),
+        ("squared", bend_squares),
+        ("images' distance", bend_pixels),
+        ("raises", bend_broadcast),
+        ("nothing", bend_forgets_return),
         ("mixed after F", bend_only_features),
     ],
-}  # fmt: skip
+}

@@ -86,7 +86,9 @@ def descends(z, x_real, G, D, eps):
 
 def moved_for_both(z, x_real, G, D, eps):
     fake = G(search(z, G, D, eps))
-    return softplus(-D(x_real).score).mean() + softplus(D(fake).score).mean(), softplus(-D(fake).score).mean()
+    return softplus(-D(x_real).score).mean() + softplus(D(fake).score).mean(), softplus(
+        -D(fake).score
+    ).mean()
 
 
 def moved_for_g(z, x_real, G, D, eps):
@@ -97,14 +99,18 @@ def moved_for_g(z, x_real, G, D, eps):
 def not_detached(z, x_real, G, D, eps):
     score = D(G(z)).score
     (g,) = torch.autograd.grad(score.sum(), z, retain_graph=True)
-    loss_d = softplus(-D(x_real).score).mean() + softplus(D(G(z + eps * torch.sign(g))).score).mean()
+    loss_d = (
+        softplus(-D(x_real).score).mean() + softplus(D(G(z + eps * torch.sign(g))).score).mean()
+    )
     return loss_d, softplus(-score).mean()
 
 
 def plain_slope(z, x_real, G, D, eps):
     at = z.detach().requires_grad_()
     (g,) = torch.autograd.grad(D(G(at)).score.sum(), at)
-    loss_d = softplus(-D(x_real).score).mean() + softplus(D(G((at + eps * g).detach())).score).mean()
+    loss_d = (
+        softplus(-D(x_real).score).mean() + softplus(D(G((at + eps * g).detach())).score).mean()
+    )
     return loss_d, softplus(-D(G(z)).score).mean()
 
 
@@ -192,22 +198,55 @@ def minus(x1, x2, z1, z2):
 
 WRONG = {
     "advlat.phi": [
-        ("rises", {"exp(-y)", "-sigmoid(y)", "-y - y**3", "log(1 + exp(y))"}), ("turns round", {"exp(-y)", "-sigmoid(y)", "-y - y**3", "(y - 1)**2"}),
-        ("falls silent", ["exp(-y)", "-sigmoid(y)", "-y - y**3", "relu(1 - y)"]), ("size of the slope", {"exp(-y)", "-y - y**3"}),
-        ("size of the slope", "-sigmoid(y)"), ("differs", {"exp(y)", "-sigmoid(y)", "-y - y**3"}), ("kind", 3), ("differs", set()),
+        ("rises", {"exp(-y)", "-sigmoid(y)", "-y - y**3", "log(1 + exp(y))"}),
+        ("turns round", {"exp(-y)", "-sigmoid(y)", "-y - y**3", "(y - 1)**2"}),
+        ("falls silent", ["exp(-y)", "-sigmoid(y)", "-y - y**3", "relu(1 - y)"]),
+        ("size of the slope", {"exp(-y)", "-y - y**3"}),
+        ("size of the slope", "-sigmoid(y)"),
+        ("differs", {"exp(y)", "-sigmoid(y)", "-y - y**3"}),
+        ("kind", 3),
+        ("differs", set()),
     ],
     "advlat.ball": [
-        ("uphill", ascends), ("gradient for its sign", no_sign), ("unit length", normalised), ("ball around zero", around_zero), ("no wall", around_z),
-        ("no wall", clipped_too_early), ("differs", clipped_first), ("round ball", l2_ball), ("step refused", stays), ("start not added", way_only),
-        ("raises", mixed_bounds), ("changes its input", in_place), ("nothing", forgot_return),
+        ("uphill", ascends),
+        ("gradient for its sign", no_sign),
+        ("unit length", normalised),
+        ("ball around zero", around_zero),
+        ("no wall", around_z),
+        ("no wall", clipped_too_early),
+        ("differs", clipped_first),
+        ("round ball", l2_ball),
+        ("step refused", stays),
+        ("start not added", way_only),
+        ("raises", mixed_bounds),
+        ("changes its input", in_place),
+        ("nothing", forgot_return),
     ],
     "advlat.qua": [
-        ("nothing moved", plain_gan), ("moved downwards", descends), ("G sees moved latents", moved_for_both), ("the other player", moved_for_g),
-        ("graph kept", not_detached), ("gradient for its sign", plain_slope), ("saturating", minimax), ("real and fake swapped", labels_swapped),
-        ("order", g_first), ("raises", without_score), ("shape", only_d), ("detached", all_constant),
+        ("nothing moved", plain_gan),
+        ("moved downwards", descends),
+        ("G sees moved latents", moved_for_both),
+        ("the other player", moved_for_g),
+        ("graph kept", not_detached),
+        ("gradient for its sign", plain_slope),
+        ("saturating", minimax),
+        ("real and fake swapped", labels_swapped),
+        ("order", g_first),
+        ("raises", without_score),
+        ("shape", only_d),
+        ("detached", all_constant),
     ],
     "advlat.pairs": [
-        ("upside down", the_ratio), ("older form", minus_ratio), ("ratio of each pair", each_pair), ("mean of the ratios", mean_ratio), ("squared", squares),
-        ("Euclidean", lengths), ("sums for means", sums), ("the search's +1", plus_one), ("shape", one_each), ("detached", first_constant), ("sign", minus),
+        ("upside down", the_ratio),
+        ("older form", minus_ratio),
+        ("ratio of each pair", each_pair),
+        ("mean of the ratios", mean_ratio),
+        ("squared", squares),
+        ("Euclidean", lengths),
+        ("sums for means", sums),
+        ("the search's +1", plus_one),
+        ("shape", one_each),
+        ("detached", first_constant),
+        ("sign", minus),
     ],
-}  # fmt: skip
+}

@@ -145,7 +145,9 @@ def not_of_the_mean(msgan, neighbours, div):
 
 
 def variance(msgan, neighbours, div):
-    return torch.tensor([[d.mean(), d.var() / len(d)] for d in (neighbours - msgan, div - neighbours)])
+    return torch.tensor(
+        [[d.mean(), d.var() / len(d)] for d in (neighbours - msgan, div - neighbours)]
+    )
 
 
 def only_the_changes(msgan, neighbours, div):
@@ -154,25 +156,49 @@ def only_the_changes(msgan, neighbours, div):
 
 WRONG = {
     "advlat_images.passes": [
-        ("mean of inverses", each_waits_for_itself), ("acceptance", share_kept), ("kept ones", over_the_kept), ("rejects only", thrown_away),
-        ("sigmoid", keep_by_sigmoid), ("exp of the mean", typical_score), ("no top", not_against_the_top), ("not finite", overflows),
-        ("nothing", prints_it), ("shape", one_for_each),
+        ("mean of inverses", each_waits_for_itself),
+        ("acceptance", share_kept),
+        ("kept ones", over_the_kept),
+        ("rejects only", thrown_away),
+        ("sigmoid", keep_by_sigmoid),
+        ("exp of the mean", typical_score),
+        ("no top", not_against_the_top),
+        ("not finite", overflows),
+        ("nothing", prints_it),
+        ("shape", one_for_each),
     ],
     "advlat_images.leash": [
-        ("one length for all", whole_batch), ("tangent", along_the_tangent), ("no leash", bare_step), ("wrong axis", down_the_batch),
+        ("one length for all", whole_batch),
+        ("tangent", along_the_tangent),
+        ("no leash", bare_step),
+        ("wrong axis", down_the_batch),
         ("unit length", normalised),
-        ("typical length", on_the_shell), ("downhill", descends), ("no sign", plain_gradient), ("raises", axis_is_lost),
+        ("typical length", on_the_shell),
+        ("downhill", descends),
+        ("no sign", plain_gradient),
+        ("raises", axis_is_lost),
         ("changes its input", in_place),
     ],
     "advlat_images.bound": [
-        ("mean", 2), ("no root", 2**2 * 3072), ("sum of differences", 6144), ("one channel", 64.0), ("range of one", 3072**0.5),
+        ("mean", 2),
+        ("no root", 2**2 * 3072),
+        ("sum of differences", 6144),
+        ("one channel", 64.0),
+        ("range of one", 3072**0.5),
         ("no offset", float("inf")),
-        ("latents", 20), ("kind", "about 111"), ("differs", 4.023),
+        ("latents", 20),
+        ("kind", "about 111"),
+        ("differs", 4.023),
     ],
     "advlat_images.credit": [
-        ("search from MSGAN", everything_to_the_search), ("unpaired", errors_add_up), ("rows swapped", search_first),
+        ("search from MSGAN", everything_to_the_search),
+        ("unpaired", errors_add_up),
+        ("rows swapped", search_first),
         ("laid down", changes_then_errors),
-        ("backwards", lower_is_better), ("n for n - 1", by_n), ("spread of one seed", not_of_the_mean), ("no root", variance),
+        ("backwards", lower_is_better),
+        ("n for n - 1", by_n),
+        ("spread of one seed", not_of_the_mean),
+        ("no root", variance),
         ("shape", only_the_changes),
     ],
-}  # fmt: skip
+}

@@ -62,7 +62,9 @@ def no_latent(methods):
 
 
 def no_kdd(methods):
-    return methods["baseline"].but(terms=methods["adaptivemix"].terms, latent=methods["advlat"].latent)
+    return methods["baseline"].but(
+        terms=methods["adaptivemix"].terms, latent=methods["advlat"].latent
+    )
 
 
 def with_hinge(methods):
@@ -155,19 +157,53 @@ def relative(a, b):
 
 WRONG = {
     "images.pixels": [
-        ("0 to 1", to_tensor), ("128", by_128), ("bytes wrap", wraps), ("reshaped", viewed), ("mirrored", transposed), ("standardised", whitened),
-        ("still bytes", unscaled), ("shape", channels_last), ("raises", no_batch), ("sign", inverted), ("offset", shifted),
+        ("0 to 1", to_tensor),
+        ("128", by_128),
+        ("bytes wrap", wraps),
+        ("reshaped", viewed),
+        ("mirrored", transposed),
+        ("standardised", whitened),
+        ("still bytes", unscaled),
+        ("shape", channels_last),
+        ("raises", no_batch),
+        ("sign", inverted),
+        ("offset", shifted),
     ],
     "images.all_three": [
-        ("AdaptiveMix lost", no_term), ("AdvLatGAN lost", no_latent), ("KDD lost", no_kdd), ("hinge for KDD", with_hinge), ("two objectives", joint),
-        ("only one of them", first_found), ("raises", by_name), ("raises", unknown_part), ("kind", a_list), ("raises", sets_attributes), ("nothing", nothing),
+        ("AdaptiveMix lost", no_term),
+        ("AdvLatGAN lost", no_latent),
+        ("KDD lost", no_kdd),
+        ("hinge for KDD", with_hinge),
+        ("two objectives", joint),
+        ("only one of them", first_found),
+        ("raises", by_name),
+        ("raises", unknown_part),
+        ("kind", a_list),
+        ("raises", sets_attributes),
+        ("nothing", nothing),
     ],
     "images.paired": [
-        ("seeds not paired", two_groups), ("n for n - 1", numpy_std), ("n - 1 twice", over_n_minus_1), ("spread for error", spread), ("divided by n", over_n),
-        ("variance", no_root), ("which minus which", other_way), ("size of the gaps", absolute), ("kind", per_seed), ("shape", mean_only), ("differs", relative),
+        ("seeds not paired", two_groups),
+        ("n for n - 1", numpy_std),
+        ("n - 1 twice", over_n_minus_1),
+        ("spread for error", spread),
+        ("divided by n", over_n),
+        ("variance", no_root),
+        ("which minus which", other_way),
+        ("size of the gaps", absolute),
+        ("kind", per_seed),
+        ("shape", mean_only),
+        ("differs", relative),
     ],
     "images.midpoint": [
-        ("on the shell", 10), ("half of an end", 5.0), ("square of the length", 50), ("not halved", 200**0.5), ("cancelled", 0), ("of one number", 0.5**0.5),
-        ("sign", -(50**0.5)), ("kind", "sqrt(50)"), ("differs", 8.0),
+        ("on the shell", 10),
+        ("half of an end", 5.0),
+        ("square of the length", 50),
+        ("not halved", 200**0.5),
+        ("cancelled", 0),
+        ("of one number", 0.5**0.5),
+        ("sign", -(50**0.5)),
+        ("kind", "sqrt(50)"),
+        ("differs", 8.0),
     ],
-}  # fmt: skip
+}

@@ -98,12 +98,16 @@ def sigma_as_variance(r, g, sigma):
 
 
 def no_two(r, g, sigma):
-    l_r, l_g = densities(r, g, sigma, lambda x, a, sigma: torch.exp(-((x[:, None] - a) ** 2).sum(-1) / sigma**2))
+    l_r, l_g = densities(
+        r, g, sigma, lambda x, a, sigma: torch.exp(-((x[:, None] - a) ** 2).sum(-1) / sigma**2)
+    )
     return relu(1 - l_r).mean() + relu(1 + l_g).mean()
 
 
 def laplace(r, g, sigma):
-    l_r, l_g = densities(r, g, sigma, lambda x, a, sigma: torch.exp(-torch.cdist(x, a) / (2 * sigma**2)))
+    l_r, l_g = densities(
+        r, g, sigma, lambda x, a, sigma: torch.exp(-torch.cdist(x, a) / (2 * sigma**2))
+    )
     return relu(1 - l_r).mean() + relu(1 + l_g).mean()
 
 
@@ -206,21 +210,57 @@ def added(u, push):
 
 WRONG = {
     "kdd.log_mean_exp": [
-        ("overflow", naive), ("not finite", naive_mean), ("one shift for all rows", global_max), ("shift not given back", forgot_the_shift),
-        ("masked entries counted", plain_mean), ("sum instead of mean", plain_sum), ("mean of the logs", average_of_logs), ("nearest only", largest),
-        ("shape", kept_column), ("borrowed", library), ("changes its input", in_place), ("nothing", no_return),
+        ("overflow", naive),
+        ("not finite", naive_mean),
+        ("one shift for all rows", global_max),
+        ("shift not given back", forgot_the_shift),
+        ("masked entries counted", plain_mean),
+        ("sum instead of mean", plain_sum),
+        ("mean of the logs", average_of_logs),
+        ("nearest only", largest),
+        ("shape", kept_column),
+        ("borrowed", library),
+        ("changes its input", in_place),
+        ("nothing", no_return),
     ],
     "kdd.loss": [
-        ("own bump counted", with_self), ("divided by all", diagonal_zeroed), ("sigma not squared", sigma_as_variance), ("2 missing", no_two),
-        ("distance not squared", laplace), ("no hinge", wasserstein), ("hinge after the mean", hinge_of_mean), ("margins swapped", swapped_margins),
-        ("anchors detached", constant_anchors), ("detached", without_gradient), ("shape", each_point), ("factor", halved), ("sign", negative), ("raises", one_block),
+        ("own bump counted", with_self),
+        ("divided by all", diagonal_zeroed),
+        ("sigma not squared", sigma_as_variance),
+        ("2 missing", no_two),
+        ("distance not squared", laplace),
+        ("no hinge", wasserstein),
+        ("hinge after the mean", hinge_of_mean),
+        ("margins swapped", swapped_margins),
+        ("anchors detached", constant_anchors),
+        ("detached", without_gradient),
+        ("shape", each_point),
+        ("factor", halved),
+        ("sign", negative),
+        ("raises", one_block),
     ],
     "kdd.turn": [
-        ("length missing", only_projected), ("length twice", length_squared), ("radial part kept", only_scaled), ("not unit", with_u),
-        ("radial part alone", along), ("batch leak", no_dim), ("sign", uphill), ("raises", broadcast), ("differs", first_axis), ("differs", added),
+        ("length missing", only_projected),
+        ("length twice", length_squared),
+        ("radial part kept", only_scaled),
+        ("not unit", with_u),
+        ("radial part alone", along),
+        ("batch leak", no_dim),
+        ("sign", uphill),
+        ("raises", broadcast),
+        ("differs", first_axis),
+        ("differs", added),
     ],
     "kdd.floor": [
-        ("signed features", 1.2), ("margin out of reach", 0), ("one side", 0.8), ("nothing learnt", 2), ("the bound itself", 1 / 5),
-        ("the worst loss", 2.4), ("sign", -1.6), ("kind", "1.6"), ("shape", torch.tensor([1.6])), ("differs", 1.0),
+        ("signed features", 1.2),
+        ("margin out of reach", 0),
+        ("one side", 0.8),
+        ("nothing learnt", 2),
+        ("the bound itself", 1 / 5),
+        ("the worst loss", 2.4),
+        ("sign", -1.6),
+        ("kind", "1.6"),
+        ("shape", torch.tensor([1.6])),
+        ("differs", 1.0),
     ],
-}  # fmt: skip
+}

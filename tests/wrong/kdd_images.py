@@ -34,7 +34,9 @@ def masked(g, fakes, scale):
 
 
 def push_times_tau(anchors, g, copies, tau):
-    return ((g @ anchors.T * tau).softmax(1) @ anchors - masked(g, torch.cat([g, copies]), tau)) / tau
+    return (
+        (g @ anchors.T * tau).softmax(1) @ anchors - masked(g, torch.cat([g, copies]), tau)
+    ) / tau
 
 
 def push_no_factor(anchors, g, copies, tau):
@@ -47,15 +49,24 @@ def push_plain_means(anchors, g, copies, tau):
 
 
 def push_gradient(anchors, g, copies, tau):
-    return (masked(g, torch.cat([g, copies]), 1 / tau) - (g @ anchors.T / tau).softmax(1) @ anchors) / tau
+    return (
+        masked(g, torch.cat([g, copies]), 1 / tau) - (g @ anchors.T / tau).softmax(1) @ anchors
+    ) / tau
 
 
 def push_mean(anchors, g, copies, tau):
-    return ((g @ anchors.T / tau).softmax(1) @ anchors - masked(g, torch.cat([g, copies]), 1 / tau)) / tau / len(g)
+    return (
+        ((g @ anchors.T / tau).softmax(1) @ anchors - masked(g, torch.cat([g, copies]), 1 / tau))
+        / tau
+        / len(g)
+    )
 
 
 def push_average_fake(anchors, g, copies, tau):
-    return (((g @ anchors.T / tau).softmax(1) @ anchors - masked(g, torch.cat([g, copies]), 1 / tau)) / tau).mean(0)
+    return (
+        ((g @ anchors.T / tau).softmax(1) @ anchors - masked(g, torch.cat([g, copies]), 1 / tau))
+        / tau
+    ).mean(0)
 
 
 def push_no_log(anchors, g, copies, tau):
@@ -101,12 +112,16 @@ def jac_raw_direction(phi, x_real, x_fake, u, delta):
 
 def jac_normalize(phi, x_real, x_fake, u, delta):
     x = torch.cat([x_real, x_fake])
-    return ((phi(x + delta * normalize(u)) - phi(x)).norm(dim=-1) / delta - 1).abs().sum() / len(x_real)
+    return ((phi(x + delta * normalize(u)) - phi(x)).norm(dim=-1) / delta - 1).abs().sum() / len(
+        x_real
+    )
 
 
 def jac_batch_norm(phi, x_real, x_fake, u, delta):
     x = torch.cat([x_real, x_fake])
-    return ((phi(x + delta * u / torch.linalg.vector_norm(u)) - phi(x)).norm(dim=-1) / delta - 1).abs().sum() / len(x_real)
+    return (
+        (phi(x + delta * u / torch.linalg.vector_norm(u)) - phi(x)).norm(dim=-1) / delta - 1
+    ).abs().sum() / len(x_real)
 
 
 def jac_squared(phi, x_real, x_fake, u, delta):
@@ -116,7 +131,9 @@ def jac_squared(phi, x_real, x_fake, u, delta):
 
 def jac_reals(phi, x_real, x_fake, u, delta):
     v = unit(u)[: len(x_real)]
-    return ((phi(x_real + delta * v) - phi(x_real)).norm(dim=-1) / delta - 1).abs().sum() / len(x_real)
+    return ((phi(x_real + delta * v) - phi(x_real)).norm(dim=-1) / delta - 1).abs().sum() / len(
+        x_real
+    )
 
 
 def jac_each(phi, x_real, x_fake, u, delta):
@@ -177,21 +194,53 @@ def step_math(d, bits):
 
 WRONG = {
     "kdd_images.push": [
-        ("own kernel", push_with_self), ("own copies left out", push_without_copies_of_self), ("copies forgotten", push_plain_fakes),
-        ("temperature", push_times_tau), ("tau once", push_no_factor), ("no weights", push_plain_means), ("up the loss", push_gradient),
-        ("mean for sum", push_mean), ("shape", push_average_fake), ("differs", push_no_log), ("raises", push_square_mask), ("differs", push_wrong_softmax_axis),
+        ("own kernel", push_with_self),
+        ("own copies left out", push_without_copies_of_self),
+        ("copies forgotten", push_plain_fakes),
+        ("temperature", push_times_tau),
+        ("tau once", push_no_factor),
+        ("no weights", push_plain_means),
+        ("up the loss", push_gradient),
+        ("mean for sum", push_mean),
+        ("shape", push_average_fake),
+        ("differs", push_no_log),
+        ("raises", push_square_mask),
+        ("differs", push_wrong_softmax_axis),
     ],
     "kdd_images.worth": [
-        ("in proportion", 64 * 4 / 8), ("in proportion", 63 * 4 / 7), ("independent", 64), ("limit", 7.0), ("rho", 1 / 7), ("no more", 4),
-        ("N for N + 1", 63 / (1 + 63 / 7)), ("N for N + 1", 63 / (1 + 63 * 0.75 / 7)), ("kind", "six"), ("differs", 12.8), ("not finite", float("inf")),
+        ("in proportion", 64 * 4 / 8),
+        ("in proportion", 63 * 4 / 7),
+        ("independent", 64),
+        ("limit", 7.0),
+        ("rho", 1 / 7),
+        ("no more", 4),
+        ("N for N + 1", 63 / (1 + 63 / 7)),
+        ("N for N + 1", 63 / (1 + 63 * 0.75 / 7)),
+        ("kind", "six"),
+        ("differs", 12.8),
+        ("not finite", float("inf")),
     ],
     "kdd_images.jacobian": [
-        ("mean over both", jac_mean), ("step not divided", jac_no_delta), ("direction too long", jac_raw_direction), ("length by channel", jac_normalize),
-        ("one length for all", jac_batch_norm), ("squared", jac_squared), ("reals alone", jac_reals), ("shape", jac_each),
-        ("changes its input", jac_moves_the_images), ("not finite", jac_over_delta_of_zero),
+        ("mean over both", jac_mean),
+        ("step not divided", jac_no_delta),
+        ("direction too long", jac_raw_direction),
+        ("length by channel", jac_normalize),
+        ("one length for all", jac_batch_norm),
+        ("squared", jac_squared),
+        ("reals alone", jac_reals),
+        ("shape", jac_each),
+        ("changes its input", jac_moves_the_images),
+        ("not finite", jac_over_delta_of_zero),
     ],
     "kdd_images.even_step": [
-        ("root", step_root), ("noise over truth", step_ratio), ("third forgotten", step_no_third), ("truth of 1", step_target), ("bits upside down", step_bits),
-        ("rms for mean", step_rms), ("d forgotten", step_no_truth), ("differs", step_inverse), ("raises", step_math),
+        ("root", step_root),
+        ("noise over truth", step_ratio),
+        ("third forgotten", step_no_third),
+        ("truth of 1", step_target),
+        ("bits upside down", step_bits),
+        ("rms for mean", step_rms),
+        ("d forgotten", step_no_truth),
+        ("differs", step_inverse),
+        ("raises", step_math),
     ],
-}  # fmt: skip
+}

@@ -15,7 +15,9 @@ def fd_variances(x, y):
 
 def fd_numpy_std(x, y):
     x, y = x.numpy(), y.numpy()
-    return ((x.mean(0) - y.mean(0)) ** 2).sum() + ((np.std(x, axis=0) - np.std(y, axis=0)) ** 2).sum()
+    return ((x.mean(0) - y.mean(0)) ** 2).sum() + (
+        (np.std(x, axis=0) - np.std(y, axis=0)) ** 2
+    ).sum()
 
 
 def fd_means(x, y):
@@ -87,7 +89,9 @@ def kd_plain_dot(x, y):
 
 
 def kd_root(x, y):
-    return torch.sqrt(mean_of_others(cubic(x, x)) + mean_of_others(cubic(y, y)) - 2 * cubic(x, y).mean())
+    return torch.sqrt(
+        mean_of_others(cubic(x, x)) + mean_of_others(cubic(y, y)) - 2 * cubic(x, y).mean()
+    )
 
 
 def kd_minus(x, y):
@@ -157,20 +161,48 @@ C = 3.15 / (1 / 50_000 + 1 / 10_000)
 
 WRONG = {
     "measuring.fd_diagonal": [
-        ("variances", fd_variances), ("n for n - 1", fd_numpy_std), ("means only", fd_means), ("not squared", fd_root), ("all features in one", fd_no_axis),
-        ("mean for sum", fd_mean_over_features), ("shape", fd_no_sum), ("nothing", fd_prints), ("raises", fd_wrong_axis),
+        ("variances", fd_variances),
+        ("n for n - 1", fd_numpy_std),
+        ("means only", fd_means),
+        ("not squared", fd_root),
+        ("all features in one", fd_no_axis),
+        ("mean for sum", fd_mean_over_features),
+        ("shape", fd_no_sum),
+        ("nothing", fd_prints),
+        ("raises", fd_wrong_axis),
         ("changes its input", fd_centres_in_place),
     ],
     "measuring.kernel_distance": [
-        ("own pairs", kd_biased), ("own places counted", kd_zero_diagonal), ("cross once", kd_cross_once), ("K forgotten", kd_plain_dot),
-        ("not squared", kd_root), ("sign", kd_minus), ("factor", kd_halved), ("raises", kd_triangle),
+        ("own pairs", kd_biased),
+        ("own places counted", kd_zero_diagonal),
+        ("cross once", kd_cross_once),
+        ("K forgotten", kd_plain_dot),
+        ("not squared", kd_root),
+        ("sign", kd_minus),
+        ("factor", kd_halved),
+        ("raises", kd_triangle),
     ],
     "measuring.coverage": [
-        ("itself a neighbour", cov_self), ("precision", cov_precision), ("density", cov_density), ("border", cov_border), ("mean ball", cov_one_radius),
-        ("shape", cov_each), ("sum for mean", cov_count), ("raises", cov_bool_mean), ("differs", cov_fakes_balls),
+        ("itself a neighbour", cov_self),
+        ("precision", cov_precision),
+        ("density", cov_density),
+        ("border", cov_border),
+        ("mean ball", cov_one_radius),
+        ("shape", cov_each),
+        ("sum for mean", cov_count),
+        ("raises", cov_bool_mean),
+        ("differs", cov_fakes_balls),
     ],
     "measuring.quick_look": [
-        ("fakes alone", 3.15 * 50_000 / 5_000), ("reals forgotten", C / 5_000), ("root of n", 3.15 * math.sqrt(10)), ("total", 3.15 * 60_000 / 15_000),
-        ("same n", 3.15), ("the other reals", C * (1 / 50_000 + 1 / 5_000)), ("kind", "about 8"), ("shape", [10_000, 5_000]), ("differs", 42.0), ("sign", -7.875),
+        ("fakes alone", 3.15 * 50_000 / 5_000),
+        ("reals forgotten", C / 5_000),
+        ("root of n", 3.15 * math.sqrt(10)),
+        ("total", 3.15 * 60_000 / 15_000),
+        ("same n", 3.15),
+        ("the other reals", C * (1 / 50_000 + 1 / 5_000)),
+        ("kind", "about 8"),
+        ("shape", [10_000, 5_000]),
+        ("differs", 42.0),
+        ("sign", -7.875),
     ],
-}  # fmt: skip
+}

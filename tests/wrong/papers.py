@@ -133,7 +133,9 @@ def exaggeration(r, n):
 
 
 def simulates(r, n):
-    gaps = r[:, None] + np.array([[random.gauss(0, 1) for _ in range(1000)] for _ in r]) / np.sqrt(n)
+    gaps = r[:, None] + np.array([[random.gauss(0, 1) for _ in range(1000)] for _ in r]) / np.sqrt(
+        n
+    )
     passed = abs(gaps) > 1.96 / np.sqrt(n)
     return (gaps * passed).sum(1) / passed.sum(1).clip(1)
 
@@ -199,29 +201,64 @@ def fewer_is_better(x, y, block):
 
 WRONG = {
     "papers.factor": [
-        ("ratio of means", as_the_paper), ("mean of ratios", plain_mean), ("upside down", old_over_new), ("less one", gain),
+        ("ratio of means", as_the_paper),
+        ("mean of ratios", plain_mean),
+        ("upside down", old_over_new),
+        ("less one", gain),
         ("still a logarithm", stays_in_the_log),
-        ("two bases", decades), ("no root", all_together), ("median", middle_one), ("harmonic", the_other_mean), ("shape", factors),
+        ("two bases", decades),
+        ("no root", all_together),
+        ("median", middle_one),
+        ("harmonic", the_other_mean),
+        ("shape", factors),
     ],
     "papers.chance": [
-        ("exactly", this_result), ("more than", above), ("at most", below), ("both sides", doubled), ("one order", all_in_a_row),
+        ("exactly", this_result),
+        ("more than", above),
+        ("at most", below),
+        ("both sides", doubled),
+        ("one order", all_in_a_row),
         ("number of orders", count),
-        ("normal curve", bell), ("borrowed", library), ("differs", one_third),
+        ("normal curve", bell),
+        ("borrowed", library),
+        ("differs", one_third),
     ],
     "papers.published": [
-        ("one side", winners), ("not divided", share_of_all), ("no selection", everybody), ("sizes", absolute), ("no root", forgets_the_unit),
+        ("one side", winners),
+        ("not divided", share_of_all),
+        ("no selection", everybody),
+        ("sizes", absolute),
+        ("no root", forgets_the_unit),
         ("n without a root", by_n),
-        ("one run's limit", limit_in_spreads), ("densities added", both_push_up), ("times the truth", exaggeration), ("random", simulates),
+        ("one run's limit", limit_in_spreads),
+        ("densities added", both_push_up),
+        ("times the truth", exaggeration),
+        ("random", simulates),
         ("shape", mean_of_all_truths),
     ],
     "papers.best": [
-        ("no gain", 0), ("median", norm.ppf(0.5 ** (1 / 5))), ("best of four", 1.03), ("best of six", 1.27), ("best to worst", 2.326),
+        ("no gain", 0),
+        ("median", norm.ppf(0.5 ** (1 / 5))),
+        ("best of four", 1.03),
+        ("best of six", 1.27),
+        ("best to worst", 2.326),
         ("one in five", norm.ppf(0.8)),
-        ("limit", 1.96), ("bound", math.sqrt(2 * math.log(5))), ("mean of five", 0.447), ("sign", -1.163), ("kind", "one spread"),
+        ("limit", 1.96),
+        ("bound", math.sqrt(2 * math.log(5))),
+        ("mean of five", 0.447),
+        ("sign", -1.163),
+        ("kind", "one spread"),
     ],
     "papers.inside": [
-        ("still pooled", one_mean_for_all), ("mean of correlations", block_by_block), ("between", of_the_means), ("one side only", only_x),
+        ("still pooled", one_mean_for_all),
+        ("mean of correlations", block_by_block),
+        ("between", of_the_means),
+        ("one side only", only_x),
         ("the other side only", only_y),
-        ("covariance", has_units), ("squared", r_squared), ("other order", inside_first), ("shape", matrices), ("sign", fewer_is_better),
+        ("covariance", has_units),
+        ("squared", r_squared),
+        ("other order", inside_first),
+        ("shape", matrices),
+        ("sign", fewer_is_better),
     ],
-}  # fmt: skip
+}

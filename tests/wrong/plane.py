@@ -20,7 +20,11 @@ def squared(x, y):
 
 
 def no_two(x, y):
-    return torch.cdist(x, y).mean() - without_itself(torch.cdist(x, x)) - without_itself(torch.cdist(y, y))
+    return (
+        torch.cdist(x, y).mean()
+        - without_itself(torch.cdist(x, x))
+        - without_itself(torch.cdist(y, y))
+    )
 
 
 def no_reals(x, y):
@@ -33,23 +37,43 @@ def upper_triangle(x, y):
 
 
 def manhattan(x, y):
-    return 2 * torch.cdist(x, y, p=1).mean() - without_itself(torch.cdist(x, x, p=1)) - without_itself(torch.cdist(y, y, p=1))
+    return (
+        2 * torch.cdist(x, y, p=1).mean()
+        - without_itself(torch.cdist(x, x, p=1))
+        - without_itself(torch.cdist(y, y, p=1))
+    )
 
 
 def negative(x, y):
-    return without_itself(torch.cdist(x, x)) + without_itself(torch.cdist(y, y)) - 2 * torch.cdist(x, y).mean()
+    return (
+        without_itself(torch.cdist(x, x))
+        + without_itself(torch.cdist(y, y))
+        - 2 * torch.cdist(x, y).mean()
+    )
 
 
 def one_by_one(x, y):
-    return 2 * (x - y).norm(dim=-1).mean() - without_itself(torch.cdist(x, x)) - without_itself(torch.cdist(y, y))
+    return (
+        2 * (x - y).norm(dim=-1).mean()
+        - without_itself(torch.cdist(x, x))
+        - without_itself(torch.cdist(y, y))
+    )
 
 
 def half(x, y):
-    return torch.cdist(x, y).mean() - 0.5 * without_itself(torch.cdist(x, x)) - 0.5 * without_itself(torch.cdist(y, y))
+    return (
+        torch.cdist(x, y).mean()
+        - 0.5 * without_itself(torch.cdist(x, x))
+        - 0.5 * without_itself(torch.cdist(y, y))
+    )
 
 
 def rows(x, y):
-    return 2 * torch.cdist(x, y).mean(1) - without_itself(torch.cdist(x, x)) - without_itself(torch.cdist(y, y))
+    return (
+        2 * torch.cdist(x, y).mean(1)
+        - without_itself(torch.cdist(x, x))
+        - without_itself(torch.cdist(y, y))
+    )
 
 
 def root(x, y):
@@ -88,7 +112,9 @@ def mean_of_two(D, w, x_real, x_fake):
 
 def by_the_book(D, w, x_real, x_fake):
     sigma = torch.sigmoid
-    return -torch.log(sigma(D(w, x_real))).mean() - torch.log(1 - sigma(D(w, x_fake.detach()))).mean()
+    return (
+        -torch.log(sigma(D(w, x_real))).mean() - torch.log(1 - sigma(D(w, x_fake.detach()))).mean()
+    )
 
 
 def ascent(D, w, x_real, x_fake):
@@ -141,22 +167,52 @@ def printed(log_p, log_q):
 
 WRONG = {
     "plane.half_the_modes": [
-        ("one mode", math.log(8)), ("one term", 0.173), ("not weighted", 2.77), ("base 2", 1.0), ("fraction", 0.5), ("equal shares", 0.0),
+        ("one mode", math.log(8)),
+        ("one term", 0.173),
+        ("not weighted", 2.77),
+        ("base 2", 1.0),
+        ("fraction", 0.5),
+        ("equal shares", 0.0),
         ("sign", -0.693),
-        ("not finite", math.inf), ("kind", "ln 2"), ("differs", math.log(4)),
+        ("not finite", math.inf),
+        ("kind", "ln 2"),
+        ("differs", math.log(4)),
     ],
     "plane.energy": [
-        ("itself counted", v_statistic), ("squared distances", squared), ("cross once", no_two), ("reals left out", no_reals),
+        ("itself counted", v_statistic),
+        ("squared distances", squared),
+        ("cross once", no_two),
+        ("reals left out", no_reals),
         ("each pair once", upper_triangle),
-        ("sum of coordinates", manhattan), ("sign", negative), ("raises", one_by_one), ("factor", half), ("shape", rows), ("not finite", root),
+        ("sum of coordinates", manhattan),
+        ("sign", negative),
+        ("raises", one_by_one),
+        ("factor", half),
+        ("shape", rows),
+        ("not finite", root),
     ],
     "plane.turn_of_d": [
-        ("not detached", as_found), ("scores detached", cut_behind), ("detached", no_grad), ("labels swapped", swapped),
-        ("generator's loss", g_loss), ("summed", summed),
-        ("halved", mean_of_two), ("not finite", by_the_book), ("sign", ascent), ("raises", two_batches),
+        ("not detached", as_found),
+        ("scores detached", cut_behind),
+        ("detached", no_grad),
+        ("labels swapped", swapped),
+        ("generator's loss", g_loss),
+        ("summed", summed),
+        ("halved", mean_of_two),
+        ("not finite", by_the_book),
+        ("sign", ascent),
+        ("raises", two_batches),
     ],
     "plane.best_critic": [
-        ("swapped", fake_probability), ("ratio", density_ratio), ("score", logit), ("logs divided", logs), ("rescued by epsilon", with_eps),
-        ("of the batch", batch_softmax), ("not finite", textbook), ("shape", both), ("shape", mean_confidence), ("nothing", printed),
+        ("swapped", fake_probability),
+        ("ratio", density_ratio),
+        ("score", logit),
+        ("logs divided", logs),
+        ("rescued by epsilon", with_eps),
+        ("of the batch", batch_softmax),
+        ("not finite", textbook),
+        ("shape", both),
+        ("shape", mean_confidence),
+        ("nothing", printed),
     ],
-}  # fmt: skip
+}

@@ -1,0 +1,230 @@
+"""The parameters of notebook 10: a row of the papers' tables, or a recipe composed of names."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from gantutor.course.config import (
+    Amount,
+    Beta,
+    Count,
+    Device,
+    ImageName,
+    Whole,
+    did_you_mean,
+    fitting,
+)
+from gantutor.course.lessons.images import FROM_FILE, SIDES, ImageConfig
+
+# the names that notebook 10 takes; `gantutor.tables` gives each its part, and a test holds the two together
+NETS = (
+    "dcgan",
+    "dcgan-mean",
+    "dcgan-plain",
+    "dcgan-bn",
+    "acgan",
+    "msgan",
+    "cnn",
+    "cnn-plain",
+    "sngan-resnet",
+    "wgangp-resnet",
+    "biggan",
+    "biggan-uncond",
+    "sagan64",
+)
+OBJECTIVES = (
+    "non-saturating",
+    "hinge",
+    "lsgan",
+    "wgan",
+    "wgan-clip",
+    "kdd",
+    "kdd-proj",
+    "kdd-da1",
+    "kdd-da3",
+    "joint",
+    "label-smoothing",
+)
+TERMS = (
+    "adaptivemix",
+    "gp",
+    "div",
+    "r1",
+    "jacobian",
+    "lecam",
+    "classes",
+    "mode-seeking",
+    "hard-pairs",
+)
+AUGMENTS = ("none", "diffaugment", "noise")
+SAMPLERS = ("none", "advlatgan-z", "dot", "ddls", "evolgan", "drs")
+COMPOSED = {
+    "nets": "dcgan",
+    "objective": "non-saturating",
+    "terms": "",
+    "qua_eps": 0.0,
+    "augment": "none",
+    "n_dis": 1,
+    "beta1": 0.5,
+    "beta2": 0.999,
+    "ema": 0.0,
+    "decay": False,
+}  # where no row decides
+ROW_HAS = ("nets", "objective", "terms", "qua_eps", "augment")  # what makes a row that row
+
+# what only some nets can do: the name of a part -> the nets that have what it needs
+NEEDS_NETS: dict[str, tuple[tuple[str, ...], str]] = {
+    "kdd-proj": (("biggan", "sagan64"), "a projection needs class embeddings at D's head"),
+    "classes": (("acgan",), "the auxiliary classifier needs class logits"),
+    **{
+        name: (
+            tuple(n for n in NETS if n != "msgan"),
+            "mixed and moved images have no labels, which msgan's D reads in its trunk",
+        )
+        for name in ("kdd-da1", "kdd-da3", "adaptivemix", "jacobian")
+    },
+}
+
+
+class FullRunConfig(ImageConfig):
+    """10: a full run. `row`, a name in `tables.ROWS`, decides nets, losses, data, budget and sampler; None: the names below do.
+
+    None is the row's own value, and so is a 0 where a profile fills in; without a row None takes its value from COMPOSED.
+    A row's nets and losses cannot be changed, all other values can. `ema_start`: steps before G's moving average begins.
+    `device` "auto": a CUDA device where there is one; `graph` makes a step there one CUDA graph.
+    """
+
+    notebook = "10_full_run"
+    PROFILES = {
+        "smoke": dict(
+            seeds=1, steps=4, batch=8, width=8, n_fake=60, n_manifold=60, evals=2, save_every=2
+        ),
+        "class": dict(
+            seeds=3,
+            steps=300,
+            batch=32,
+            width=16,
+            n_fake=1000,
+            n_manifold=1000,
+            evals=4,
+            save_every=100,
+        ),
+        "colab": dict(
+            seeds=1,
+            steps=20000,
+            batch=64,
+            width=0,
+            n_fake=10000,
+            n_manifold=5000,
+            evals=5,
+            save_every=1000,
+        ),
+        "paper": dict(
+            seeds=1,
+            steps=0,
+            batch=0,
+            width=0,
+            n_fake=0,
+            n_manifold=10000,
+            evals=20,
+            save_every=2000,
+        ),
+    }
+    row: str | None = None
+    dataset: ImageName | None = None
+    size: Whole = 0
+    split: Literal["train", "val", "test", "unlabeled"] | None = None
+    reference: Literal["train", "val", "test", "unlabeled"] | None = None
+    nets: str | None = None
+    objective: str | None = None
+    terms: str | None = None
+    qua_eps: Amount | None = None
+    augment: str | None = None
+    sampler: str | None = None
+    steps: Whole = None
+    batch: Whole = None
+    width: Whole = None
+    n_dis: Count | None = None
+    lr: Amount = 0.0
+    beta1: Beta | None = None
+    beta2: Beta | None = None
+    ema: Beta | None = None
+    ema_start: Whole | None = None
+    decay: bool | None = None
+    features: Literal["small", "inception", "fidelity", "efflite0"] = "small"
+    weights: str | None = None
+    n_fake: Whole = None
+    n_manifold: Annotated[int, Field(ge=20)] = None
+    evals: Count = None
+    save_every: Count = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+    device: Device = "auto"
+    graph: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _compose(cls, values: dict) -> dict:
+        if values.get("row") is not None:
+            return values
+        return {**values, **{k: v for k, v in COMPOSED.items() if values.get(k) is None}}
+
+    @model_validator(mode="after")
+    def _known(self):
+        for name, least in (("batch", 2), ("n_fake", 20)):
+            if 0 < getattr(self, name) < least:
+                raise ValueError(
+                    f"{name}={getattr(self, name)}: expected at least {least}, or 0 "
+                    "for the row's own"
+                )
+        if self.weights is not None and self.features not in FROM_FILE:
+            raise ValueError(
+                f"weights={self.weights!r}: features={self.features!r} reads no file; "
+                f"give features among {', '.join(FROM_FILE)}, or leave weights"
+            )
+        if self.row is not None:
+            given = [f"{k}={v!r}" for k in ROW_HAS if (v := getattr(self, k)) is not None]
+            if given:
+                raise ValueError(
+                    f"{', '.join(given)}: row={self.row!r} has nets, losses and maps of "
+                    f"its own: leave {', '.join(ROW_HAS)}, or leave row"
+                )
+        for name, known in (
+            ("nets", NETS),
+            ("objective", OBJECTIVES),
+            ("augment", AUGMENTS),
+            ("sampler", SAMPLERS),
+        ):
+            value = getattr(self, name)
+            if value not in (None, *known):
+                raise ValueError(f"{name}={value!r}: {did_you_mean(value, known)}")
+        for term in self.term_list:
+            if term not in TERMS:
+                raise ValueError(
+                    f"terms={self.terms!r}: {term!r} is no name of a term, which commas "
+                    f"set apart; {did_you_mean(term, TERMS)}"
+                )
+        if self.row is not None:
+            return self
+        fitting(f"nets={self.nets!r}", self.size or self.usual_size, SIDES[self.nets])
+        for name in (self.objective, *self.term_list):
+            able, why = NEEDS_NETS.get(name, (NETS, ""))
+            if self.nets not in able:
+                raise ValueError(
+                    f"{name!r} with nets={self.nets!r}: {why}; use nets among {', '.join(able)}"
+                )
+        if self.ema_start is not None and not self.ema:
+            raise ValueError(
+                f"ema_start={self.ema_start}: there is no moving average: give ema too"
+            )
+        return self
+
+    @property
+    def usual_size(self) -> int:
+        """Pixels a side where neither a row nor `size` says it: 32, or the only side that the nets take."""
+        sides = SIDES[self.nets]
+        return 32 if 32 in sides else sides[0]
+
+    @property
+    def term_list(self) -> tuple[str, ...]:
+        """The names in `terms`."""
+        return tuple(t.strip() for t in (self.terms or "").split(",") if t.strip())

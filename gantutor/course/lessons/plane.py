@@ -1,0 +1,125 @@
+"""The parameters of the lessons on the plane, of the papers' own tables and of the lab."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gantutor.course.config import Amount, Config, Count, Rate
+
+
+class StartConfig(Config):
+    """00: a first GAN."""
+
+    notebook = "00_start_here"
+    PROFILES = {
+        "smoke": dict(seeds=1, steps=40),
+        "class": dict(seeds=3, steps=320),
+        "colab": dict(seeds=5, steps=1500),
+        "paper": dict(seeds=5, steps=3000),
+    }
+    steps: Count = None
+
+
+class PlaneConfig(Config):
+    """01: a GAN on the plane; `data` is a name of `gantutor.toy`."""
+
+    notebook = "01_plane"
+    PROFILES = {
+        "smoke": dict(seeds=1, steps=40, batch=32),
+        "class": dict(seeds=3, steps=700, batch=64),
+        "colab": dict(seeds=8, steps=5000, batch=128),
+        "paper": dict(seeds=8, steps=10000, batch=256),
+    }
+    steps: Count = None
+    batch: Count = None
+    data: Literal["nine", "ring", "grid", "circles", "two_modes"] = "nine"
+
+
+class AdaptiveMixConfig(Config):
+    """02: feature-space shrinkage; `weight`, `sigma` and `alpha` as in `methods.AdaptiveMix`; few steps need a high `lr`."""
+
+    notebook = "02_adaptivemix"
+    PROFILES = {
+        "smoke": dict(seeds=2, steps=40, lr=2e-3),
+        "class": dict(seeds=3, steps=1000, lr=2e-3),
+        "colab": dict(seeds=5, steps=3000, lr=5e-4),
+        "paper": dict(seeds=8, steps=3000, lr=5e-4),
+    }
+    steps: Count = None
+    lr: Rate = None
+    weight: Amount = 1.0
+    sigma: Amount = 0.05
+    alpha: Rate = 1.0
+
+
+class KddConfig(Config):
+    """03: forces; `iterations` of `points` fakes before a frozen critic, kernels `sigma` (Gaussian) and `tau` (vMF) wide; `steps` on the ring."""
+
+    notebook = "03_kdd"
+    PROFILES = {
+        "smoke": dict(seeds=2, points=100, iterations=20, steps=20),
+        "class": dict(seeds=3, points=1000, iterations=200, steps=800),
+        "colab": dict(seeds=5, points=1000, iterations=200, steps=4000),
+        "paper": dict(seeds=5, points=1000, iterations=200, steps=10000),
+    }
+    points: Annotated[int, Field(ge=40)] = None
+    iterations: Count = None
+    sigma: Rate = 1.0
+    tau: Rate = 1.0
+    steps: Count = None
+
+
+class AdvLatConfig(Config):
+    """04: moving `points` latents by up to `latent_steps` signed steps of `eps`; -qua trains with one step of `qua_eps`.
+
+    `steps` is the ring's training, `grid_steps` the grid's, `div_steps` that of the pairs' comparison.
+    """
+
+    notebook = "04_advlat"
+    PROFILES = {
+        "smoke": dict(seeds=2, steps=40, grid_steps=40, div_steps=20, latent_steps=10, points=400),
+        "class": dict(
+            seeds=3, steps=700, grid_steps=1000, div_steps=500, latent_steps=100, points=1000
+        ),
+        "colab": dict(
+            seeds=5, steps=2000, grid_steps=5000, div_steps=2000, latent_steps=300, points=2000
+        ),
+        "paper": dict(
+            seeds=5, steps=2000, grid_steps=50000, div_steps=5000, latent_steps=1000, points=5000
+        ),
+    }
+    steps: Count = None
+    grid_steps: Count = None
+    div_steps: Count = None
+    eps: Rate = 0.003
+    qua_eps: Rate = 0.01
+    latent_steps: Count = None
+    points: Count = None
+
+
+class PapersConfig(Config):
+    """11: the papers' own tables, no training. `papers`: whose sentences are asked; `trials`: simulated comparisons behind each number."""
+
+    notebook = "11_papers"
+    PROFILES = {
+        "smoke": dict(seeds=1, trials=2000),
+        "class": dict(seeds=1, trials=20000),
+        "colab": dict(seeds=1, trials=100000),
+        "paper": dict(seeds=1, trials=100000),
+    }
+    papers: Literal["all", "adaptivemix", "advlatgan", "kddgan"] = "all"
+    trials: Annotated[int, Field(ge=100)] = None
+
+
+class LabConfig(Config):
+    """12: the live lab. Each lab trains `steps` steps before it is shown; `data` is a name of `gantutor.toy`."""
+
+    notebook = "12_lab"
+    PROFILES = {
+        "smoke": dict(seeds=1, steps=40),
+        "class": dict(seeds=3, steps=600),
+        "colab": dict(seeds=5, steps=2000),
+        "paper": dict(seeds=8, steps=5000),
+    }
+    steps: Annotated[int, Field(ge=20)] = None
+    data: Literal["nine", "ring", "grid", "circles", "two_modes"] = "nine"
