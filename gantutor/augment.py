@@ -118,7 +118,7 @@ class Jitter:
 
     def __call__(self, x: Tensor, rng, step=0) -> Tensor:
         rng = Rng.of(rng)
-        return x + self.std * rng.randn(*x.shape[1 if rng.stacked else 0 :])
+        return x + self.std * rng.randn(*x.shape[rng.axis :])
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class InstanceNoise:
     def __call__(self, x: Tensor, rng, step=0) -> Tensor:
         rng = Rng.of(rng)
         s = self.std * torch.as_tensor(1 - step / self.steps).clamp(min=0)
-        return x + (s * rng.randn(*x.shape[1 if rng.stacked else 0 :])).to(x.dtype)
+        return x + (s * rng.randn(*x.shape[rng.axis :])).to(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class Dequantise:
 
     def __call__(self, x: Tensor, rng, step=0) -> Tensor:
         rng = Rng.of(rng)
-        return x + (self.scale * rng.rand(*x.shape[1 if rng.stacked else 0 :])).to(x.dtype)
+        return x + (self.scale * rng.rand(*x.shape[rng.axis :])).to(x.dtype)
 
 
 def _of_images(x: Tensor, rng) -> Rng:

@@ -3,6 +3,7 @@
 import dataclasses
 import numbers
 import operator
+from collections.abc import Iterable
 from types import UnionType
 from typing import Any, get_args, get_origin
 
@@ -26,6 +27,20 @@ def whole(name: str, value: Any, least: int | None = None) -> int:
     if least is not None and plain < least:
         raise ValueError(f"{name}={value!r}: expected a whole number{floor}")
     return plain
+
+
+def one_of(name: str, value: Any, allowed: Iterable) -> Any:
+    """The value itself where it is one of those allowed.
+
+    Raises ValueError, quoting it and naming them.
+
+    >>> one_of("norm", "batch", ("batch", "none"))
+    'batch'
+    """
+    allowed = tuple(allowed)
+    if value not in allowed:
+        raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(repr, allowed))}")
+    return value
 
 
 def number(name: str, value: Any) -> float:

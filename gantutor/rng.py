@@ -40,6 +40,11 @@ class Rng:
         self.device = _device(device)
         self.generators = [torch.Generator(self.device).manual_seed(s) for s in self.seeds]
 
+    @property
+    def axis(self) -> int:
+        """The batch axis of what is drawn: 1 where several seeds come first, else 0."""
+        return 1 if self.stacked else 0
+
     @classmethod
     def of(cls, source: "Rng | torch.Generator | int | Sequence[int]") -> "Rng":
         """The Rng itself, or a new one around a seed, seeds or a `torch.Generator`."""

@@ -395,7 +395,7 @@ class Run:
         batches = [(x_real, y_real), (x_fake, y_fake)]
         if not self.joint:
             return [self.D(x) if y is None else self.D(x, y) for x, y in batches]
-        axis = 1 if self.rng.stacked else 0
+        axis = self.rng.axis
         x = torch.cat([x for x, _ in batches], axis)
         critique = self.D(x) if y_real is None else self.D(x, torch.cat([y_real, y_fake]))
         return critique.split([x_real.shape[axis], x_fake.shape[axis]], axis)
@@ -435,7 +435,9 @@ class Run:
     def _differentiate(self, turn: Turn, weights: Weights) -> Tensor:
         r, player = self.recipe, turn.player
         # terms first: AdaptiveMix's summed logits replace the scores that the objective sees
-        added = [t for t in [getattr(term, f"{player}_loss")(turn) for term in r.terms] if t is not None]
+        added = [
+            t for t in [getattr(term, f"{player}_loss")(turn) for term in r.terms] if t is not None
+        ]
         loss = getattr(r.objective, f"{player}_loss")(turn)
         for t in added:
             loss = loss + t
@@ -494,9 +496,7 @@ class Run:
         None draws them, balanced and in random order. `norm`: G's batch norm in "running" statistics, in those of each
         "batch" of `chunk`, or "standing" (means of 16 fresh batches). The run itself is left as it is, its random state too.
         """
-        return torch.cat(
-            list(self.stream(n, rng, latent, labels, norm, chunk)), 1 if self.rng.stacked else 0
-        )
+        return torch.cat(list(self.stream(n, rng, latent, labels, norm, chunk)), self.rng.axis)
 
     @torch.no_grad()
     def stream(
@@ -513,7 +513,7 @@ class Run:
         if norm not in NORMS:
             raise ValueError(f"norm={norm!r}: expected one of {', '.join(NORMS)}")
         rng = self.rng.aside() if rng is None else Rng.of(rng)
-        G, axis = self.G if self.ema is None else self.ema.net, 1 if rng.stacked else 0
+        G, axis = self.G if self.ema is None else self.ema.net, rng.axis
         z = rng.randn(n, self.recipe.nets.z)
         y, classes = None, getattr(self.recipe.nets, "classes", 0)
         if labels is not None:

@@ -50,9 +50,7 @@ class Turn:
         )
         self.y_real, self.y_fake, self.step = y_real, y_fake, step
         self.memory, self.nets = {} if memory is None else memory, nets
-        self.axis = (
-            1 if rng.stacked else 0
-        )  # the batch axis: seeds, where there are several, come first
+        self.axis = rng.axis  # the batch axis: seeds, where there are several, come first
 
     @property
     def real(self) -> Critique:

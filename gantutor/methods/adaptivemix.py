@@ -140,7 +140,7 @@ class AdaptiveMix(Term):
                 if self.noise_scale == "rms"
                 else 1.0
             )
-            noise = self.sigma * scale * rng.randn(*v.shape[1 if rng.stacked else 0 :])
+            noise = self.sigma * scale * rng.randn(*v.shape[rng.axis :])
             v, target = (v + noise, target) if self.noise_on == "mixed" else (v, target + noise)
         return distance(v, target, self.distance)
 

@@ -165,7 +165,7 @@ class PGD(IFGSM):
     def start(self, z, rng):
         if rng is None:
             raise ValueError("rng=None: PGD draws its random start and needs an Rng")
-        shape = z.shape[1 if rng.stacked else 0 :]
+        shape = z.shape[rng.axis :]
         if self.norm == "linf":
             return z + self.radius * (2 * rng.rand(*shape) - 1)
         n = rng.randn(
@@ -263,7 +263,7 @@ class HardPairs:
 
     def path(self, z1: Tensor, G: Callable, rng: Rng) -> Iterator[Tensor]:
         """Yield the partners before the first search step and after each."""
-        batch_axis = 1 if rng.stacked else 0
+        batch_axis = rng.axis
         z1, noise = z1.detach(), rng.randn(*z1.shape[batch_axis:])
         z2 = noise if self.std is None else z1 + self.std * noise
         yield z2
@@ -303,7 +303,7 @@ class ModeSeeking(Term):
     def latents(self, z, G, rng, player):
         if player == "d" and not self.d_uses_pair:
             return z
-        return torch.cat([z, self.pairs(z, G, rng)], 1 if rng.stacked else 0)
+        return torch.cat([z, self.pairs(z, G, rng)], rng.axis)
 
     def g_loss(self, turn: Turn) -> Tensor:
         (z1, z2), (x1, x2) = (

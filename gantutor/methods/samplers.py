@@ -121,7 +121,7 @@ def prior(z: Tensor, rng: Rng | None, uniform: bool = False) -> Tensor:
     if rng is None:
         raise ValueError("rng=None: this sampler draws random numbers and needs an Rng")
     draw = rng.rand if uniform else rng.randn
-    return draw(*z.shape[1 if rng.stacked else 0 :]).to(z)
+    return draw(*z.shape[rng.axis :]).to(z)
 
 
 def per_seed(values: float | tuple[float, ...], z: Tensor) -> Tensor:

@@ -206,10 +206,14 @@ class Own(Objective):
         return self.source(alone) * b.shape[-1]
 
     def d_loss(self, turn: Turn) -> Tensor:
-        return self._checked(super().d_loss(turn) if self.parts is not None else self.source(turn), turn)
+        return self._checked(
+            super().d_loss(turn) if self.parts is not None else self.source(turn), turn
+        )
 
     def g_loss(self, turn: Turn) -> Tensor:
-        return self._checked(super().g_loss(turn) if self.parts is not None else self.source(turn), turn)
+        return self._checked(
+            super().g_loss(turn) if self.parts is not None else self.source(turn), turn
+        )
 
     def _checked(self, loss, turn: Turn) -> Tensor:
         where = f"{self.name} in {turn.player.upper()}'s turn"
