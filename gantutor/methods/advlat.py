@@ -1,13 +1,13 @@
 """AdvLatGAN (Li et al., NeurIPS 2022): adversarial search (iterated sign steps) in the latent space."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import softplus
 
+from gantutor.nets import MODES, latent_mode, modules_of
 from gantutor.plain import settle
 from gantutor.rng import Rng
 from gantutor.turn import LatentMap, Term, Turn
@@ -20,40 +20,6 @@ PHI: dict[str, Callable[[Tensor], Tensor]] = {
     "saturating": lambda y: -softplus(y),
     "lsgan": lambda y: (y - 1) ** 2,
 }
-MODES = ("eval", "train_frozen", "train")
-
-
-@contextmanager
-def latent_mode(modules: list[nn.Module], mode: str) -> Iterator[None]:
-    """Run the nets in a mode and leave modes and buffers as found.
-
-    "eval": running statistics, no buffer moves; "train_frozen": batch statistics, but running statistics and the spectral
-    norm's vectors are put back afterwards; "train": as the authors' code, buffers move.
-    """
-    if mode not in MODES:
-        raise ValueError(f"mode={mode!r}: expected one of {', '.join(MODES)}")
-    parts = [(part, part.training) for m in modules for part in m.modules()]
-    buffers = [b for m in modules for b in m.buffers()] if mode == "train_frozen" else []
-    saved, training = [b.clone() for b in buffers], mode != "eval"
-    try:
-        if any(
-            was != training for _, was in parts
-        ):  # setting the flag of every part costs as much as a small net's forward
-            for m in modules:
-                m.train(training)
-        yield
-    finally:
-        for part, was in parts:
-            if part.training != was:
-                part.training = was
-        if buffers:
-            with torch.no_grad():
-                torch._foreach_copy_(buffers, saved)  # one call for all, as the optimisers do
-
-
-def modules_of(*nets: Callable) -> list[nn.Module]:
-    """Those of the nets that have modes and buffers; plain functions have none."""
-    return [net for net in nets if isinstance(net, nn.Module)]
 
 
 def slope(

@@ -81,6 +81,7 @@ class Mlp:
     g_leak: float = 0.0
     d_leak: float = 0.2
 
+    classes = 0
     shape = (2,)  # of what the generator makes and the critic takes
     joint = True  # no batch statistics: real and fake may go through the critic in one call
 
