@@ -1,4 +1,4 @@
-"""The lessons, one record each: what README, notebook 00, the command line and the site say of them."""
+"""The one list of lessons, from which README, notebook 00, the command and the site take theirs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +28,15 @@ from gantutor.course.lessons.plane import (
 class Lesson:
     """One notebook of the course.
 
-    `notebook` is its file's name without suffix, `topic` the module of its exercises, `question`
-    what a student finds out, `needs` the hardware. `minutes`: of one run with a profile's own
-    parameters on 2 cores, measured where a record is at hand, else a guess.
+    notebook: the name of its file, without ".ipynb"
+    title: a short name
+    question: what a student finds out, for a table of contents
+    needs: the hardware
+    topic: the module of `course.exercises` that holds its exercises
+    config: its parameters
+    minutes: of one run with a profile's own parameters on 2 cores, by profile; measured where
+        `data/records` has such a run, otherwise estimated
+    each: what the minutes are for, where they are not for the whole notebook
     """
 
     notebook: str
@@ -40,6 +46,27 @@ class Lesson:
     topic: str
     config: type[Config]
     minutes: dict[str, float]
+    each: str = ""
+
+    @property
+    def label(self) -> str:
+        """The number and the title, as in a table of contents.
+
+        >>> LESSONS["01_plane"].label
+        '01 A GAN on the plane'
+        """
+        return f"{self.notebook.split('_')[0]} {self.title}"
+
+    @property
+    def time(self) -> str:
+        """The minutes of the class profile in words, rounded to whole minutes.
+
+        >>> LESSONS["05_images"].time, LESSONS["11_papers"].time
+        ('2 min per method', 'half a minute')
+        """
+        promised = self.minutes["class"]
+        words = f"{int(promised + 0.5)} min" if promised >= 0.75 else "half a minute"
+        return f"{words} {self.each}".strip()
 
 
 LESSONS: dict[str, Lesson] = {
@@ -66,7 +93,8 @@ LESSONS: dict[str, Lesson] = {
         Lesson(
             "02_adaptivemix",
             "Feature-space shrinkage",
-            "AdaptiveMix: Fig. 3, the lambda path, the undisclosed logit sum, the theorem's counter-example",
+            "AdaptiveMix: Fig. 3, the lambda path, the undisclosed logit sum, "
+            "a counter-example to the theorem",
             "CPU",
             "adaptivemix",
             AdaptiveMixConfig,
@@ -75,7 +103,7 @@ LESSONS: dict[str, Lesson] = {
         Lesson(
             "03_kdd",
             "Forces",
-            "KDD GAN: Fig. 1 and 3, attraction and repulsion, temperature",
+            "KDD GAN: Figs. 1 and 3, attraction and repulsion, temperature",
             "CPU",
             "kdd",
             KddConfig,
@@ -93,11 +121,12 @@ LESSONS: dict[str, Lesson] = {
         Lesson(
             "05_images",
             "The first real images",
-            "a DCGAN on 32x32 images, each method switched by a parameter",
+            "a DCGAN on 32x32 images, with a parameter that selects the method",
             "CPU, better with a GPU",
             "images",
             ImagesConfig,
             {"smoke": 0.4, "class": 2.3, "colab": 120, "paper": 1500},
+            "per method",
         ),
         Lesson(
             "06_measuring",
@@ -129,7 +158,8 @@ LESSONS: dict[str, Lesson] = {
         Lesson(
             "09_advlat_images",
             "AdvLatGAN on images",
-            "rival samplers at equal cost, step size and steps, hard pairs and their missing control",
+            "rival samplers at equal cost, step size and number of steps, "
+            "hard pairs and their missing control",
             "CPU, better with a GPU",
             "advlat_images",
             AdvLatImagesConfig,
@@ -138,21 +168,20 @@ LESSONS: dict[str, Lesson] = {
         Lesson(
             "10_full_run",
             "A full run",
-            "any row of the papers' tables, or any mixture of parts, from parameters to a number with its protocol",
-            "CPU for small, GPU for the papers' budgets",
+            "any row of the papers' tables, or any combination of parts, "
+            "from parameters to a number with its protocol",
+            "CPU for small runs, GPU for the papers' budgets",
             "full_run",
             FullRunConfig,
-            {
-                "smoke": 0.4,
-                "class": 3,
-                "colab": 30,
-                "paper": 400,
-            },  # without a row; a row costs what targets.budget says
+            # without a row; a row costs what `reproduce.targets.budget` estimates
+            {"smoke": 0.4, "class": 3, "colab": 30, "paper": 400},
+            "or more per run",
         ),
         Lesson(
             "11_papers",
             "The papers' own tables",
-            "which claims of the texts their own tables hold, contradict, or leave inside the printed spread",
+            "which claims of the papers' texts their own tables support, contradict, "
+            "or leave within the printed spread",
             "CPU",
             "papers",
             PapersConfig,
@@ -161,7 +190,8 @@ LESSONS: dict[str, Lesson] = {
         Lesson(
             "12_lab",
             "The lab",
-            "up to five GANs side by side that you play, change, draw data for and wind back; your own loss among them; missions and named failures",
+            "up to five GANs side by side, to play, change, rewind and draw data for; "
+            "your own loss among them; missions and named failures",
             "CPU",
             "lab",
             LabConfig,
@@ -169,6 +199,21 @@ LESSONS: dict[str, Lesson] = {
         ),
     )
 }
+
+
+def table() -> str:
+    """The lessons as the Markdown table that README.md has between its `lessons` marks.
+
+    >>> print(table().splitlines()[2])
+    | [00 Start here](notebooks/00_start_here.ipynb) | what a GAN is, in one picture, and what \
+each paper changes | 1 min | CPU |
+    """
+    lines = ["| notebook | what you find out | class profile, 3 seeds | hardware |"]
+    lines.append("|---|---|---|---|")
+    for x in LESSONS.values():
+        link = f"[{x.label}](notebooks/{x.notebook}.ipynb)"
+        lines.append(f"| {link} | {x.question} | {x.time} | {x.needs} |")
+    return "\n".join(lines)
 
 
 def minutes(notebook: str, profile: str) -> float | None:
@@ -182,23 +227,24 @@ def minutes(notebook: str, profile: str) -> float | None:
 
 
 def find_notebook(name: str) -> Path:
-    """The file of a stem ("01_plane"), a number ("01") or a path; FileNotFoundError names what there is."""
+    """The file of a name ("01_plane"), a number ("01") or a path.
+
+    Names and numbers are looked up in ./notebooks, in the working folder and next to the package.
+    Raises FileNotFoundError, naming the notebooks that exist.
+    """
     if Path(name).is_file():
         return Path(name).resolve()
-    folders = [
-        Path.cwd() / "notebooks",
-        Path.cwd(),
-        Path(gantutor.__file__).resolve().parent.parent / "notebooks",
-    ]
+    package = Path(gantutor.__file__).resolve().parent
+    folders = [Path.cwd() / "notebooks", Path.cwd(), package.parent / "notebooks"]
     stems = [s for s in LESSONS if name in (s, f"{s}.ipynb", s.split("_")[0])]
     for stem in stems:
         for folder in folders:
             if (folder / f"{stem}.ipynb").is_file():
                 return (folder / f"{stem}.ipynb").resolve()
     if stems:
+        places = ", ".join(map(str, folders))
         raise FileNotFoundError(
-            f"{stems[0]}.ipynb is in none of {', '.join(map(str, folders))}: run this in the course's folder"
+            f"{stems[0]}.ipynb is in none of {places}: run this in the course's folder"
         )
-    raise FileNotFoundError(
-        f"no notebook {name!r}: {did_you_mean(name, list(LESSONS))}, or the path of an .ipynb file"
-    )
+    known = did_you_mean(name, list(LESSONS))
+    raise FileNotFoundError(f"no notebook {name!r}: {known}, or give the path of an .ipynb file")
