@@ -95,7 +95,7 @@ def test_what_a_killed_process_left_is_swept_by_the_next_write_and_a_live_one_s_
 
 def test_of_another_machine_s_writers_a_day_s_silence_tells(tmp_path):
     """And of those of earlier versions, whose names did not say the machine."""
-    old = time.time() - 2 * files.DAY
+    old = time.time() - 2 * files.writing.DAY
     mine = os.getpid()
     for name, age, stays in [
         (".a.00000000-1-0123abcd.partial", old, False),
@@ -124,7 +124,7 @@ def test_of_another_machine_s_writers_a_day_s_silence_tells(tmp_path):
 def test_a_partial_that_is_a_link_is_not_followed(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "a").touch()
-    link = tmp_path / f".x.{files._machine()}-99999999-0123abcd.partial"
+    link = tmp_path / f".x.{files.writing._machine()}-99999999-0123abcd.partial"
     link.symlink_to("mine")
     files.sweep(tmp_path)
     assert not os.path.lexists(link) and (tmp_path / "mine" / "a").exists()

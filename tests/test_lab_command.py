@@ -108,7 +108,7 @@ def test_sockets_lie_where_their_paths_are_short_or_kernels_use_ports(
     long = tmp_path / ("x" * 120)
     long.mkdir()
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(long))
-    monkeypatch.setattr(files.tempfile, "tempdir", str(long))
+    monkeypatch.setattr(files.writing.tempfile, "tempdir", str(long))
     lab()
     lab("--app")
     (plain, its, _), (app, others, _) = called
@@ -118,7 +118,7 @@ def test_sockets_lie_where_their_paths_are_short_or_kernels_use_ports(
     assert others["JUPYTER_RUNTIME_DIR"] == str(long)
     for folder in (place, Path(its["JUPYTER_RUNTIME_DIR"])):
         assert len(str(folder)) < 50 and not folder.exists(), "it goes with the server"
-    monkeypatch.setattr(files, "SOCKET", 5)
+    monkeypatch.setattr(files.writing, "SOCKET", 5)
     lab()
     assert "--KernelManager.transport=ipc" not in called[2][0]
 

@@ -309,7 +309,7 @@ def test_a_damaged_plan_is_named_and_the_records_are_shown(here, text):
     plan.save()  # what could not be read is kept aside
     assert (here / "out/plan.damaged.json").read_text() == text and load_plan(here / "out")[1] == []
     (here / "out/plan.json").write_text("again")
-    assert plan.save() == here / "out/plan.damaged-1.json"
+    assert plan.save() == here / "out/plan.damaged-2.json"
     assert (here / "out/plan.damaged.json").read_text() == text
 
 

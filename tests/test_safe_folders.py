@@ -241,14 +241,14 @@ def test_done_again_a_run_trains_again_and_nothing_of_a_person_s_is_lost(tmp_pat
     assert read(out)["data"]["begun"] == 0
     assert aside["previous/seed0/checkpoint.pt"] == "3"
     assert aside["previous-2/seed0/checkpoint.pt"] == "2"
-    assert json.loads(aside["previous-1.json"])["data"]["trained"] == 3
+    assert json.loads(aside["previous-2.json"])["data"]["trained"] == 3
 
     # --fresh: what the last run wrote is removed, and nothing else
     run(notebook, out, fresh=True, steps=2)
     assert read(out)["data"]["begun"] == 0
     found = tree(out)
     assert aside.items() <= found.items()
-    mine = {"notes.txt", "own/mine.txt", "executed-edited.ipynb", "previous-2.json"}
+    mine = {"notes.txt", "own/mine.txt", "executed-edited.ipynb", "previous-3.json"}
     assert found.keys() == {*made, *mine, *aside}
     assert (out / "kept").is_dir()
     assert (out / "door").is_symlink() and (away / "theirs.txt").read_text() == "theirs"
@@ -475,12 +475,12 @@ def test_a_long_tmpdir_stops_no_run(tmp_path, monkeypatch):
     long = tmp_path / ("x" * 120)
     long.mkdir()
     monkeypatch.setenv("TMPDIR", str(long))
-    monkeypatch.setattr(files.tempfile, "tempdir", str(long))
+    monkeypatch.setattr(files.writing.tempfile, "tempdir", str(long))
     run(write(tmp_path, SETUP, SAVE), tmp_path / "out")
 
 
 def test_without_a_place_for_sockets_a_run_goes_over_a_port_of_this_machine(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "SOCKET", 5)
+    monkeypatch.setattr(files.writing, "SOCKET", 5)
     outcome, _ = run(write(tmp_path, SETUP, SAVE), tmp_path / "out")
     assert outcome.status == "ok"
 
@@ -488,12 +488,12 @@ def test_without_a_place_for_sockets_a_run_goes_over_a_port_of_this_machine(tmp_
 def test_temporary_folders_are_private_short_and_swept(tmp_path, monkeypatch):
     long = tmp_path / ("x" * 120)
     long.mkdir()
-    monkeypatch.setattr(files.tempfile, "tempdir", str(long))
+    monkeypatch.setattr(files.writing.tempfile, "tempdir", str(long))
     with files.scratch() as folder:
         assert folder.parent == long and folder.stat().st_mode & 0o777 == 0o700
     assert not folder.exists()
     with files.scratch(longest=60) as folder:
-        assert len(os.fsencode(folder)) + 61 <= files.SOCKET
+        assert len(os.fsencode(folder)) + 61 <= files.writing.SOCKET
     dies = """
 import os, signal
 from gantutor import files

@@ -286,9 +286,8 @@ def _prepared(folder: Path, of: Mapping[str, Any], clock: "_Clock", fresh: bool)
         if (folder / "previous.json").exists():
             os.replace(folder / "previous.json", files.free(folder / "previous.json"))
         os.replace(folder / "result.json", folder / "previous.json")
-    before = set(folder.iterdir())
-    kept = files.clear(folder, aside=not fresh)
-    for place in sorted(set(folder.iterdir()) - before):
+    kept, place = files.clear(folder, aside=not fresh)
+    if place is not None:
         clock.say(f"  {clock.name}: what another run wrote there is set aside in {place}")
     return kept
 
