@@ -1,4 +1,4 @@
-"""A recipe, or any part of one, in other forms: as JSON, as its classes, as one would write it."""
+"""A recipe, or any part of one, in other forms: as JSON, as its classes, as Python code."""
 
 import dataclasses
 
@@ -6,7 +6,14 @@ import numpy as np
 
 
 def describe(part) -> object:
-    """A recipe, or any part of one, as plain JSON values: {"kind": class, field: value, ...}."""
+    """Return a recipe, or any part of one, as JSON values: {"kind": class, field: value, ...}.
+
+    Raises TypeError for a value that JSON cannot hold.
+
+    >>> from gantutor.augment import Jitter
+    >>> describe(Jitter(0.1))
+    {'kind': 'Jitter', 'std': 0.1}
+    """
     if dataclasses.is_dataclass(part) and not isinstance(part, type):
         fields = {f.name: describe(getattr(part, f.name)) for f in dataclasses.fields(part)}
         return {"kind": type(part).__name__, **fields}
@@ -15,18 +22,18 @@ def describe(part) -> object:
     if part is None or isinstance(part, bool):
         return part
     for plain in (int, float, str):
-        if isinstance(part, plain):  # NumPy's float64 is one too, and must not stay what it is
+        if isinstance(part, plain):  # NumPy's float64 is a float too, and becomes a plain one
             return plain(part)
     if isinstance(part, np.generic):
         return part.item()
     raise TypeError(
-        f"{part!r} cannot stand in a recipe: use numbers, strings, tuples and the frozen classes "
+        f"{part!r} cannot be part of a recipe: use numbers, strings, tuples and the frozen classes "
         "of gantutor, or make its class a frozen dataclass of such values"
     )
 
 
 def kinds(part) -> set[type]:
-    """The classes that a recipe, or any part of one, is made of."""
+    """Return the classes that a recipe, or any part of one, consists of."""
     if isinstance(part, list | tuple):
         return set().union(*map(kinds, part))
     if not dataclasses.is_dataclass(part) or isinstance(part, type):
@@ -35,7 +42,12 @@ def kinds(part) -> set[type]:
 
 
 def brief(part) -> str:
-    """A part as one would write it, with only the values that are not the defaults: "AdaptiveMix(sigma=0.1)"."""
+    """Return a part as Python code, with only the values that differ from the defaults.
+
+    >>> from gantutor.augment import Jitter
+    >>> brief(Jitter(0.1)), brief(Jitter())
+    ('Jitter(std=0.1)', 'Jitter()')
+    """
     if isinstance(part, tuple):
         return ", ".join(brief(p) for p in part) or "none"
     if not dataclasses.is_dataclass(part):

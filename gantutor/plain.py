@@ -1,4 +1,4 @@
-"""A user's numbers as plain Python ones, NumPy's too; what is no such number is refused by name."""
+"""Turn a user's numbers, NumPy's and tensors' included, into plain Python ones, or refuse them."""
 
 import dataclasses
 import numbers
@@ -7,14 +7,23 @@ from collections.abc import Iterable
 from types import UnionType
 from typing import Any, get_args, get_origin
 
-# of a notebook and of the command: with what notebooks add to it, a seed stays below 2**32
+# For a notebook and the command. Notebooks add offsets to a seed, and the sum stays below 2**32.
 MAX_SEED, MAX_SEEDS = 2_000_000_000, 1000
 
 
 def whole(name: str, value: Any, least: int | None = None) -> int:
-    """A whole number of at least `least`: Python's, NumPy's or a tensor's without axes.
+    """Return a whole number as a Python int.
 
-    Raises ValueError for all else, truth values and 2.0 among it.
+    `value` may be Python's, NumPy's or a tensor without axes. Raises ValueError, which quotes
+    `name` and `value`, for anything else (True and 2.0 included) and for a number below `least`.
+
+    >>> import numpy as np
+    >>> whole("steps", np.int64(3))
+    3
+    >>> whole("steps", 2.5, least=1)
+    Traceback (most recent call last):
+        ...
+    ValueError: steps=2.5: expected a whole number of at least 1
     """
     floor = "" if least is None else f" of at least {least}"
     try:
@@ -30,9 +39,9 @@ def whole(name: str, value: Any, least: int | None = None) -> int:
 
 
 def one_of(name: str, value: Any, allowed: Iterable) -> Any:
-    """The value itself where it is one of those allowed.
+    """Return the value if it is one of those allowed.
 
-    Raises ValueError, quoting it and naming them.
+    Raises ValueError, which quotes the value and lists the allowed ones.
 
     >>> one_of("norm", "batch", ("batch", "none"))
     'batch'
@@ -44,7 +53,15 @@ def one_of(name: str, value: Any, allowed: Iterable) -> Any:
 
 
 def number(name: str, value: Any) -> float:
-    """A real number; NumPy's and a tensor's without axes become Python's. Raises ValueError."""
+    """Return a real number as a Python number.
+
+    `value` may be Python's, NumPy's or a tensor without axes. Raises ValueError, which quotes
+    `name` and `value`, for anything else (True included).
+
+    >>> import numpy as np
+    >>> number("lr", np.float32(0.5))
+    0.5
+    """
     plain = value.item() if getattr(value, "ndim", None) == 0 else value
     if isinstance(plain, bool) or not isinstance(plain, numbers.Real):
         raise ValueError(f"{name}={value!r}: expected a number")
@@ -52,10 +69,10 @@ def number(name: str, value: Any) -> float:
 
 
 def settle(part: Any) -> None:
-    """Hold the number fields of a frozen dataclass to their annotations, and make them plain.
+    """Check the number fields of a frozen dataclass against their annotations and make them plain.
 
-    `int`, `float`, each with `| None`, and tuples of them; others are left alone. Raises
-    ValueError, which quotes the field.
+    Checked are `int` and `float`, each optionally with `| None`, and tuples of them; other fields
+    are left alone. Raises ValueError, which quotes the field.
     """
     for field in dataclasses.fields(part):
         value = getattr(part, field.name)
@@ -72,13 +89,13 @@ def _settled(name: str, value: Any, kind: Any) -> Any:
         return whole(name, value)
     if kinds[0] is float:
         return number(name, value)
-    if kinds[0] is bool and getattr(value, "ndim", None) == 0:  # NumPy's truth values
+    if kinds[0] is bool and getattr(value, "ndim", None) == 0:  # np.bool_
         return value.item()
     if get_origin(kinds[0]) is tuple and get_args(kinds[0])[0] in (int, float):
         try:
             parts = tuple(value)
         except TypeError:
             raise ValueError(f"{name}={value!r}: expected several numbers") from None
-        inner = get_args(kinds[0])
-        return tuple(_settled(f"{name}[{i}]", v, inner[0]) for i, v in enumerate(parts))
+        inner = get_args(kinds[0])[0]
+        return tuple(_settled(f"{name}[{i}]", v, inner) for i, v in enumerate(parts))
     return value

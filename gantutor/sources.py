@@ -1,4 +1,4 @@
-"""What a number was computed by: the modules that some code reaches, and a user's own classes."""
+"""The code that a number was computed by: modules that an import reaches, and a user's classes."""
 
 import ast
 import hashlib
@@ -13,30 +13,34 @@ from typing import Any
 from gantutor import _NAMES
 
 PACKAGE = Path(__file__).parent
-# what a module computes from, beside its code
+# data files that a module computes from, besides its code
 TABLES = {"gantutor.reproduce.papers": "data/papers/*.csv"}
-# rooms that judge answers and compute no number
+# these packages grade answers; no recorded number comes from them
 NO_NUMBERS = ("gantutor.course.exercises.", "gantutor.course.grader.")
-# whose code is not ours to watch
+# classes from these modules are neither ours nor the user's, and are not hashed
 FOREIGN = {"torch", "torchvision", "numpy"} | sys.stdlib_module_names - {"__main__"}
 
 
 def digest(thing: Any) -> str:
-    """The first 12 hex digits of the SHA-256 of a JSON value."""
+    """Return the first 12 hex digits of the SHA-256 of a JSON value.
+
+    >>> digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})
+    True
+    """
     return hashlib.sha256(json.dumps(thing, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @cache
 def reached(code: str, package: Path = PACKAGE) -> str:
-    """Digest of the modules that this code's imports reach, to the last one, and of their tables.
+    """Return a digest of every module that this code imports, directly or not, and their tables.
 
-    Code that cannot be parsed, or that imports the package whole, is held to reach all of it.
+    Code that cannot be parsed, or that imports the whole package, counts as reaching all of it.
     """
     try:
         waiting = imported(code)
     except SyntaxError:
         waiting = {"gantutor"}
-    if "gantutor" in waiting:  # then any of it may be used by its dotted name
+    if "gantutor" in waiting:  # any module may then be used by its dotted name
         names = [p.relative_to(package).with_suffix("").parts for p in package.rglob("*.py")]
         waiting = {".".join(("gantutor", *parts)) for parts in names}
     found: dict[str, str] = {}
@@ -51,9 +55,9 @@ def reached(code: str, package: Path = PACKAGE) -> str:
 
 @cache
 def module(name: str, package: Path = PACKAGE) -> tuple[str, frozenset[str]] | None:
-    """A module's text with its tables, and the modules that it imports.
+    """Return a module's text together with its tables, and the modules that it imports.
 
-    None where there is none of that name, or it gives no number.
+    None if there is no module of that name or no recorded number comes from it.
     """
     place = package.joinpath(*name.split(".")[1:])
     path = next((p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()), None)
@@ -66,9 +70,13 @@ def module(name: str, package: Path = PACKAGE) -> tuple[str, frozenset[str]] | N
 
 
 def imported(code: str) -> set[str]:
-    """All modules of the package that a code imports, with the packages that they lie in.
+    """Return all modules of the package that a code imports, and the packages that contain them.
 
-    Names of a module are among them, whether or not they are modules. Raises SyntaxError.
+    A name imported from a module is included whether or not it is a module itself. Raises
+    SyntaxError.
+
+    >>> sorted(imported("from gantutor.metrics.toy import judge"))
+    ['gantutor.metrics', 'gantutor.metrics.toy', 'gantutor.metrics.toy.judge']
     """
     found = set()
     for node in ast.walk(ast.parse(code)):
@@ -84,10 +92,10 @@ def imported(code: str) -> set[str]:
 
 
 def classes_hash(module_name: str, classes: Iterable[type]) -> str:
-    """Digest of what a module reaches together with these classes and all that they inherit from.
+    """Return a digest of what a module reaches, together with these classes and their bases.
 
-    Classes of the package count by their modules, a user's own by their sources where these can be
-    had, by name where not.
+    The package's classes count by their modules. A user's own count by their source where Python
+    can find it, else by name.
     """
     modules, own = {module_name}, {}
     for kind in {base for c in classes for base in c.__mro__}:
@@ -101,7 +109,7 @@ def classes_hash(module_name: str, classes: Iterable[type]) -> str:
 
 
 def _source(kind: type) -> str:
-    """A class's source, or where only its methods' can be had (a notebook's class) these."""
+    """Return a class's source, or its methods' sources if only these exist (a notebook's class)."""
     try:
         return inspect.getsource(kind)
     except (OSError, TypeError):
@@ -110,6 +118,6 @@ def _source(kind: type) -> str:
     for name, part in sorted(vars(kind).items()):
         try:
             found.append(inspect.getsource(inspect.unwrap(getattr(part, "fget", part))))
-        except (OSError, TypeError, ValueError):  # a value, or a method that dataclass wrote
+        except (OSError, TypeError, ValueError):  # a value, or a method that dataclass generated
             found.append(name)
     return "\n".join(found)

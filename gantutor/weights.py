@@ -1,5 +1,6 @@
-"""Where the weights of the papers' feature net lie, and whether they are what they should be;
-loads no torch.
+"""Where the weights of the papers' feature net are, and whether they are the right ones.
+
+This module does not load torch, so the command can use it before a run starts.
 """
 
 import hashlib
@@ -11,19 +12,18 @@ from gantutor.datasets import data_dirs
 INCEPTION = "inception-2015-12-05-features.pt"
 INCEPTION_SHA256 = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
 FIDELITY = "weights-inception-2015-12-05-6726825d.pth"
-# sha256 of the TorchScript, of torch-fidelity's file: one net, converted twice
+# sha256 of the TorchScript file and of torch-fidelity's: one net, converted twice
 TF_INCEPTION = ("7ff4a85c3a63", "6726825d")
 
 
 class WeightsError(ValueError):
-    """Weights that are missing or are not what they should be; the message names the file and the
-    remedy.
-    """
+    """Weights are missing or wrong; the message names the file and the remedy."""
 
 
 def find_weights(features: str, path: str | Path | None = None) -> Path:
-    """The file that the nets "inception" and "fidelity" are opened from, looked for and checked as
-    they do; raises WeightsError.
+    """Return the file that the net "inception" or "fidelity" would be opened from.
+
+    It is looked for and checked as when the net is opened. Raises WeightsError.
     """
     known = {"inception": (INCEPTION, INCEPTION_SHA256), "fidelity": (FIDELITY, TF_INCEPTION[1])}
     file, expected = known[features]
@@ -31,18 +31,17 @@ def find_weights(features: str, path: str | Path | None = None) -> Path:
 
 
 def weights_file(file: str, path: str | Path | None, expected: str) -> tuple[Path, str]:
-    """A file of weights and its sha256, which begins as `expected`; `path` is that file or its
-    folder.
+    """Return the path of a file of weights and its sha256, which must begin with `expected`.
 
-    Without a path it is looked for in $GANTUTOR_WEIGHTS, $GANTUTOR_DATA and ./data. Raises
-    WeightsError.
+    `path` is that file or its folder. Without it the file is looked for in $GANTUTOR_WEIGHTS,
+    $GANTUTOR_DATA and ./data. Raises WeightsError.
     """
     named = os.environ.get("GANTUTOR_WEIGHTS")
     given = [path] if path is not None else [named] if named else []
-    roots = [Path(os.path.expanduser(p)) for p in given]  # Path's own raises for ~nobody
+    roots = [Path(os.path.expanduser(p)) for p in given]  # Path.expanduser raises for ~nobody
     roots += data_dirs() if path is None else []
     if path is not None and not os.path.exists(roots[0]):
-        raise WeightsError(f"weights {str(path)!r} are not there: pass {file} or its folder")
+        raise WeightsError(f"weights {str(path)!r} do not exist: pass {file} or its folder")
     place = next((p for r in roots for p in (r, r / file) if os.path.isfile(p)), None)
     if place is None:
         where = ", ".join(map(str, roots))
@@ -58,13 +57,13 @@ def weights_file(file: str, path: str | Path | None, expected: str) -> tuple[Pat
     if not digest.startswith(expected.lower()):
         found = f"sha256 {digest}, expected {expected}"
         raise WeightsError(
-            f"{place} is damaged or another net ({found}), so it is not opened: get it anew, or "
-            "pass sha256= to admit it under another name"
+            f"{place} is damaged or another net ({found}), so it is not opened: download it again, "
+            "or pass sha256= to accept it under another name"
         )
     return place, digest
 
 
 def sha256(path: Path) -> str:
-    """The checksum of a file in hexadecimal."""
+    """Return the checksum of a file in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

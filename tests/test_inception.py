@@ -222,7 +222,7 @@ def test_weights_are_found_by_the_environment(script, tmp_path, monkeypatch):
         match=rf"{INCEPTION} is not in .*nothing, data: pass its path, or set GANTUTOR_WEIGHTS",
     ):
         inception()
-    with pytest.raises(WeightsError, match="none.pt' are not there: pass inception"):
+    with pytest.raises(WeightsError, match="none.pt' do not exist: pass inception"):
         inception(tmp_path / "none.pt")
 
 

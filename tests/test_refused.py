@@ -97,7 +97,7 @@ def gantutor(*arguments: str) -> tuple[int, str, str]:
         (["10", "-p", "features=inception"], "inception-2015-12-05-features.pt is not in "),
         (
             ["10", "-p", "features=inception", "-p", "weights=nowhere.pt"],
-            "weights 'nowhere.pt' are not there: pass inception-2015",
+            "weights 'nowhere.pt' do not exist: pass inception-2015",
         ),
         (["10", "-p", "path=here"], "path='here': the bundled digits need none"),
         (["05", "-p", "path=here"], "path='here': the bundled digits need none"),
