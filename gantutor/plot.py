@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from gantutor.statistics import t_interval
+
 # Green is real, purple is fake, in points as in maps (PRGn: safe for colour-blind readers); orange pushes, blue is latent.
 REAL, FAKE, PUSH, LATENT, MIXED, INK, PALE = (
     "#1b7837",
@@ -343,15 +345,3 @@ def curves(
     if legend and ax.get_legend() is not None:
         ax.get_legend().set_title(None)
     return ax
-
-
-def t_interval(values) -> tuple[float, float]:
-    """Mean minus and plus the 95 % t interval's half width over seeds; of one seed, the value itself."""
-    from scipy.stats import t
-
-    v = np.asarray(values, float)
-    v = v[np.isfinite(v)]
-    if len(v) < 2:
-        return (float(v.mean()),) * 2 if len(v) else (np.nan, np.nan)
-    half = t.ppf(0.975, len(v) - 1) * v.std(ddof=1) / np.sqrt(len(v))
-    return v.mean() - half, v.mean() + half
