@@ -1,4 +1,4 @@
-"""The toy world: densities, samples, modes and seeds, against scipy and quadrature."""
+"""Distributions on the plane: densities, samples, modes and seeds, against scipy and quadrature."""
 
 import math
 
@@ -30,17 +30,12 @@ def places(n=200, spread=2.0, seed=0):
 @EACH
 def test_density_integrates_to_one(world):
     reach = world.modes.abs().max().item() + 8 * world.std
-    n = (
-        int(2 * reach / (world.std / 2.5)) + 2
-    )  # the trapezoid rule is exact to 1e-12 for a Gaussian at steps below std / 2
+    # the trapezoid rule is exact to 1e-12 for a Gaussian at steps below std / 2
+    n = int(2 * reach / (world.std / 2.5)) + 2
     axis = torch.linspace(-reach, reach, n, dtype=torch.float64)
     step = (axis[1] - axis[0]).item()
-    total = (
-        sum(
-            world.log_density(torch.stack([x.expand(n), axis], -1)).exp().sum().item() for x in axis
-        )
-        * step**2
-    )
+    columns = (torch.stack([x.expand(n), axis], -1) for x in axis)
+    total = sum(world.log_density(column).exp().sum().item() for column in columns) * step**2
     assert total == pytest.approx(1, abs=1e-6)  # centres are float32
 
 
@@ -48,22 +43,16 @@ def test_density_integrates_to_one(world):
 def test_log_density_equals_an_independent_form(world):
     x = places()
     if isinstance(world, toy.Gaussians):
-        parts = [
-            multivariate_normal(c, world.std**2 * np.eye(2)) for c in world.centres.double().numpy()
-        ]
-        want = np.logaddexp.reduce([p.logpdf(x.numpy()) for p in parts], 0) - math.log(len(parts))
+        centres, covariance = world.centres.double().numpy(), world.std**2 * np.eye(2)
+        parts = [multivariate_normal(c, covariance).logpdf(x.numpy()) for c in centres]
+        want = np.logaddexp.reduce(parts, 0) - math.log(len(parts))
     else:  # a Gaussian at each of many points of each circle
         angle = np.arange(4000) * 2 * np.pi / 4000
-        rim = np.concatenate(
-            [
-                r * np.stack([np.cos(angle), np.sin(angle)], -1)
-                for r in np.float32(world.radii).astype(float)
-            ]
-        )
+        unit = np.stack([np.cos(angle), np.sin(angle)], -1)
+        rim = np.concatenate([r * unit for r in np.float32(world.radii).astype(float)])
         squared = ((x.numpy()[:, None] - rim) ** 2).sum(-1)
-        want = np.logaddexp.reduce(-squared / (2 * world.std**2), 1) - np.log(
-            len(rim) * 2 * np.pi * world.std**2
-        )
+        norm = np.log(len(rim) * 2 * np.pi * world.std**2)
+        want = np.logaddexp.reduce(-squared / (2 * world.std**2), 1) - norm
     assert np.allclose(world.log_density(x), want, rtol=1e-9, atol=1e-9)
     assert world.log_density(x.reshape(4, 50, 2)).shape == (4, 50)
     # float32 against float64: squares over 2 std^2 up to 1e5 with 1e-7 each
@@ -103,7 +92,7 @@ def test_samples_have_the_mean_and_spread_of_the_density(world):
 
 @EACH
 def test_mean_log_density_of_samples_is_minus_the_entropy(world):
-    """Samples and density belong together: E log p by samples against the sum over a grid of p log p."""
+    """Samples and density belong together: E log p by samples, against p log p over a grid."""
     x = world.sample(20000, 0).double()
     values = world.log_density(x)
     reach = world.modes.abs().max().item() + 7 * world.std
@@ -121,17 +110,16 @@ def test_mean_log_density_of_samples_is_minus_the_entropy(world):
 )
 def test_modes_and_distance(name, n_modes):
     world = toy.by_name(name)
-    assert world.modes.shape == (n_modes, 2) and world.mode_of(world.modes).tolist() == list(
-        range(n_modes)
-    )
+    assert world.modes.shape == (n_modes, 2)
+    assert world.mode_of(world.modes).tolist() == list(range(n_modes))
     assert world.distance(world.modes).max() < 1e-4
     outwards = world.modes / world.modes.norm(dim=-1, keepdim=True)
     direction = torch.tensor([1.0, 0.0]) if isinstance(world, toy.Gaussians) else outwards
-    # 3 std away (single precision: coordinates of 4 in units of std 0.02)
-    assert torch.allclose(
-        world.distance(world.modes + 3 * world.std * direction), torch.tensor(3.0), atol=1e-3
-    )
-    assert torch.equal(world.mode_of(world.sample(500, 0)), nearest(world, world.sample(500, 0)))
+    away = world.distance(world.modes + 3 * world.std * direction)
+    # single precision: coordinates of 4 in units of std 0.02
+    assert torch.allclose(away, torch.tensor(3.0), atol=1e-3)
+    x = world.sample(500, 0)
+    assert torch.equal(world.mode_of(x), nearest(world, x))
 
 
 def nearest(world, x):
@@ -161,13 +149,11 @@ def test_points_in_reach_are_one_mode():
     chain = [[0.0, 0.0], [0.39, 0.0], [5.0, 5.0], [0.78, 0.0], [0.78, 0.41]]  # reach is 0.4
     world = toy.points(chain, std=0.1)
     assert world.group.tolist() == [0, 0, 1, 0, 2] and len(world.modes) == 3
-    assert torch.allclose(world.modes[0], torch.tensor([0.39, 0.0]), atol=1e-6) and world.modes[
-        1
-    ].tolist() == [5.0, 5.0]
+    assert torch.allclose(world.modes[0], torch.tensor([0.39, 0.0]), atol=1e-6)
+    assert world.modes[1].tolist() == [5.0, 5.0]
     assert world.mode_of(torch.tensor([[0.8, -0.1], [4.0, 4.0], [0.8, 0.5]])).tolist() == [0, 1, 2]
-    assert toy.points(chain, std=1.9).group.tolist() == [0] * 5 and toy.points(
-        chain, std=0.01
-    ).group.tolist() == [0, 1, 2, 3, 4]
+    assert toy.points(chain, std=1.9).group.tolist() == [0] * 5
+    assert toy.points(chain, std=0.01).group.tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("m", [12, 60])
@@ -197,9 +183,8 @@ def test_seeds(world):
     many = world.sample(50, Rng([3, 4, 5]))
     assert many.shape == (3, 50, 2) and many.dtype == torch.float32
     for i, seed in enumerate((3, 4, 5)):
-        assert torch.equal(many[i], world.sample(50, Rng(seed))) and torch.equal(
-            many[i], world.sample(50, seed)
-        )
+        assert torch.equal(many[i], world.sample(50, Rng(seed)))
+        assert torch.equal(many[i], world.sample(50, seed))
         assert torch.equal(many[i], world.sample(50, torch.Generator().manual_seed(seed)))
     assert torch.equal(many, world.sample(50, [3, 4, 5])) and not torch.equal(many[0], many[1])
     rng = Rng(0)
@@ -221,13 +206,8 @@ def test_choose_takes_rows_without_repetition():
     assert torch.equal(many[0], one) and torch.equal(many[1], toy.choose(x, 6, Rng(1)))
 
 
-def test_rng():
-    with pytest.raises(ValueError, match="seeds=\\[\\]"):
-        Rng([])
-    with pytest.raises(ValueError, match="\\[0, 1\\]"):
-        Rng([0, 2]).load_state_dict(Rng([0, 1]).state_dict())
-    rng, saved = Rng([0, 1]), Rng([0, 1]).state_dict()
-    first = [
+def draws(rng):
+    return [
         rng.randn(3),
         rng.rand(3),
         rng.randint(9, 3),
@@ -235,17 +215,17 @@ def test_rng():
         rng.beta(2.0, 4),
         rng.beta(1.0, 4),
     ]
+
+
+def test_rng():
+    with pytest.raises(ValueError, match="seeds=\\[\\]"):
+        Rng([])
+    with pytest.raises(ValueError, match="\\[0, 1\\]"):
+        Rng([0, 2]).load_state_dict(Rng([0, 1]).state_dict())
+    rng, saved = Rng([0, 1]), Rng([0, 1]).state_dict()
+    first = draws(rng)
     for i in range(2):
-        one = Rng(i)
-        again = [
-            one.randn(3),
-            one.rand(3),
-            one.randint(9, 3),
-            one.randperm(5),
-            one.beta(2.0, 4),
-            one.beta(1.0, 4),
-        ]
-        assert all(torch.equal(a[i], b) for a, b in zip(first, again, strict=True))
+        assert all(torch.equal(a[i], b) for a, b in zip(first, draws(Rng(i)), strict=True))
     rng.load_state_dict(saved)
     assert torch.equal(rng.randn(3), first[0]) and Rng.of(rng) is rng
     x = torch.arange(12.0).reshape(2, 3, 2)
@@ -284,6 +264,21 @@ def test_by_name_has_every_world():
     assert all(toy.by_name(name).sample(3, 0).shape == (3, 2) for name in toy.BY_NAME)
 
 
-@EACH
+WIDE = {
+    "nine": toy.nine(std=0.6),
+    "circles": toy.circles((1.0, 4.0), std=0.3),
+    "noisy circles": toy.circles(std=0.5),
+    "circles made by hand": toy.Circles("rings", (5.0, 2.0), 0.1),
+}
+
+
+@pytest.mark.parametrize("world", [*WORLDS.values(), *WIDE.values()], ids=[*WORLDS, *WIDE])
 def test_the_square_to_draw_holds_the_data(world):
     assert world.sample(2000, 0).abs().max() < world.limit
+
+
+def test_the_square_of_the_papers_worlds_stays_as_it_was():
+    assert toy.nine().limit == toy.circles().limit == 2.0
+    assert toy.Circles("rings", (5.0,), 0.1, limit=1.0).limit == 1.0  # what is asked for is kept
+    assert toy.circles((3.0,), 0.1).limit == pytest.approx((3.0 + 4 * 0.1) * 1.15)
+    assert toy.nine(0.5).limit == pytest.approx((1.0 + 4 * 0.5) * 1.15)
