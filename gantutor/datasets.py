@@ -288,10 +288,19 @@ def data_dirs() -> list[Path]:
     return [*([Path(os.path.expanduser(named))] if named else []), Path("data")]
 
 
-def place_of(path: str | Path) -> Path | None:
-    """Where a path lies: as it stands, or in a folder of data; None where it is nowhere."""
+def place_of(path: str | Path) -> Path:
+    """Find a path as given or in a folder of data; raises DataError if it is in neither."""
     places = (Path(path), *(d / path for d in data_dirs()))
-    return next((p for p in places if os.path.exists(p)), None)
+    found = next((p for p in places if os.path.exists(p)), None)
+    if found is None:
+        raise _not_here(path)
+    return found
+
+
+def _not_here(path: str | Path) -> DataError:
+    return DataError(
+        f"{path} is not here: check the path, or set GANTUTOR_DATA to the folder that holds it"
+    )
 
 
 def openable(place: Path) -> None:
@@ -313,9 +322,7 @@ def locate(name: str, split: str = "train", path: str | Path | None = None) -> P
         if path is not None and os.path.exists(root):
             return root.resolve()
     if path is not None:
-        raise DataError(
-            f"{path} is not here: check the path, or set GANTUTOR_DATA to the folder that holds it"
-        )
+        raise _not_here(path)
     raise DataError(
         f"{name} is not here ({' or '.join(places)} in {' or '.join(map(str, roots))}): {remedy(source)}; "
         "'digits' needs no file"

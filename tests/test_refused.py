@@ -60,7 +60,7 @@ def gantutor(*arguments: str) -> tuple[int, str, str]:
         (["10", "-p", "objective=hinges"], "objective='hinges': did you mean 'hinge'?"),
         (
             ["10", "-p", "terms=gp,adaptivmix"],
-            "terms='gp,adaptivmix': 'adaptivmix' is no name of a term, which commas set apart; did",
+            "terms='gp,adaptivmix': 'adaptivmix' is not the name of a term; names are separated by commas; did",
         ),
         (["10", "-p", "sampler=dott"], "sampler='dott': did you mean 'dot'?"),
         (["10", "-p", "augment=diff"], "augment='diff': known: none, diffaugment, noise"),
@@ -92,7 +92,7 @@ def gantutor(*arguments: str) -> tuple[int, str, str]:
         (["10", "-p", "dataset=folder"], "dataset='folder' needs a path: add -p path=FOLDER"),
         (
             ["10", "-p", "dataset=folder", "-p", "path=nowhere"],
-            "path='nowhere' is not here: check it, or set GANTUTOR_DATA",
+            "nowhere is not here: check the path, or set GANTUTOR_DATA",
         ),
         (["10", "-p", "features=inception"], "inception-2015-12-05-features.pt is not in "),
         (
@@ -113,7 +113,7 @@ def gantutor(*arguments: str) -> tuple[int, str, str]:
             ["05", "-p", "size=48"],
             "size=48: the DCGAN of this notebook takes pictures with a side of 8, 16, 32, 64, 128 ...",
         ),
-        (["05", "-p", "dataset=folder", "-p", "path=nowhere"], "path='nowhere' is not here"),
+        (["05", "-p", "dataset=folder", "-p", "path=nowhere"], "nowhere is not here"),
         (["06", "-p", "features=inception"], "inception-2015-12-05-features.pt is not in "),
         (["07", "-p", "size=24"], "size=24: the DCGAN of this notebook takes"),
         (["08", "-p", "size=12"], "size=12: the thin BigGAN of this notebook takes"),

@@ -315,12 +315,7 @@ def _folder(name: str, path, size: int, split: str, fit: str, fresh: bool, say: 
         raise DataError(
             "path=None: 'folder' needs the path of a class folder or of an archive of one"
         )
-    source = place_of(path)
-    if source is None:
-        raise DataError(
-            f"{path} is not here: check the path, or set GANTUTOR_DATA to the folder that holds it"
-        )
-    source = source.resolve()
+    source = place_of(path).resolve()
     return _cached(decode.label(source), source, decode.tree, size, split, fit, fresh, say)
 
 

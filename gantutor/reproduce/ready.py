@@ -109,10 +109,6 @@ def _data(values: Mapping[str, Any], row: str | None) -> None:
 def _folder(path: str) -> None:
     """DataError where a user's own set is not here, no archive, or an empty folder."""
     place = place_of(path)
-    if place is None:
-        raise DataError(
-            f"path={path!r} is not here: check it, or set GANTUTOR_DATA to the folder that holds it"
-        )
     openable(place)
     if place.is_dir() and not _holds_files(place):
         raise DataError(f"path={path!r} is a folder without a file in it")
