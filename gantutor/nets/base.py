@@ -23,6 +23,12 @@ class Critique(NamedTuple):
         cut = [(None,) * len(sizes) if t is None else t.split(sizes, dim) for t in self]
         return [Critique(*parts) for parts in zip(*cut, strict=True)]
 
+    @staticmethod
+    def join(parts: list["Critique"], dim: int) -> "Critique":
+        """The inverse of `split`: parts one after another along the batch axis `dim`."""
+        columns = zip(*parts, strict=True)
+        return Critique(*(None if t[0] is None else torch.cat(t, dim) for t in columns))
+
     def detach(self) -> "Critique":
         """The same numbers as constants."""
         return Critique(*(None if t is None else t.detach() for t in self))

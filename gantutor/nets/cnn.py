@@ -6,14 +6,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from gantutor.nets import Discriminator, ImageNets
-from gantutor.plain import settle
+from gantutor.nets.base import Discriminator
+from gantutor.nets.norms import BatchNorm2d
+from gantutor.nets.specs import ImageNets
+from gantutor.plain import one_of, settle
 
 NORMS = ("spectral", "none")
 
 
 class Generator(nn.Module):
-    """z (B, z) -> images (B, channels, size, size) in [-1, 1]: a linear map to size/8, then twice the side three times."""
+    """z (B, z) to images (B, channels, size, size) in [-1, 1].
+
+    A linear map to maps of side size/8, then three layers that double the side.
+    """
 
     def __init__(self, z: int, width: int, size: int, channels: int, bias: bool):
         super().__init__()
@@ -23,21 +28,22 @@ class Generator(nn.Module):
         for a in (8 * width, 4 * width, 2 * width):
             layers += [
                 nn.ConvTranspose2d(a, a // 2, 4, 2, 1, bias=bias),
-                nn.BatchNorm2d(a // 2),
+                BatchNorm2d(a // 2),
                 nn.ReLU(inplace=True),
             ]
-        self.layers = nn.Sequential(
-            *layers, nn.Conv2d(width, channels, 3, 1, 1, bias=bias), nn.Tanh()
-        )
+        last = nn.Conv2d(width, channels, 3, 1, 1, bias=bias)
+        self.layers = nn.Sequential(*layers, last, nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.layers(
-            self.first(z).unflatten(-1, self.shape).to(memory_format=torch.channels_last)
-        )
+        x = self.first(z).unflatten(-1, self.shape)
+        return self.layers(x.to(memory_format=torch.channels_last))
 
 
 class Critic(Discriminator):
-    """Images -> 7 convolutions with leaky ReLU 0.1 -> features, the last map flattened (B, 8 width (size/8)^2) -> linear."""
+    """Images to 7 convolutions with leaky ReLU of slope 0.1, to features, to a linear score.
+
+    The features are the last map, flattened: (B, 8 width (size/8)^2).
+    """
 
     def __init__(self, width: int, size: int, channels: int, bias: bool):
         super().__init__()
@@ -64,10 +70,15 @@ class Critic(Discriminator):
 
 @dataclass(frozen=True)
 class Cnn(ImageNets):
-    """The "cnn" of SNGAN, WGAN and WGAN-GP (AdvLatGAN's Tables 3 to 5) for sides that are multiples of 8 (32, 48, 64, 128).
+    """The "cnn" of SNGAN, WGAN and WGAN-GP in AdvLatGAN's Tables 3 to 5.
 
-    `width` is that of the critic's first layer; it scales both nets. `norm` "spectral" is SNGAN's: no biases but the
-    first one, Xavier-uniform weights. "none" is WGAN's and WGAN-GP's: biases, PyTorch's default weights.
+    z: width of the latent.
+    width: channels of the discriminator's first layer; it scales both nets.
+    size: side of the images, a multiple of 8 (32, 48, 64, 128).
+    channels: 1 for grey images, 3 for colour.
+    norm: the discriminator's. "spectral" is SNGAN's: the generator's first layer is the only one
+        with biases, weights are Xavier-uniform. "none" is WGAN's and WGAN-GP's: biases, PyTorch's
+        default weights.
     """
 
     z: int = 100
@@ -78,13 +89,13 @@ class Cnn(ImageNets):
 
     def __post_init__(self):
         settle(self)
-        if self.norm not in NORMS:
-            raise ValueError(f"norm={self.norm!r}: expected one of {', '.join(NORMS)}")
+        one_of("norm", self.norm, NORMS)
         if self.size < 8 or self.size % 8:
             raise ValueError(f"size={self.size}: expected a multiple of 8: 32, 48, 64, 128")
         if min(self.z, self.width, self.channels) < 1:
             raise ValueError(
-                f"z={self.z}, width={self.width}, channels={self.channels}: expected numbers of at least 1"
+                f"z={self.z}, width={self.width}, channels={self.channels}: expected numbers of at "
+                "least 1"
             )
 
     def blank(self) -> tuple[Generator, Critic]:
@@ -95,5 +106,8 @@ class Cnn(ImageNets):
     def start(self, part: nn.Module, name: str, p: Tensor, generator) -> bool:
         if self.norm == "none" or isinstance(part, nn.BatchNorm2d):
             return False
-        p.zero_() if name == "bias" else nn.init.xavier_uniform_(p, generator=generator)
+        if name == "bias":
+            p.zero_()
+        else:
+            nn.init.xavier_uniform_(p, generator=generator)
         return True

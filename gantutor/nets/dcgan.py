@@ -1,4 +1,4 @@
-"""DCGANs: of RealnessGAN and AdaptiveMix, of AdvLatGAN (batch norm last), of MSGAN (class labels in both nets)."""
+"""DCGANs: of RealnessGAN and AdaptiveMix, of AdvLatGAN (batch norm last), of MSGAN (labels)."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, one_hot, softmax
 
-from gantutor.nets import Critique, Discriminator, ImageNets, check_classes, check_labels, full
-from gantutor.plain import settle
+from gantutor.nets.base import Critique, Discriminator, full
+from gantutor.nets.norms import BatchNorm2d
+from gantutor.nets.specs import ImageNets, check_classes, check_labels
+from gantutor.plain import one_of, settle
 
 NORMS = ("spectral", "batch", "none")
 
 
 class Generator(nn.Module):
-    """z (B, z) -> images (B, channels, size, size) in [-1, 1]: side x side, then twice the side and half the width a stage.
+    """z (B, z) to images (B, channels, size, size) in [-1, 1].
 
-    Labels, where there are `classes`, enter the latent: as a one-hot code beside it, or by `product` with an embedding.
+    The first layer makes maps of `side`; each further one doubles the side and halves the width.
+    With `classes`, labels y (B,) enter the latent: as a one-hot code appended to it, or, with
+    `product`, by multiplication with an embedding.
     """
 
     def __init__(
@@ -30,12 +34,11 @@ class Generator(nn.Module):
     ):
         super().__init__()
         self.classes = classes
-        layers = [
-            nn.ConvTranspose2d(z if product else z + classes, widths[-1], side, 1, 0, bias=bias)
-        ]
+        n_in = z if product else z + classes
+        layers = [nn.ConvTranspose2d(n_in, widths[-1], side, 1, 0, bias=bias)]
         for a, b in zip(widths[::-1], [*widths[-2::-1], channels], strict=True):
             layers += [
-                nn.BatchNorm2d(a),
+                BatchNorm2d(a),
                 nn.ReLU(inplace=True),
                 nn.ConvTranspose2d(a, b, 4, 2, 1, bias=bias),
             ]
@@ -52,11 +55,16 @@ class Generator(nn.Module):
 
 
 class Critic(Discriminator):
-    """Images -> strided convolutions with leaky ReLU -> features, the last 4x4 maps flattened (B, 16 width) -> head.
+    """Images to strided convolutions with leaky ReLU, to features, to a head.
 
-    Head: a linear score; or the features' plain mean, the last convolution then without activation (AdaptiveMix's Eq. 6);
-    or `outcomes` K logits on the support linspace(-1, 1, K), whose expectation is the score (RealnessGAN). With `resample`
-    the outputs are K means and then K log variances of the logits. `classes`: labels enter as one-hot planes (MSGAN).
+    The features are the last 4x4 maps, flattened: (B, 16 width). Heads:
+    a linear score;
+    the plain mean of the features, with no activation after the last convolution (AdaptiveMix's
+    Eq. 6);
+    `outcomes` K > 1: logits on the support linspace(-1, 1, K), whose expectation is the score
+    (RealnessGAN). With `resample` the head's 2K outputs are the means and then the log variances of
+    the logits, one linear layer under one spectral norm, as in RealnessGAN's code.
+    With `classes`, labels enter as one-hot planes appended to the image (MSGAN).
     """
 
     def __init__(
@@ -74,45 +82,36 @@ class Critic(Discriminator):
         self.outcomes, self.classes, self.reads_labels = outcomes, classes, bool(classes)
         pairs = zip([channels + classes, *widths], widths, strict=False)
         self.layers = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1, bias=bias) for a, b in pairs)
-        # no batch norm on the pixels' own layer (Radford et al. 2016)
+        # no batch norm in the layer that sees the pixels (Radford et al. 2016)
         self.norms = nn.ModuleList(
-            nn.BatchNorm2d(b) if norm == "batch" and i else nn.Identity()
-            for i, b in enumerate(widths)
+            BatchNorm2d(b) if norm == "batch" and i else nn.Identity() for i, b in enumerate(widths)
         )
-        self.out = nn.Linear(16 * widths[-1], outcomes, bias=bias) if head == "linear" else None
-        self.spread = nn.Linear(16 * widths[-1], outcomes, bias=bias) if resample else None
+        n_out = 2 * outcomes if resample else outcomes
+        self.out = nn.Linear(16 * widths[-1], n_out, bias=bias) if head == "linear" else None
 
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         if self.classes:
             check_labels(self, y)
-            x = torch.cat(
-                [
-                    x,
-                    one_hot(y, self.classes)
-                    .to(x.dtype)[..., None, None]
-                    .expand(-1, -1, *x.shape[2:]),
-                ],
-                1,
-            )
+            planes = one_hot(y, self.classes).to(x.dtype)[..., None, None]
+            x = torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], 1)
         for i, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True), 1):
             x = norm(layer(x))
-            if self.out is not None or i < len(
-                self.layers
-            ):  # a plain mean must be free to take both signs
+            # a plain mean must be free to take both signs
+            if self.out is not None or i < len(self.layers):
                 x = leaky_relu(x, 0.2)
         return x.flatten(1)
 
     def head(self, v: Tensor, y: Tensor | None = None) -> Tensor:
         if self.outcomes > 1:
-            return expectation(self.out(v))
+            return expectation(self.out(v)[..., : self.outcomes])
         return v.mean(-1) if self.out is None else self.out(v).squeeze(-1)
 
     def outputs(self, v: Tensor) -> Tensor | None:
-        """Logits of the outcomes (B, K), or their means and log variances (B, 2K); None where there is one outcome."""
-        if self.outcomes > 1:
-            return (
-                self.out(v) if self.spread is None else torch.cat([self.out(v), self.spread(v)], -1)
-            )
+        """Logits of the outcomes (B, K), or their means and log variances (B, 2K).
+
+        None for a head of one outcome.
+        """
+        return self.out(v) if self.outcomes > 1 else None
 
     def pooled(self, v: Tensor) -> Tensor:
         """Sum over the 4x4 positions: (B, width), as BigGAN pools and KDD GAN measures."""
@@ -122,24 +121,36 @@ class Critic(Discriminator):
         if self.outcomes == 1:
             return super().forward(x, y)
         v = self.features(x, y)
-        said = full(
-            self.outputs(v)
-        )  # asked once: each look at a spectral layer takes a power iteration
-        return Critique(expectation(said[..., : self.outcomes]), full(v), said)
+        # once for both score and outputs: each access to a spectral layer is a power iteration
+        logits = full(self.outputs(v))
+        return Critique(expectation(logits[..., : self.outcomes]), full(v), logits)
 
 
 def expectation(logits: Tensor) -> Tensor:
-    """Realness (B,) in [-1, 1] of outcomes' logits (B, K): their mean on the support linspace(-1, 1, K)."""
+    """Realness (B,) in [-1, 1] from the logits of K outcomes (B, K).
+
+    It is their mean on the support linspace(-1, 1, K).
+
+    >>> expectation(torch.zeros(1, 3))
+    tensor([0.])
+    """
     support = torch.linspace(-1, 1, logits.shape[-1], device=logits.device)
     return (softmax(logits, -1) * support).sum(-1)
 
 
 @dataclass(frozen=True)
 class Dcgan(ImageNets):
-    """DCGAN for square images of side 4 * 2^k; `width` is that of the layer nearest the pixels, doubled each stage.
+    """DCGAN for square images.
 
-    `norm` is the critic's: "spectral" (the reference of AdaptiveMix's Table 4), "batch" (Radford et al. 2016) or "none".
-    `head`, `outcomes` and `resample` say how the critic ends, see `Critic`.
+    z: width of the latent.
+    width: channels of the layer next to the pixels, doubled in each further one.
+    size: side of the images, 4 * 2^k.
+    channels: 1 for grey images, 3 for colour.
+    norm: the discriminator's, "spectral" (the reference of AdaptiveMix's Table 4), "batch"
+        (Radford et al. 2016) or "none".
+    head: of the discriminator, "linear" or the features' "mean".
+    outcomes: K > 1 for RealnessGAN's head of K outcomes.
+    resample: whether this head gives means and log variances of its logits.
     """
 
     z: int = 100
@@ -153,16 +164,14 @@ class Dcgan(ImageNets):
 
     def __post_init__(self):
         settle(self)
-        if self.norm not in NORMS:
-            raise ValueError(f"norm={self.norm!r}: expected one of {', '.join(NORMS)}")
-        if self.head not in ("linear", "mean"):
-            raise ValueError(f"head={self.head!r}: expected 'linear' or 'mean'")
+        one_of("norm", self.norm, NORMS)
+        one_of("head", self.head, ("linear", "mean"))
         if self.size < 8 or self.size & (self.size - 1):
             raise ValueError(f"size={self.size}: expected 8, 16, 32, 64, ...")
         if min(self.z, self.width, self.channels, self.outcomes) < 1:
             raise ValueError(
-                f"z={self.z}, width={self.width}, channels={self.channels}, outcomes={self.outcomes}: "
-                "expected numbers of at least 1"
+                f"z={self.z}, width={self.width}, channels={self.channels}, "
+                f"outcomes={self.outcomes}: expected numbers of at least 1"
             )
         if self.outcomes > 1 and self.head == "mean" or self.resample and self.outcomes == 1:
             raise ValueError(
@@ -176,13 +185,18 @@ class Dcgan(ImageNets):
         return [self.width * 2**i for i in range(self.size.bit_length() - 3)]
 
     def blank(self) -> tuple[Generator, Critic]:
-        return (
-            Generator(self.z, self.widths, self.channels),
-            Critic(self.widths, self.channels, self.norm, self.head, self.outcomes, self.resample),
+        return Generator(self.z, self.widths, self.channels), self._critic()
+
+    def _critic(self, **how) -> Critic:
+        return Critic(
+            self.widths, self.channels, self.norm, self.head, self.outcomes, self.resample, **how
         )
 
     def start(self, part: nn.Module, name: str, p: Tensor, generator) -> bool:
-        """N(0, 0.02) for weights, N(1, 0.02) for batch norm's (Radford et al. 2016); its bias starts at 0."""
+        """N(0, 0.02) for weights, N(1, 0.02) for those of batch norm, whose bias starts at 0.
+
+        As in Radford et al. (2016).
+        """
         norm = isinstance(part, nn.BatchNorm2d)
         if norm and name == "bias":
             return False
@@ -192,9 +206,12 @@ class Dcgan(ImageNets):
 
 @dataclass(frozen=True)
 class ConditionalDcgan(Dcgan):
-    """MSGAN's and AdvLatGAN-div's class-conditional DCGAN: one-hot labels beside the latent, and as planes beside the image.
+    """The class-conditional DCGAN of MSGAN and AdvLatGAN-div, with the options of `Dcgan`.
 
-    Its critic's trunk reads labels, so images without any (mixed ones) cannot be judged.
+    classes: number of classes, at least 2. Labels are one-hot, appended to the latent and, as
+        planes, to the image.
+
+    The discriminator's trunk reads labels, so images without any (mixed ones) cannot be scored.
     """
 
     width: int = 128
@@ -205,22 +222,11 @@ class ConditionalDcgan(Dcgan):
         super().__post_init__()
         check_classes(self.classes, least=2)
 
-    def blank(self):
-        return (
-            Generator(self.z, self.widths, self.channels, bias=True, classes=self.classes),
-            Critic(
-                self.widths,
-                self.channels,
-                self.norm,
-                self.head,
-                self.outcomes,
-                self.resample,
-                True,
-                self.classes,
-            ),
-        )
+    def blank(self) -> tuple[Generator, Critic]:
+        how = {"bias": True, "classes": self.classes}
+        return Generator(self.z, self.widths, self.channels, **how), self._critic(**how)
 
-    def start(self, part, name, p, generator):
+    def start(self, part: nn.Module, name: str, p: Tensor, generator) -> bool:
         """N(0, 0.02) for the convolutions' weights; the rest is PyTorch's default."""
         if name == "bias" or isinstance(part, nn.BatchNorm2d):
             return False
@@ -229,9 +235,10 @@ class ConditionalDcgan(Dcgan):
 
 
 class BnCritic(Discriminator):
-    """Images -> 5x5 convolutions of stride 2, each followed by leaky ReLU and then batch norm -> features (B, 8 width M^2).
+    """Images to four 5x5 convolutions of stride 2, to features (B, 8 width side^2), to a head.
 
-    Head: a linear score, and beside it the logits of the classes where there are any (ACGAN, Odena et al. 2017).
+    Each convolution is followed by leaky ReLU and then, but for the first, by batch norm. The head
+    is a linear score, and with `classes` also the logits of the classes (ACGAN, Odena et al. 2017).
     """
 
     def __init__(self, width: int, side: int, channels: int, classes: int):
@@ -242,7 +249,7 @@ class BnCritic(Discriminator):
             layers += [
                 nn.Conv2d(a, b, 5, 2, 2, bias=False),
                 nn.LeakyReLU(0.2),
-                nn.BatchNorm2d(b) if i else nn.Identity(),
+                BatchNorm2d(b) if i else nn.Identity(),
             ]
         self.layers = nn.Sequential(*layers)
         self.names = nn.Linear(widths[-1] * self.positions, classes) if classes else None
@@ -264,10 +271,14 @@ class BnCritic(Discriminator):
 
 @dataclass(frozen=True)
 class BnDcgan(ImageNets):
-    """AdvLatGAN's DCGAN "cnn", of pytorch-gan-collections, for sides that are multiples of 16 (32, 48, 64, 128).
+    """AdvLatGAN's DCGAN "cnn", which is that of pytorch-gan-collections.
 
-    `width` is that of the critic's first layer; it scales both nets. With `classes` it is an ACGAN: an embedding multiplies
-    the latent, and the critic's outputs are class logits.
+    z: width of the latent.
+    width: channels of the discriminator's first layer; it scales both nets.
+    size: side of the images, a multiple of 16 (32, 48, 64, 128).
+    channels: 1 for grey images, 3 for colour.
+    classes: number of classes of an ACGAN, whose latent is multiplied by an embedding and whose
+        discriminator also gives class logits; 0: unconditional nets.
     """
 
     z: int = 100
@@ -284,15 +295,14 @@ class BnDcgan(ImageNets):
             raise ValueError(f"size={self.size}: expected a multiple of 16: 32, 48, 64, 128")
         if min(self.z, self.width, self.channels) < 1:
             raise ValueError(
-                f"z={self.z}, width={self.width}, channels={self.channels}: expected numbers of at least 1"
+                f"z={self.z}, width={self.width}, channels={self.channels}: expected numbers of at "
+                "least 1"
             )
         check_classes(self.classes)
 
     def blank(self) -> tuple[Generator, BnCritic]:
-        widths = [self.width * 2**i for i in (1, 2, 3, 4)]
+        widths, side = [self.width * 2**i for i in (1, 2, 3, 4)], self.size // 16
         return (
-            Generator(
-                self.z, widths, self.channels, self.size // 16, classes=self.classes, product=True
-            ),
-            BnCritic(self.width, self.size // 16, self.channels, self.classes),
+            Generator(self.z, widths, self.channels, side, classes=self.classes, product=True),
+            BnCritic(self.width, side, self.channels, self.classes),
         )
