@@ -60,7 +60,8 @@ def gantutor(*arguments: str) -> tuple[int, str, str]:
         (["10", "-p", "objective=hinges"], "objective='hinges': did you mean 'hinge'?"),
         (
             ["10", "-p", "terms=gp,adaptivmix"],
-            "terms='gp,adaptivmix': 'adaptivmix' is not the name of a term; names are separated by commas; did",
+            "terms='gp,adaptivmix': 'adaptivmix' is not the name of a term; names are separated "
+            "by commas; did",
         ),
         (["10", "-p", "sampler=dott"], "sampler='dott': did you mean 'dot'?"),
         (["10", "-p", "augment=diff"], "augment='diff': known: none, diffaugment, noise"),

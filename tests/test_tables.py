@@ -406,7 +406,8 @@ def test_parts_that_only_some_nets_can_have_are_refused_for_the_others(part):
         ({"objective": "kd"}, "objective='kd': did you mean 'kdd'"),
         (
             {"terms": "gp, adaptive"},
-            "'adaptive' is no name of a term, which commas set apart; did you mean 'adaptivemix'",
+            "'adaptive' is not the name of a term; names are separated by commas; "
+            "did you mean 'adaptivemix'",
         ),
         ({"augment": "diff"}, "augment='diff': "),
         ({"beta1": 2.0}, "beta1=2.0: expected a number of at least 0 and below 1"),

@@ -16,7 +16,8 @@ from gantutor.course.config import (
 )
 from gantutor.course.lessons.images import FROM_FILE, SIDES, ImageConfig
 
-# the names that notebook 10 takes; `gantutor.tables` gives each its part, and a test holds the two together
+# The names that notebook 10 accepts. They are here so that a name can be checked without loading
+# torch; `reproduce.tables` has the part behind each, and a test compares the two lists.
 NETS = (
     "dcgan",
     "dcgan-mean",
@@ -58,6 +59,7 @@ TERMS = (
 )
 AUGMENTS = ("none", "diffaugment", "noise")
 SAMPLERS = ("none", "advlatgan-z", "dot", "ddls", "evolgan", "drs")
+# the values of a recipe that no row decides
 COMPOSED = {
     "nets": "dcgan",
     "objective": "non-saturating",
@@ -69,10 +71,16 @@ COMPOSED = {
     "beta2": 0.999,
     "ema": 0.0,
     "decay": False,
-}  # where no row decides
-ROW_HAS = ("nets", "objective", "terms", "qua_eps", "augment")  # what makes a row that row
+}
+ROW_HAS = (
+    "nets",
+    "objective",
+    "terms",
+    "qua_eps",
+    "augment",
+)  # a row has its own, not to be changed
 
-# what only some nets can do: the name of a part -> the nets that have what it needs
+# parts that only some nets can have: the name of the part -> these nets, and why
 NEEDS_NETS: dict[str, tuple[tuple[str, ...], str]] = {
     "kdd-proj": (("biggan", "sagan64"), "a projection needs class embeddings at D's head"),
     "classes": (("acgan",), "the auxiliary classifier needs class logits"),
@@ -87,11 +95,39 @@ NEEDS_NETS: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 class FullRunConfig(ImageConfig):
-    """10: a full run. `row`, a name in `tables.ROWS`, decides nets, losses, data, budget and sampler; None: the names below do.
+    """10: a full run, of a row of the papers' tables or of a recipe composed by name.
 
-    None is the row's own value, and so is a 0 where a profile fills in; without a row None takes its value from COMPOSED.
-    A row's nets and losses cannot be changed, all other values can. `ema_start`: steps before G's moving average begins.
-    `device` "auto": a CUDA device where there is one; `graph` makes a step there one CUDA graph.
+    A row decides nets, losses, data, budget and sampler; its nets and losses cannot be changed, all
+    else can. With a row, None and 0 (where the profile has a value, only 0) mean the row's own
+    value; without one, None means the value in COMPOSED.
+
+    row: a name in `reproduce.tables.ROWS`; None: the names below
+    split: the part of the data to train on
+    reference: the part of the data to compare with
+    nets: a name in NETS
+    objective: a name in OBJECTIVES
+    terms: names in TERMS, separated by commas
+    qua_eps: the size of the one latent step during training (AdvLatGAN-qua); 0: none
+    augment: a name in AUGMENTS
+    sampler: a name in SAMPLERS
+    steps: updates of G
+    batch: reals in each update of D
+    width: of the nets
+    n_dis: updates of D in each step
+    lr: Adam's learning rate of both players
+    beta1, beta2: Adam's decay rates
+    ema: decay of G's moving average; 0: no average
+    ema_start: steps before the average begins
+    decay: whether both learning rates fall linearly to 0
+    features: the net whose features are compared
+    weights: its file, where it has one
+    n_fake: fakes behind the final distance
+    n_manifold: samples behind the curves, density and coverage
+    evals: measurements of the samples during training
+    save_every: steps between checkpoints
+    precision: of the nets, fp32 or bf16
+    device: auto, cpu or cuda; auto takes a GPU where there is one
+    graph: whether a step on a GPU is one CUDA graph
     """
 
     notebook = "10_full_run"
@@ -169,18 +205,26 @@ class FullRunConfig(ImageConfig):
         return {**values, **{k: v for k, v in COMPOSED.items() if values.get(k) is None}}
 
     @model_validator(mode="after")
-    def _known(self):
+    def _amounts(self):
         for name, least in (("batch", 2), ("n_fake", 20)):
-            if 0 < getattr(self, name) < least:
+            value = getattr(self, name)
+            if 0 < value < least:
                 raise ValueError(
-                    f"{name}={getattr(self, name)}: expected at least {least}, or 0 "
-                    "for the row's own"
+                    f"{name}={value}: expected at least {least}, or 0 for the row's own"
                 )
         if self.weights is not None and self.features not in FROM_FILE:
             raise ValueError(
                 f"weights={self.weights!r}: features={self.features!r} reads no file; "
                 f"give features among {', '.join(FROM_FILE)}, or leave weights"
             )
+        if self.ema_start is not None and not self.ema and self.row is None:
+            raise ValueError(
+                f"ema_start={self.ema_start}: there is no moving average: give ema too"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names(self):
         if self.row is not None:
             given = [f"{k}={v!r}" for k in ROW_HAS if (v := getattr(self, k)) is not None]
             if given:
@@ -200,9 +244,14 @@ class FullRunConfig(ImageConfig):
         for term in self.term_list:
             if term not in TERMS:
                 raise ValueError(
-                    f"terms={self.terms!r}: {term!r} is no name of a term, which commas "
-                    f"set apart; {did_you_mean(term, TERMS)}"
+                    f"terms={self.terms!r}: {term!r} is not the name of a term; names are "
+                    f"separated by commas; {did_you_mean(term, TERMS)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _fitting(self):
+        """Whether the parts of a recipe that is composed here go together."""
         if self.row is not None:
             return self
         fitting(f"nets={self.nets!r}", self.size or self.usual_size, SIDES[self.nets])
@@ -212,15 +261,11 @@ class FullRunConfig(ImageConfig):
                 raise ValueError(
                     f"{name!r} with nets={self.nets!r}: {why}; use nets among {', '.join(able)}"
                 )
-        if self.ema_start is not None and not self.ema:
-            raise ValueError(
-                f"ema_start={self.ema_start}: there is no moving average: give ema too"
-            )
         return self
 
     @property
     def usual_size(self) -> int:
-        """Pixels a side where neither a row nor `size` says it: 32, or the only side that the nets take."""
+        """Pixels a side where neither a row nor `size` decides: 32, or the nets' smallest side."""
         sides = SIDES[self.nets]
         return 32 if 32 in sides else sides[0]
 

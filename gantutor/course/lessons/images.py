@@ -9,7 +9,8 @@ from gantutor.course.config import Amount, Config, Count, Device, ImageName, Rat
 
 POWERS = tuple(2**i for i in range(3, 11))
 LADDER = (32, 48, 64, 128)
-SIDES: dict[str, Sequence[int]] = {  # the sides of pictures that nets take; tested by building them
+# the sides of pictures, in pixels, that nets take; a test builds them all
+SIDES: dict[str, Sequence[int]] = {
     "dcgan": POWERS,
     "dcgan-mean": POWERS,
     "dcgan-plain": POWERS,
@@ -29,15 +30,36 @@ FROM_FILE = ("inception", "fidelity")  # features whose net comes from a file
 
 
 class ImageConfig(Config):
-    """What 06 to 10 share: which images, where they lie, and how large; None for `path`: GANTUTOR_DATA, then ./data."""
+    """What all lessons on images share: which images, where they are, and how large.
+
+    dataset: a name that `gantutor data list` prints, or "folder" for pictures of your own
+    path: a tree of class folders, or an archive of one; None looks in GANTUTOR_DATA, then ./data
+    size: pixels a side
+    """
 
     dataset: ImageName = "digits"
     path: str | None = None
     size: Count = 32
 
+    @property
+    def feature_steps(self) -> int:
+        """Training steps of the small classifier whose features judge the samples."""
+        return 40 if self.profile == "smoke" else 400
 
-class ImagesConfig(Config):
-    """05: the first real images; `path` is a class-folder tree or a tar of one, None: GANTUTOR_DATA or what is bundled."""
+
+class ImagesConfig(ImageConfig):
+    """05: the first real images.
+
+    method: which of the papers' methods, or "baseline" or "hinge"
+    norm: how the critic is normalised
+    steps: training steps, each one update of D and one of G
+    batch: reals, and fakes, in each step
+    lr: Adam's learning rate of both players
+    width: channels of the layer nearest to the pixels
+    n_images: the largest number of training images
+    n_eval: images behind each measured number
+    latent_steps: steps of AdvLatGAN-z after training
+    """
 
     notebook = "05_images"
     TAKES = ("the DCGAN of this notebook", SIDES["dcgan"])
@@ -77,9 +99,6 @@ class ImagesConfig(Config):
         ),
     }
     method: Literal["baseline", "adaptivemix", "advlat", "kdd", "hinge"] = "baseline"
-    dataset: ImageName = "digits"
-    path: str | None = None
-    size: Count = 32
     norm: Literal["spectral", "batch", "none"] = "spectral"
     steps: Count = None
     batch: Annotated[int, Field(ge=2)] = None
@@ -89,17 +108,17 @@ class ImagesConfig(Config):
     n_eval: Annotated[int, Field(ge=20)] = None
     latent_steps: Whole = None
 
-    @property
-    def feature_steps(self) -> int:
-        """Training steps of the small classifier whose features judge the samples."""
-        return 40 if self.profile == "smoke" else 400
-
 
 class MeasuringConfig(ImageConfig):
-    """06: measuring generators; `n` images a set, `repeats` draws behind each point, `n_real` images of each split for the yardstick.
+    """06: measuring generators.
 
-    `features` by name; `weights`: their file, "" to look in GANTUTOR_WEIGHTS, GANTUTOR_DATA and ./data. `reference`: the split
-    that the training images are held against.
+    n: images in each set
+    repeats: draws behind each point, for each seed
+    n_real: images of each split behind the yardstick, train against test
+    features: the net whose features are compared
+    weights: its file; "" looks in GANTUTOR_WEIGHTS, GANTUTOR_DATA and ./data
+    reference: the split with which the training images are compared
+    device: auto, cpu or cuda; auto takes a GPU where there is one
     """
 
     notebook = "06_measuring"
@@ -126,16 +145,18 @@ class MeasuringConfig(ImageConfig):
             )
         return self
 
-    @property
-    def feature_steps(self) -> int:
-        """Training steps of the small classifier."""
-        return 40 if self.profile == "smoke" else 400
-
 
 class AdaptiveMixImagesConfig(ImageConfig):
-    """07: AdaptiveMix at image scale. Every row of Table 4 gets `steps` updates of G, and `evals` looks at its samples on the way.
+    """07: AdaptiveMix at image scale.
 
-    `lr`: Adam's rate in the rows that have 2e-4; above it the other rows hurry too. `pairs` of images a column of Table 3.
+    steps: updates of G in each row of Table 4
+    evals: measurements of the samples during each run
+    batch: reals, and fakes, in each update
+    width: channels of the layer nearest to the pixels; the rows have 64
+    n_eval: images behind each measured number
+    lr: Adam's learning rate in the rows that have 2e-4; a larger one speeds up other rows too
+    pairs: pairs of images behind each ratio of Table 3
+    device: auto, cpu or cuda; auto takes a GPU where there is one
     """
 
     notebook = "07_adaptivemix_images"
@@ -180,18 +201,19 @@ class AdaptiveMixImagesConfig(ImageConfig):
     pairs: Annotated[int, Field(ge=20)] = None
     device: Device = "auto"
 
-    @property
-    def feature_steps(self) -> int:
-        """Training steps of the small classifier whose features judge the samples."""
-        return 40 if self.profile == "smoke" else 400
-
 
 class KddImagesConfig(ImageConfig):
-    """08: KDD GAN at image scale; `n_dis` steps of D a step, `copies` augmented images an anchor in the row with DA;
-    `rows` "all" adds those of Joint and of JacD.
+    """08: KDD GAN at image scale; the bundled digits are trained on at their own 8 x 8 pixels.
 
-    The bundled digits are 8 pixels wide, and a lesson trains at that size.
-    `device` "auto": a CUDA device where there is one.
+    steps: updates of G in each row
+    batch: reals, and fakes, in each turn
+    width: BigGAN's ch; all maps have 4 * width channels
+    n_dis: updates of D for each update of G
+    n_eval: images behind each measured number
+    copies: augmented images for each anchor in the row with DA
+    rows: "few", or "all" with the rows of Joint and JacD
+    lr: Adam's learning rate of both players
+    device: auto, cpu or cuda; auto takes a GPU where there is one
     """
 
     notebook = "08_kdd_images"
@@ -257,31 +279,97 @@ class KddImagesConfig(ImageConfig):
     lr: Rate = None
     device: Device = "auto"
 
-    @property
-    def feature_steps(self) -> int:
-        """Training steps of the small classifier whose features judge the samples."""
-        return 40 if self.profile == "smoke" else 400
-
 
 class AdvLatImagesConfig(ImageConfig):
-    """09: AdvLatGAN at image scale. `nets` "small": the course's DCGAN with a spectral critic, "paper": each row's own nets, `width` wide.
+    """09: AdvLatGAN at image scale.
 
-    `latent_steps` of the search after training, `ddls_steps` of its longest rival, `pair_steps` of the search for pairs. `div_steps` train the
-    conditional nets with a mode-seeking term of `div_weight`, `plane_steps` those with a latent plane, on which `latents` move.
+    nets: "small", the course's DCGAN with a spectral critic, or "paper", each row's own
+    steps: training steps of the unconditional nets
+    batch: reals, and fakes, in each step
+    width: channels of the layer nearest to the pixels
+    lr: Adam's learning rate of both players
+    n_eval: images behind each measured number
+    latent_steps: steps of AdvLatGAN-z; its rivals get twice as many evaluations
+    ddls_steps: steps of DDLS, the longest of the rivals, at its own setting
+    pair_steps: steps of the search for hard pairs
+    div_steps: training steps of the conditional nets
+    div_weight: weight of their mode-seeking term
+    plane_steps: training steps of the nets with two latent coordinates
+    latents: how many latents move on that plane
     """
 
     notebook = "09_advlat_images"
     TAKES = ("this notebook, with a DCGAN and a CNN in it,", POWERS[1:])
     PROFILES = {
-        "smoke": dict(seeds=1, size=16, nets="small", steps=4, batch=8, width=4, lr=2e-3, n_eval=60, latent_steps=4, ddls_steps=3,
-                      pair_steps=3, div_steps=3, div_weight=0.1, plane_steps=4, latents=300),
-        "class": dict(seeds=3, size=16, nets="small", steps=400, batch=32, width=16, lr=2e-3, n_eval=400, latent_steps=20, ddls_steps=60,
-                      pair_steps=40, div_steps=180, div_weight=0.1, plane_steps=400, latents=4000),
-        "colab": dict(seeds=3, size=32, nets="paper", steps=5000, batch=64, width=64, lr=2e-4, n_eval=5000, latent_steps=20, ddls_steps=1000,
-                      pair_steps=300, div_steps=5000, div_weight=1.0, plane_steps=20000, latents=8000),
-        "paper": dict(seeds=3, size=32, nets="paper", steps=100000, batch=128, width=64, lr=2e-4, n_eval=10000, latent_steps=20,
-                      ddls_steps=1000, pair_steps=300, div_steps=312400, div_weight=1.0, plane_steps=20000, latents=8000),
-    }  # fmt: skip
+        "smoke": dict(
+            seeds=1,
+            size=16,
+            nets="small",
+            steps=4,
+            batch=8,
+            width=4,
+            lr=2e-3,
+            n_eval=60,
+            latent_steps=4,
+            ddls_steps=3,
+            pair_steps=3,
+            div_steps=3,
+            div_weight=0.1,
+            plane_steps=4,
+            latents=300,
+        ),
+        "class": dict(
+            seeds=3,
+            size=16,
+            nets="small",
+            steps=400,
+            batch=32,
+            width=16,
+            lr=2e-3,
+            n_eval=400,
+            latent_steps=20,
+            ddls_steps=60,
+            pair_steps=40,
+            div_steps=180,
+            div_weight=0.1,
+            plane_steps=400,
+            latents=4000,
+        ),
+        "colab": dict(
+            seeds=3,
+            size=32,
+            nets="paper",
+            steps=5000,
+            batch=64,
+            width=64,
+            lr=2e-4,
+            n_eval=5000,
+            latent_steps=20,
+            ddls_steps=1000,
+            pair_steps=300,
+            div_steps=5000,
+            div_weight=1.0,
+            plane_steps=20000,
+            latents=8000,
+        ),
+        "paper": dict(
+            seeds=3,
+            size=32,
+            nets="paper",
+            steps=100000,
+            batch=128,
+            width=64,
+            lr=2e-4,
+            n_eval=10000,
+            latent_steps=20,
+            ddls_steps=1000,
+            pair_steps=300,
+            div_steps=312400,
+            div_weight=1.0,
+            plane_steps=20000,
+            latents=8000,
+        ),
+    }
     size: Count = None
     nets: Literal["small", "paper"] = None
     steps: Count = None
@@ -296,8 +384,3 @@ class AdvLatImagesConfig(ImageConfig):
     div_weight: Amount = None
     plane_steps: Count = None
     latents: Annotated[int, Field(ge=100)] = None
-
-    @property
-    def feature_steps(self) -> int:
-        """Training steps of the small classifier whose features and confidence judge the samples."""
-        return 40 if self.profile == "smoke" else 400

@@ -8,7 +8,10 @@ from gantutor.course.config import Amount, Config, Count, Rate
 
 
 class StartConfig(Config):
-    """00: a first GAN."""
+    """00: a first GAN.
+
+    steps: training steps of each GAN
+    """
 
     notebook = "00_start_here"
     PROFILES = {
@@ -21,7 +24,12 @@ class StartConfig(Config):
 
 
 class PlaneConfig(Config):
-    """01: a GAN on the plane; `data` is a name of `gantutor.toy`."""
+    """01: a GAN on the plane.
+
+    steps: training steps of each GAN
+    batch: real points, and fakes, in one turn of D
+    data: a distribution of `gantutor.toy`, by name
+    """
 
     notebook = "01_plane"
     PROFILES = {
@@ -36,7 +44,14 @@ class PlaneConfig(Config):
 
 
 class AdaptiveMixConfig(Config):
-    """02: feature-space shrinkage; `weight`, `sigma` and `alpha` as in `methods.AdaptiveMix`; few steps need a high `lr`."""
+    """02: feature-space shrinkage.
+
+    steps: training steps of each run
+    lr: Adam's learning rate of both players; few steps need a high one
+    weight: of AdaptiveMix's loss
+    sigma: standard deviation of the noise in Eq. 2
+    alpha: lambda ~ Beta(alpha, alpha)
+    """
 
     notebook = "02_adaptivemix"
     PROFILES = {
@@ -53,7 +68,14 @@ class AdaptiveMixConfig(Config):
 
 
 class KddConfig(Config):
-    """03: forces; `iterations` of `points` fakes before a frozen critic, kernels `sigma` (Gaussian) and `tau` (vMF) wide; `steps` on the ring."""
+    """03: the forces that an objective exerts on fakes.
+
+    points: fakes, and reals, in front of the frozen critic of Fig. 3
+    iterations: updates of the fakes there
+    sigma: standard deviation of the Gaussian kernel
+    tau: temperature of the von Mises-Fisher kernel
+    steps: training steps of each GAN on the ring
+    """
 
     notebook = "03_kdd"
     PROFILES = {
@@ -70,9 +92,15 @@ class KddConfig(Config):
 
 
 class AdvLatConfig(Config):
-    """04: moving `points` latents by up to `latent_steps` signed steps of `eps`; -qua trains with one step of `qua_eps`.
+    """04: moving latents by signed gradient steps.
 
-    `steps` is the ring's training, `grid_steps` the grid's, `div_steps` that of the pairs' comparison.
+    steps: training steps on the ring
+    grid_steps: training steps on the grid
+    div_steps: training steps of each arm in the comparison of pairs
+    eps: the size of one latent step after training (-z)
+    qua_eps: the size of the one latent step during training (-qua)
+    latent_steps: the largest number of latent steps
+    points: how many latents are moved and judged
     """
 
     notebook = "04_advlat"
@@ -98,7 +126,11 @@ class AdvLatConfig(Config):
 
 
 class PapersConfig(Config):
-    """11: the papers' own tables, no training. `papers`: whose sentences are asked; `trials`: simulated comparisons behind each number."""
+    """11: the papers' own tables; nothing is trained.
+
+    papers: whose claims are checked
+    trials: simulated comparisons behind each number
+    """
 
     notebook = "11_papers"
     PROFILES = {
@@ -112,7 +144,11 @@ class PapersConfig(Config):
 
 
 class LabConfig(Config):
-    """12: the live lab. Each lab trains `steps` steps before it is shown; `data` is a name of `gantutor.toy`."""
+    """12: the live lab.
+
+    steps: training steps of each lab before it is shown
+    data: a distribution of `gantutor.toy`, by name
+    """
 
     notebook = "12_lab"
     PROFILES = {
