@@ -13,7 +13,7 @@ import pytest
 from gantutor.course import versions
 from gantutor.course.exercises import Exercise, Property, Symptom
 from gantutor.course.lessons import LESSONS, find_notebook
-from gantutor.reproduce.run import check
+from gantutor.reproduce.notebook import check
 from gantutor.reproduce.site.pages import ROW
 
 ROOT = Path(__file__).parent.parent

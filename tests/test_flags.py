@@ -3,7 +3,8 @@
 import pytest
 from typer.testing import CliRunner
 
-from gantutor.cli import MAX_SEED, MAX_SEEDS, app
+from gantutor import plain
+from gantutor.cli import app
 from gantutor.course import config
 from gantutor.course.config import BadParameters, literal
 from gantutor.course.lessons import FullRunConfig, PlaneConfig
@@ -25,7 +26,7 @@ from gantutor.reproduce.targets import ALL, choose
         (["run", "01", "--seed", "-1"], "--seed -1: expected an integer of at least 0"),
         (["run", "01", "--seed", str(2**70)], f"--seed {2**70}: expected at most 2,000,000,000"),
         (["run", "01", "-p", "steps="], "-p 'steps=': the value is empty: leave it out"),
-        (["run", "01", "-p", "seed=3", "--seed", "4"], "-p seed and --seed: one of them says it"),
+        (["run", "01", "-p", "seed=3", "--seed", "4"], "-p seed and --seed: give only one of them"),
         (["reproduce", "--limit", "nan"], "--limit nan: expected seconds above 0"),
         (["reproduce", "--cell-timeout", "-2"], "--cell-timeout -2: expected seconds above 0"),
         (["reproduce", "--memory", "-1"], "--memory -1: expected GiB above 0"),
@@ -36,7 +37,7 @@ from gantutor.reproduce.targets import ALL, choose
         (["reproduce", "-p", "n_fake="], "-p 'n_fake=': the value is empty: leave it out"),
         (
             ["reproduce", "--features", "small", "-p", "features=small"],
-            "-p features and --features: one of them says it",
+            "-p features and --features: give only one of them",
         ),
         (["reproduce", "--features", ""], "--features '' is empty: leave it out"),
         (["reproduce", "--weights", ""], "--weights '' is empty: leave it out"),
@@ -46,15 +47,15 @@ from gantutor.reproduce.targets import ALL, choose
         (["reproduce", "--tls", ""], "--tls '' is empty: leave it out"),
         (
             ["reproduce", "--tls", "ca=a,cert=b,key=c"],
-            "--tls belongs to --scheduler or --scheduler-file: name one",
+            "--tls belongs to --scheduler or --scheduler-file: add one of them",
         ),
         (
             ["reproduce", "--slurm", "--tls", "ca=a"],
-            "--tls belongs to --scheduler or --scheduler-file: name one, or leave",
+            "--tls belongs to --scheduler or --scheduler-file: add one of them, or leave",
         ),
         (
             ["reproduce", "--slurm-option", "queue=gpu"],
-            "--slurm-option belongs to --slurm: add that",
+            "--slurm-option belongs to --slurm: add --slurm",
         ),
         (
             ["reproduce", "--slurm", "--slurm-option", "queue=", "kddgan/fig1"],
@@ -77,8 +78,8 @@ def test_a_flag_s_value_that_cannot_be_is_one_sentence(tmp_path, monkeypatch, ar
 
 
 def test_the_command_and_the_notebooks_have_the_same_bounds():
-    assert config.MAX_SEEDS == MAX_SEEDS
-    assert config.MAX_SEED == MAX_SEED
+    assert config.MAX_SEEDS == plain.MAX_SEEDS
+    assert config.MAX_SEED == plain.MAX_SEED
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 
 from gantutor.course.lessons import LESSONS
 from gantutor.course.records import read
-from gantutor.reproduce.run import parameters_cell, run_one
+from gantutor.reproduce.notebook import parameters_cell
+from gantutor.reproduce.run import run_one
 from gantutor.reproduce.targets import expected
 
 FOLDER = Path(__file__).parent.parent / "notebooks"

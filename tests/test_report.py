@@ -33,7 +33,7 @@ from gantutor.reproduce.claims import (
     number,
     worst,
 )
-from gantutor.reproduce.grid import make_plan
+from gantutor.reproduce.plan import make_plan
 from gantutor.reproduce.targets import ALL, LESSON_TARGETS, TARGETS, absent, choose, expected
 
 ROOT = Path(__file__).parent.parent
@@ -561,7 +561,7 @@ def test_the_table_for_machines_has_a_row_a_claim(made_up):
 def test_the_readme_has_lessons_by_claim_and_tables_by_count(made_up):
     claims, tables = report.status_table((made_up / "report.csv").read_text()).split("\n\n")
     assert (
-        "| KDD GAN | Fig. 1 | KDD's arrows point each its own way |" in claims
+        "| KDD GAN | Fig. 1 | KDD's arrows point in different directions |" in claims
         and "kdd: FID" not in claims
     )
     line = next(x for x in tables.splitlines() if x.startswith("| KDD GAN | Table 2 |"))

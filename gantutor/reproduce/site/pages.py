@@ -20,7 +20,8 @@ from gantutor.course import versions
 from gantutor.course.lessons import minutes
 from gantutor.course.records import parameter_hash, read, write_text
 from gantutor.files import NotOurs, ours, replacing
-from gantutor.reproduce.run import check, finished, run_one
+from gantutor.reproduce.notebook import check, finished
+from gantutor.reproduce.run import run_one
 from gantutor.reproduce.site.markup import Headings, code, markdown
 from gantutor.reproduce.style import BASE
 

@@ -1,0 +1,74 @@
+"""A target for each row of the papers' tables, and for each table that cannot be run yet."""
+
+from collections.abc import Iterable
+
+from gantutor.reproduce import papers
+from gantutor.reproduce.claims import TableRow
+from gantutor.reproduce.targets.budgets import baseline, budget
+from gantutor.reproduce.targets.target import PAPERS, Target
+
+# our own controls, which no paper prints
+CONTROLS = tuple(
+    f"advlatgan/table6/{data}/{row}"
+    for data in ("cifar10", "stl10")
+    for row in ("neighbours", "inverse")
+)
+NOT_YET = {
+    "stylegan2": "StyleGAN2 is not in the package yet",
+    "recognition": "classification, attacks and detection are not in the package yet",
+    "image": "no row of it was trained by its authors alone",
+}
+
+
+def row_targets() -> list[Target]:
+    """One target for each row that the package has a recipe for."""
+    printed: dict[str, dict[str, str]] = {}
+    for cell in papers.cells():
+        if cell["recipe"]:
+            printed.setdefault(cell["recipe"], {})[cell["metric"]] = cell["value"]
+    fids = {row: values.get("FID") for row, values in printed.items()}
+    rows = (*printed, *CONTROLS)
+    return [_row_target(row, fids.get(row), fids.get(baseline(row))) for row in rows]
+
+
+def _row_target(row: str, fid: str | None, plain_fid: str | None) -> Target:
+    """The target of a row; `fid` and `plain_fid` are printed for it and for its baseline."""
+    paper, table, rest = row.split("/", 2)
+    plain, b = baseline(row), budget(row)
+    alone = plain == row
+    claims, words = (), "a control of ours, not printed" if row in CONTROLS else "no FID is printed"
+    if fid:
+        against = "" if alone or not plain_fid else plain
+        words = f"FID {fid}" + (f", {plain.rsplit('/', 1)[1]} {plain_fid}" if against else "")
+        better = "lower" if not against or float(fid) < float(plain_fid) else "higher"
+        claims = (TableRow("fid", row, f"{rest}: {words}", against, better, float(fid)),)
+    return Target(
+        f"{paper}/{table}:{rest}",
+        PAPERS[paper],
+        f"Table {table.removeprefix('table')}",
+        f"{rest}: {words}",
+        "10_full_run",
+        claims,
+        runs=({"row": row},) if alone else ({"row": plain}, {"row": row}),
+        sized={"class": b.small},
+        needs=b.data,
+        pixels=b.pixels,
+    )
+
+
+def tables_without_recipes(known: Iterable[str]) -> list[Target]:
+    """One target for each table of which no row can be run, unless a lesson answers it.
+
+    `known` holds the names of the lessons' targets.
+    """
+    with_recipe = {(c["paper"], c["table"]) for c in papers.cells() if c["recipe"]}
+    found = []
+    for table in papers.tables():
+        paper, name = table["paper"], f"{table['paper']}/{table['table']}"
+        if (paper, table["table"]) in with_recipe or name in known:
+            continue
+        if table["kind"] in NOT_YET:
+            where = f"Table {table['table'].removeprefix('table')}"
+            reason = NOT_YET[table["kind"]]
+            found.append(Target(name, PAPERS[paper], where, table["title"], not_yet=reason))
+    return found
