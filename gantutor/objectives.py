@@ -1,4 +1,7 @@
-"""GAN objectives, same-shaped: what D minimises on reals and on fakes, and what G minimises. a = D(real), b = D(fake)."""
+"""GAN objectives of the same shape: what D minimises on reals and fakes, what G minimises on fakes.
+
+a = D(real), b = D(fake).
+"""
 
 from dataclasses import dataclass
 
@@ -12,12 +15,14 @@ from gantutor.turn import Turn
 
 
 class Objective:
-    """Subclasses give three losses of raw scores; `logits` says which scores they act on (KDD changes it).
+    """Subclasses give three losses of raw scores; `logits` says which scores they act on.
 
-    `on_batch`: a point's score needs a batch to be measured against; D's own score is not it.
+    `on_batch`: the score of a point depends on a reference batch (KDD), so D's raw score cannot be
+    used. `reads_scores`: the losses act on D's scores, which a term may replace.
     """
 
     on_batch = False
+    reads_scores = True
 
     def real(self, a: Tensor) -> Tensor:
         """D's loss of each real score."""
@@ -32,21 +37,22 @@ class Objective:
         raise NotImplementedError
 
     def logits(self, turn: Turn) -> tuple[Tensor | None, Tensor]:
-        """Scores of the reals (D's turn; may be None in G's) and of the fakes, (..., B)."""
-        return (turn.real.score if turn.player == "d" else None), turn.fake.score
+        """Scores (..., B) of the reals (in D's turn; may be None in G's) and of the fakes."""
+        return turn.scores
 
     def logit_at(self, points: Critique, turn: Turn) -> Tensor:
-        """Score of any points, for maps and fields; `turn` gives the batch that KDD measures against."""
+        """Score of any points, for maps and fields; `turn` has the batch that KDD measures by."""
         return points.score
 
     def d_loss(self, turn: Turn) -> Tensor:
-        """D's loss, the batch's mean: one number a seed."""
+        """D's loss, the mean over the batch: one number a seed."""
         a, b = self.logits(turn)
         return self.real(a).mean(-1) + self.fake(b).mean(-1)
 
     def g_loss(self, turn: Turn) -> Tensor:
-        """G's loss, the batch's mean: one number a seed."""
-        return self.gen(self.logits(turn)[1]).mean(-1)
+        """G's loss, the mean over the batch: one number a seed."""
+        _, b = self.logits(turn)
+        return self.gen(b).mean(-1)
 
     def after_d(self, D: nn.Module) -> None:
         """What follows D's optimiser step (weight clipping)."""
@@ -60,7 +66,10 @@ class Objective:
 
 @dataclass(frozen=True)
 class Sum(Objective):
-    """Weighted sum of whole objectives, e.g. `Hinge() + 0.5 * KDD()`, the Joint loss of KDD GAN (Eq. 9). Maps show the first."""
+    """Weighted sum of objectives: `Hinge() + 0.5 * KDD()` is the Joint loss of KDD GAN (Eq. 9).
+
+    Maps and samplers use the scores of the first.
+    """
 
     parts: tuple[tuple[float, Objective], ...]
 
@@ -74,10 +83,12 @@ class Sum(Objective):
         object.__setattr__(self, "parts", parts)
 
     def d_loss(self, turn):
-        return sum(w * o.d_loss(turn) for w, o in self.parts)
+        place = turn.place
+        return sum(w * turn.ask(f"{place}.{i}", o.d_loss) for i, (w, o) in enumerate(self.parts))
 
     def g_loss(self, turn):
-        return sum(w * o.g_loss(turn) for w, o in self.parts)
+        place = turn.place
+        return sum(w * turn.ask(f"{place}.{i}", o.g_loss) for i, (w, o) in enumerate(self.parts))
 
     def gen(self, b):
         return self.parts[0][1].gen(b)
@@ -89,6 +100,10 @@ class Sum(Objective):
     def on_batch(self):
         return self.parts[0][1].on_batch
 
+    @property
+    def reads_scores(self):
+        return any(o.reads_scores for _, o in self.parts)
+
     def logit_at(self, points, turn):
         return self.parts[0][1].logit_at(points, turn)
 
@@ -99,9 +114,10 @@ class Sum(Objective):
 
 @dataclass(frozen=True)
 class NonSaturating(Objective):
-    """-log sigmoid(a), -log(1 - sigmoid(b)); G: -log sigmoid(b) (Goodfellow et al. 2014, the loss used in practice).
+    """-log sigmoid(a), -log(1 - sigmoid(b)); G: -log sigmoid(b).
 
-    `target` below 1 is one-sided label smoothing: softplus(a) - target a for reals, the rest unchanged (Salimans et al. 2016).
+    Goodfellow et al. 2014, the loss used in practice. `target` below 1 is one-sided label
+    smoothing: softplus(a) - target a for reals, the rest unchanged (Salimans et al. 2016).
     """
 
     target: float = 1.0
@@ -110,7 +126,8 @@ class NonSaturating(Objective):
         settle(self)
         if not 0 < self.target <= 1:
             raise ValueError(
-                f"target={self.target}: expected the reals' label, above 0 and at most 1 (0.9 smooths)"
+                f"target={self.target}: expected the label of the reals, above 0 and at most 1 "
+                "(0.9 smooths)"
             )
 
     def real(self, a):
@@ -126,7 +143,10 @@ class NonSaturating(Objective):
 
 @dataclass(frozen=True)
 class Minimax(NonSaturating):
-    """The same D, smoothed or not; G: log(1 - sigmoid(b)), which flattens where D is sure (Goodfellow et al. 2014, Eq. 1)."""
+    """The same D, smoothed or not; G: log(1 - sigmoid(b)), which is flat where D is sure.
+
+    Goodfellow et al. 2014, Eq. 1.
+    """
 
     def gen(self, b):
         return -softplus(b)
@@ -134,7 +154,10 @@ class Minimax(NonSaturating):
 
 @dataclass(frozen=True)
 class WGAN(Objective):
-    """-a, b; G: -b; D's weights are clipped to [-clip, clip] unless `clip` is None (Arjovsky et al. 2017)."""
+    """-a, b; G: -b; D's weights are clipped to [-clip, clip] unless `clip` is None.
+
+    Arjovsky et al. 2017.
+    """
 
     clip: float | None = 0.01
 
@@ -188,25 +211,31 @@ class Hinge(Objective):
 
 @dataclass(frozen=True)
 class Realness(Objective):
-    """RealnessGAN (Xiangli et al. 2020): D says how real in `outcomes` K classes on the support -1 .. 1, as cross-entropies.
+    """RealnessGAN: D rates realness on a scale of `outcomes` K classes (Xiangli et al. 2020).
 
-    D: CE(A1, p_r) + CE(A0, p_f), p the softmax of the critic's outputs (B, K). G: -CE(A0, p_f), plus nothing (`variant` 1),
-    + CE(p_r, p_f) with p_r a constant (2, the default of the authors), or + CE(A1, p_f) (3). The anchors A1 and A0 are
-    histograms of 1000 draws, U(-1, 1) and N(0, 0.1), drawn anew in each turn and moved by +1 and -1 on the support.
-    `resample`: outputs (B, 2K) are mean and log variance of the logits. Maps, samplers and `logits` see the expected
-    outcome in (-1, 1), without that noise, on which real, fake and gen are -a, b and -b. Raises ValueError where the critic's
-    outputs are missing or of another width.
+    The classes are the support -1 .. 1 and the losses cross-entropies CE, with p the softmax of
+    the critic's outputs (B, K). D: CE(A1, p_r) + CE(A0, p_f). G: -CE(A0, p_f), plus nothing
+    (`variant` 1), plus CE(p_r, p_f) with p_r a constant (2, the authors' default), or plus
+    CE(A1, p_f) (3). The anchors A1 and A0 are histograms of 1000 draws, U(-1, 1) and N(0, 0.1),
+    drawn anew in each turn and moved by +1 and -1 on the support. `resample`: outputs (B, 2K) are
+    mean and log variance of the logits. Maps, samplers and `logits` use the expected outcome in
+    (-1, 1), without that noise; on it real, fake and gen are -a, b and -b.
+
+    Raises ValueError if the critic's outputs are missing or have another width.
     """
 
     outcomes: int
     variant: int = 2
     resample: bool = False
 
+    reads_scores = False
+
     def __post_init__(self):
         settle(self)
         if self.outcomes < 2 or self.variant not in (1, 2, 3):
             raise ValueError(
-                f"outcomes={self.outcomes}, variant={self.variant}: expected at least 2, and variant 1, 2 or 3"
+                f"outcomes={self.outcomes}, variant={self.variant}: expected at least 2, and "
+                "variant 1, 2 or 3"
             )
 
     def d_loss(self, turn):
@@ -221,24 +250,26 @@ class Realness(Objective):
         return loss if self.variant != 3 else loss + _cross(self.anchor(turn, 1), fake)
 
     def anchor(self, turn: Turn, shift: int) -> Tensor:
-        """Target (..., 1, K) of the reals (shift 1) or the fakes (-1): a histogram over its draws' own range, then moved."""
-        k, rng = self.outcomes, turn.rng
+        """Target (..., 1, K) of the reals (`shift` 1) or of the fakes (-1).
+
+        A histogram over the range of its own draws, then moved along the support.
+        """
+        # one anchor for the whole batch, the same on every process
+        k, rng = self.outcomes, turn.rng.alike
         draws = 2 * rng.rand(1000) - 1 if shift > 0 else 0.1 * rng.randn(1000)
         low, high = draws.aminmax(dim=-1, keepdim=True)
         place = torch.arange(k, device=draws.device)
-        # torch.histc would wait for the range; this counts where the draws are
+        # torch.histc would wait for the range on the host; this counts on the device
         bins = ((draws - low) / (high - low) * k).long().clamp(max=k - 1)
         counted = (bins[..., None] == place).float().mean(-2, keepdim=True)
-        # mass that arrives between two outcomes is shared linearly, beyond the last it stays there
+        # mass that arrives between two outcomes is shared linearly; beyond the last it stays there
         moved = (place + shift * (k - 1) / 2).clamp(0, k - 1)
-        return (counted.mT * (1 - (moved[:, None] - place).abs()).clamp(min=0)).sum(
-            -2, keepdim=True
-        )
+        shares = (1 - (moved[:, None] - place).abs()).clamp(min=0)
+        return (counted.mT * shares).sum(-2, keepdim=True)
 
     def logits(self, turn):
-        return (self._expected(turn.real, turn) if turn.player == "d" else None), self._expected(
-            turn.fake, turn
-        )
+        real = self._expected(turn.real, turn) if turn.player == "d" else None
+        return real, self._expected(turn.fake, turn)
 
     def logit_at(self, points, turn):
         return self._expected(points, turn)
@@ -254,15 +285,15 @@ class Realness(Objective):
 
     def _expected(self, critique: Critique, turn: Turn) -> Tensor:
         p = self._outputs(critique, turn)[..., : self.outcomes].softmax(-1)
-        return (p * torch.linspace(-1, 1, self.outcomes, device=p.device, dtype=p.dtype)).sum(-1)
+        support = torch.linspace(-1, 1, self.outcomes, device=p.device, dtype=p.dtype)
+        return (p * support).sum(-1)
 
     def _log_p(self, critique: Critique, turn: Turn) -> Tensor:
         logits = self._outputs(critique, turn)
         if self.resample:
             mean, log_variance = logits.chunk(2, -1)
-            logits = mean + (log_variance / 2).exp() * turn.rng.randn(*mean.shape[turn.axis :]).to(
-                mean
-            )
+            noise = turn.rng.randn(*mean.shape[turn.axis :]).to(mean)
+            logits = mean + (log_variance / 2).exp() * noise
         return log_softmax(logits, -1)
 
     def _outputs(self, critique: Critique, turn: Turn) -> Tensor:
@@ -270,13 +301,14 @@ class Realness(Objective):
         if v is None or v.shape[-1] != width:
             found = "no outputs besides its score" if v is None else f"{v.shape[-1]} outputs"
             raise ValueError(
-                f"{type(turn.D).__name__} has {found}, {self} needs {width}: use nets with that many outputs"
+                f"{type(turn.D).__name__} has {found}, {self} needs {width}: use nets with that "
+                "many outputs"
             )
         return full(v)
 
 
 def _cross(target: Tensor, log_p: Tensor) -> Tensor:
-    """Cross-entropy, the batch's mean."""
+    """Cross-entropy, the mean over the batch."""
     return -(target.to(log_p) * log_p).sum(-1).mean(-1)
 
 

@@ -1,8 +1,10 @@
-"""Regularisers: terms of D's loss that bound how steep or how sure the critic is, and the class loss of ACGAN.
+"""Terms of D's loss that bound how steep or how sure the critic is, and the class loss of ACGAN.
 
-All are taken in float32 with autocast off, whatever the nets run in: slopes are differences that 16 bits would drown.
+They are computed in float32, whatever the nets run in: slopes are small differences, which would
+drown in the rounding of 16 bits.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,20 +13,29 @@ from torch.nn.functional import cross_entropy, relu
 
 from gantutor.descriptions import brief
 from gantutor.nets import Critique, full
+from gantutor.parallel import average
 from gantutor.plain import settle
 from gantutor.turn import Term, Turn
 
 
-def slopes(turn: Turn, x: Tensor, y: Tensor | None = None) -> Tensor:
-    """grad_x D(x) with its graph, flattened to (..., B, d); labels y where D is conditional."""
+def own_score(turn: Turn, x: Tensor, y: Tensor | None) -> Tensor:
+    """D's own score of a batch."""
+    return turn.judge(x, y).score
+
+
+def slopes(turn: Turn, x: Tensor, y: Tensor | None = None, score: Callable = own_score) -> Tensor:
+    """grad_x score(turn, x, y) with its graph, flattened to (..., B, d); labels y if D has them."""
     x = full(x.detach()).requires_grad_(True)
-    with torch.autocast(x.device.type, enabled=False):
-        (g,) = torch.autograd.grad(turn.judge(x, y).score.sum(), x, create_graph=True)
+    with turn.full_precision():
+        (g,) = torch.autograd.grad(score(turn, x, y).sum(), x, create_graph=True)
     return g.flatten(turn.axis + 1)
 
 
 def between(turn: Turn) -> tuple[Tensor, Tensor | None]:
-    """U x_real + (1-u) x_fake, u ~ U(0, 1) a pair, as many as the smaller batch has, with the labels of the reals."""
+    """Points u x_real + (1-u) x_fake with u ~ U(0, 1), and the labels of the reals.
+
+    There are as many as the smaller batch has.
+    """
     n = min(turn.x_real.shape[turn.axis], turn.x_fake.shape[turn.axis])
     real, fake = (full(x.narrow(turn.axis, 0, n)) for x in (turn.x_real, turn.x_fake))
     u = turn.rng.rand(n)
@@ -78,7 +89,11 @@ class DivPenalty(Term):
 
 @dataclass(frozen=True)
 class R1(Term):
-    """D: + weight/2 * mean |grad_x D(x)|_2^2 at the reals (Mescheder et al. 2018)."""
+    """D: + weight/2 * mean |grad_x s(x)|_2^2 at the reals (Mescheder et al. 2018).
+
+    s is the score that the objective acts on. With AdaptiveMix's summed logits it is that sum, and
+    the gradient flows through the mixing, as in the authors' program.
+    """
 
     weight: float = 10.0
 
@@ -88,15 +103,17 @@ class R1(Term):
             raise ValueError(f"{self}: expected weight >= 0")
 
     def d_loss(self, turn: Turn) -> Tensor:
-        return self.weight / 2 * slopes(turn, turn.x_real, turn.y_real).square().sum(-1).mean(-1)
+        steep = slopes(turn, turn.x_real, turn.y_real, Turn.score_at)
+        return self.weight / 2 * steep.square().sum(-1).mean(-1)
 
 
 @dataclass(frozen=True)
 class LeCam(Term):
-    """D: + weight * (mean relu(a - mean_fake)^2 + mean relu(mean_real - b)^2), a and b the raw scores (Tseng et al. 2021).
+    """D: + weight * (mean relu(a - mean_fake)^2 + mean relu(mean_real - b)^2) (Tseng et al. 2021).
 
-    The means are moving averages of D's mean scores with `decay`: they start at the first batch's, take in the current one
-    before use, and pass no gradient. Added once `start` steps are done. Each process of several keeps its own.
+    a and b are the scores that the objective acts on. The means are moving averages of D's mean
+    scores with `decay`: they start at those of the first batch, take in the current batch before
+    use, and pass no gradient. The term is added once `start` steps are done.
     """
 
     weight: float = 0.3
@@ -109,12 +126,12 @@ class LeCam(Term):
             raise ValueError(f"{self}: expected weight >= 0, 0 <= decay < 1 and start >= 0")
 
     def d_loss(self, turn: Turn) -> Tensor:
-        a, b = full(turn.real.score), full(turn.fake.score)
-        means = torch.stack([a.mean(-1), b.mean(-1)]).detach()
-        known = turn.memory.get(brief(self))
+        a, b = map(full, turn.scores)
+        (means,) = average([torch.stack([a.mean(-1), b.mean(-1)]).detach()])
+        known = turn.recall("means")
         if known is not None:
             means = self.decay * known + (1 - self.decay) * means
-        turn.remember(brief(self), means)
+        turn.remember("means", means)
         real, fake = means[..., None]
         gap = relu(a - fake).square().mean(-1) + relu(real - b).square().mean(-1)
         return (turn.step >= self.start) * (self.weight * gap)
@@ -122,10 +139,11 @@ class LeCam(Term):
 
 @dataclass(frozen=True)
 class AuxClassifier(Term):
-    """D and G: + weight * cross-entropy of the critic's class outputs against the labels (ACGAN, Odena et al. 2017).
+    """D and G: + weight * cross-entropy of D's class outputs against the labels (ACGAN).
 
-    In D's loss over the reals plus, with `fakes`, over the fakes; in G's over the fakes. Weight 1 stands for equal parts of
-    adversarial and class loss. Raises ValueError where labels or class outputs are missing.
+    Odena et al. 2017. In D's loss over the reals plus, with `fakes`, over the fakes; in G's over
+    the fakes. Weight 1 means equal parts of adversarial and class loss. Raises ValueError if labels
+    or class outputs are missing.
     """
 
     weight: float = 1.0
@@ -138,9 +156,9 @@ class AuxClassifier(Term):
 
     def d_loss(self, turn: Turn) -> Tensor:
         loss = self._entropy(turn, turn.real, turn.y_real)
-        return self.weight * (
-            loss + self._entropy(turn, turn.fake, turn.y_fake) if self.fakes else loss
-        )
+        if self.fakes:
+            loss = loss + self._entropy(turn, turn.fake, turn.y_fake)
+        return self.weight * loss
 
     def g_loss(self, turn: Turn) -> Tensor:
         return self.weight * self._entropy(turn, turn.fake, turn.y_fake)

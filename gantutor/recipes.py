@@ -4,109 +4,47 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-import torch
-
 from gantutor.descriptions import describe
 from gantutor.methods.adaptivemix import AdaptiveMix
 from gantutor.methods.advlat import IFGSM
 from gantutor.methods.kdd import KDD
 from gantutor.nets.mlp import Mlp, mlp
 from gantutor.objectives import LSGAN, WGAN, Hinge, Minimax, NonSaturating, Objective
+from gantutor.optimisers import Adam, Ema, RmsProp, Sgd
 from gantutor.penalties import GradientPenalty
-from gantutor.plain import number, settle
+from gantutor.plain import number, one_of, settle
 from gantutor.turn import LatentMap, Term
-
-
-@dataclass(frozen=True)
-class Adam:
-    """Adam with learning rate `lr`; one fused call updates all weights. `weight_decay` is the L2 kind."""
-
-    lr: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    weight_decay: float = 0.0
-
-    def __post_init__(self):
-        settle(self)
-        if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):
-            raise ValueError(f"betas={self.betas}: expected two numbers from 0 and below 1")
-        if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"weight_decay={self.weight_decay}: expected a number of at least 0")
-
-    def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
-        betas = tuple(float(b) for b in self.betas)  # torch refuses (0, 0.9)
-        rate = _rate(self.lr, parameters, graph)
-        return torch.optim.Adam(
-            parameters,
-            lr=rate,
-            betas=betas,
-            weight_decay=self.weight_decay,
-            fused=True,
-            capturable=graph,
-        )
-
-
-@dataclass(frozen=True)
-class RmsProp:
-    """RMSprop, as the first WGAN used."""
-
-    lr: float = 5e-5
-
-    def __post_init__(self):
-        settle(self)
-
-    def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(
-            parameters, lr=_rate(self.lr, parameters, graph), capturable=graph
-        )
-
-
-@dataclass(frozen=True)
-class Sgd:
-    """Plain gradient descent."""
-
-    lr: float = 1e-2
-
-    def __post_init__(self):
-        settle(self)
-
-    def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
-        return torch.optim.SGD(
-            parameters, lr=_rate(self.lr, parameters, graph), fused=graph or None
-        )
-
-
-def _rate(lr: float, parameters, graph: bool) -> float | torch.Tensor:
-    """A number, or for a captured step a tensor beside the weights, which may change between replays."""
-    return torch.tensor(lr, device=parameters[0].device) if graph else lr
-
-
-@dataclass(frozen=True)
-class Ema:
-    """Samples come from a moving average of G: w <- decay w + (1-decay) G's; a plain copy until `start` steps are done."""
-
-    decay: float = 0.9999
-    start: int = 1000
-
-    def __post_init__(self):
-        settle(self)
-        if not (0 <= self.decay < 1 and self.start >= 0):
-            raise ValueError(
-                f"decay={self.decay}, start={self.start}: expected 0 <= decay < 1 and start >= 0"
-            )
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides a run besides data and seed.
 
-    One `objective`; any `terms`; at most one `latent` map, applied in D's step. `batch` reals and fakes a D step,
-    `g_batch` latents a G step (None: the same), `n_dis` D steps and `n_gen` G steps a step; `accumulate` cuts each batch into so many parts
-    and averages their gradients. `joint`: real and fake go through D in one call; None asks the nets, which say no
-    where one call and two make different updates. `fakes`: every turn makes "fresh" ones, a step's D turns share one
-    batch ("d", AdvLatGAN's code), or its G turn too ("dg", MSGAN's). `fake_labels`: "uniform", or those of the "real"
-    batch. `inputs` change reals alone (Flip), `augment` reals and fakes in every turn (DiffAugment). `order`: reals are
-    drawn with "replacement" or in shuffled "epochs". `decay`: both rates fall linearly to 0 over so many steps. `ema`:
-    samples come from a moving average of G. A loss above `diverges_at`, or NaN, ends the run.
+    nets: specification of G and D.
+    objective: exactly one, or a weighted sum.
+    terms: any number; at most one may replace the scores that the objective acts on.
+    latent: at most one map of latents, applied in D's turn.
+    g_opt, d_opt: optimisers.
+    batch: reals and fakes of a D turn.
+    g_batch: latents of a G turn; None: as many.
+    n_dis, n_gen: turns of D and of G in a step.
+    accumulate: cuts each batch into so many parts and averages their gradients.
+    joint: real and fake go through D in one call; None asks the nets, which decline where one call
+        and two are different updates.
+    fakes: each turn makes "fresh" ones, the D turns of a step share one batch ("d", AdvLatGAN's
+        code), or its G turn does too ("dg", MSGAN's).
+    fake_labels: "uniform", or those of the "real" batch.
+    inputs: changes of the reals alone (Flip).
+    augment: change of reals and fakes in every turn (DiffAugment).
+    order: reals are drawn with "replacement" or in shuffled "epochs".
+    decay: both rates fall linearly to 0 over so many steps; None: they stay.
+    ema: samples come from a moving average of G; None: from G.
+    diverges_at: a loss above it, or NaN, ends the run.
+
+    Raises ValueError for parts that cannot be, or not together.
+
+    >>> TOY.but(objective=Hinge()).diff(TOY)["objective"]
+    ({'kind': 'Hinge'}, {'kind': 'NonSaturating', 'target': 1.0})
     """
 
     nets: object = Mlp()
@@ -132,84 +70,99 @@ class Recipe:
 
     def __post_init__(self):
         settle(self)
-        for name in ("g_opt", "d_opt"):
-            rule = getattr(self, name)
-            if not (hasattr(rule, "lr") and hasattr(rule, "build")):
-                raise ValueError(f"{name}={rule!r}: expected an optimiser, for example Adam(2e-4)")
-            if not 0 < number("lr", rule.lr) < math.inf:
-                raise ValueError(f"{name}={getattr(self, name)}: expected a learning rate above 0")
-        if self.batch < 2 or self.n_dis < 1 or (self.g_batch is not None and self.g_batch < 2):
-            raise ValueError(
-                f"batch={self.batch}, g_batch={self.g_batch}, n_dis={self.n_dis}: expected batches >= 2, n_dis >= 1"
-            )
-        if min(self.accumulate, self.n_gen) < 1 or (self.decay is not None and self.decay < 1):
-            raise ValueError(
-                f"accumulate={self.accumulate}, n_gen={self.n_gen}, decay={self.decay}: expected at least 1 (decay: or None)"
-            )
-        if not self.diverges_at > 0:
-            raise ValueError(f"diverges_at={self.diverges_at}: expected a number above 0")
-        if not hasattr(self.nets, "build"):
-            raise ValueError(
-                f"nets={self.nets!r}: expected one of the package's, for example Mlp()"
-            )
-        if self.joint is not None and not isinstance(self.joint, bool):
-            raise ValueError(f"joint={self.joint!r}: expected True, False or None")
-        if self.ema is not None and not isinstance(self.ema, Ema):
-            raise ValueError(
-                f"ema={self.ema!r}: expected None or an average, for example Ema(0.999)"
-            )
-        if self.fakes == "dg" and self.n_gen > 1:
-            raise ValueError(
-                f"fakes='dg' with n_gen={self.n_gen}: one batch of fakes serves one G step"
-            )
-        allowed = {
-            "fakes": ("fresh", "d", "dg"),
-            "fake_labels": ("uniform", "real"),
-            "order": ("replacement", "epochs"),
-        }
-        for name, values in allowed.items():
-            if getattr(self, name) not in values:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r}: expected one of {', '.join(map(repr, values))}"
-                )
-        for name, kind, example in (
-            ("objective", Objective, "Hinge()"),
-            ("latent", LatentMap | None, "IFGSM()"),
-        ):
-            if not isinstance(getattr(self, name), kind):
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r}: expected one of the package's, for example {example}"
-                )
         for name in ("terms", "inputs"):
-            value = getattr(self, name)
-            try:
-                object.__setattr__(self, name, tuple(value))
-            except TypeError:
-                raise ValueError(
-                    f"{name}={value!r}: expected several parts in parentheses: ({value!r},)"
-                ) from None
-        for name, parts in (("inputs", self.inputs), ("augment", (self.augment,))):
-            given = [part for part in parts if part is not None]
-            if any(isinstance(part, type) or not callable(part) for part in given):
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r}: expected augmentations, for example Flip()"
-                )
-        if not all(isinstance(t, Term) for t in self.terms):
-            raise ValueError(f"terms={self.terms!r}: expected Terms, for example (AdaptiveMix(),)")
+            object.__setattr__(self, name, _several(name, getattr(self, name)))
+        _check_parts(self)
+        _check_numbers(self)
+        _check_choices(self)
 
     def but(self, **changes) -> "Recipe":
         """The same recipe with some parts changed; raises ValueError for an unknown part."""
-        unknown = set(changes) - {f.name for f in dataclasses.fields(self)}
-        if unknown:
-            raise ValueError(
-                f"unknown part {', '.join(sorted(unknown))}; parts: {', '.join(f.name for f in dataclasses.fields(self))}"
-            )
+        known = [f.name for f in dataclasses.fields(self)]
+        if unknown := sorted(set(changes) - set(known)):
+            raise ValueError(f"unknown part {', '.join(unknown)}; parts: {', '.join(known)}")
         return dataclasses.replace(self, **changes)
 
     def diff(self, other: "Recipe") -> dict[str, tuple]:
-        """The parts in which two recipes differ: {part: (mine, theirs)}, as `describe` writes them."""
+        """The parts in which two recipes differ, {part: (mine, theirs)}, as `describe` has them."""
         mine, theirs = describe(self), describe(other)
         return {k: (mine[k], theirs[k]) for k in mine if mine[k] != theirs[k]}
+
+
+def _several(name: str, value) -> tuple:
+    try:
+        return tuple(value)
+    except TypeError:
+        raise ValueError(
+            f"{name}={value!r}: expected several parts in parentheses: ({value!r},)"
+        ) from None
+
+
+def _check_parts(recipe: Recipe) -> None:
+    """Each part is one of its kind."""
+    for name in ("g_opt", "d_opt"):
+        rule = getattr(recipe, name)
+        if not (hasattr(rule, "lr") and hasattr(rule, "build")):
+            raise ValueError(f"{name}={rule!r}: expected an optimiser, for example Adam(2e-4)")
+        if not 0 < number("lr", rule.lr) < math.inf:
+            raise ValueError(f"{name}={rule}: expected a learning rate above 0")
+    if not hasattr(recipe.nets, "build"):
+        raise ValueError(f"nets={recipe.nets!r}: expected one of the package's, for example Mlp()")
+    if not isinstance(recipe.objective, Objective):
+        raise ValueError(
+            f"objective={recipe.objective!r}: expected one of the package's, for example Hinge()"
+        )
+    if not isinstance(recipe.latent, LatentMap | None):
+        raise ValueError(
+            f"latent={recipe.latent!r}: expected one of the package's, for example IFGSM()"
+        )
+    if recipe.ema is not None and not isinstance(recipe.ema, Ema):
+        raise ValueError(f"ema={recipe.ema!r}: expected None or an average, for example Ema(0.999)")
+    for name, parts in (("inputs", recipe.inputs), ("augment", (recipe.augment,))):
+        given = [part for part in parts if part is not None]
+        if any(isinstance(part, type) or not callable(part) for part in given):
+            raise ValueError(
+                f"{name}={getattr(recipe, name)!r}: expected augmentations, for example Flip()"
+            )
+    if not all(isinstance(t, Term) for t in recipe.terms):
+        raise ValueError(f"terms={recipe.terms!r}: expected Terms, for example (AdaptiveMix(),)")
+    replacing = [t for t in recipe.terms if t.replaces_scores]
+    if len(replacing) > 1:
+        raise ValueError(
+            f"terms={recipe.terms!r}: {len(replacing)} of them replace the scores that the "
+            "objective acts on, and only one can"
+        )
+    if replacing and not recipe.objective.reads_scores:
+        raise ValueError(
+            f"objective={recipe.objective!r} does not act on D's scores, which {replacing[0]!r} "
+            "would replace: use an objective that does, for example Hinge(), or logits='plain'"
+        )
+
+
+def _check_numbers(recipe: Recipe) -> None:
+    r = recipe
+    if r.batch < 2 or r.n_dis < 1 or (r.g_batch is not None and r.g_batch < 2):
+        raise ValueError(
+            f"batch={r.batch}, g_batch={r.g_batch}, n_dis={r.n_dis}: expected batches >= 2, "
+            "n_dis >= 1"
+        )
+    if min(r.accumulate, r.n_gen) < 1 or (r.decay is not None and r.decay < 1):
+        raise ValueError(
+            f"accumulate={r.accumulate}, n_gen={r.n_gen}, decay={r.decay}: expected at least 1 "
+            "(decay: or None)"
+        )
+    if not r.diverges_at > 0:
+        raise ValueError(f"diverges_at={r.diverges_at}: expected a number above 0")
+    if r.fakes == "dg" and r.n_gen > 1:
+        raise ValueError(f"fakes='dg' with n_gen={r.n_gen}: one batch of fakes serves one G step")
+
+
+def _check_choices(recipe: Recipe) -> None:
+    if recipe.joint is not None and not isinstance(recipe.joint, bool):
+        raise ValueError(f"joint={recipe.joint!r}: expected True, False or None")
+    one_of("fakes", recipe.fakes, ("fresh", "d", "dg"))
+    one_of("fake_labels", recipe.fake_labels, ("uniform", "real"))
+    one_of("order", recipe.order, ("replacement", "epochs"))
 
 
 # The plane. Nets, rates and batch follow the pilot runs in which AdaptiveMix's Fig. 3 was rebuilt.
@@ -233,7 +186,7 @@ METHODS: dict[str, Recipe] = {
 
 
 def image_methods(nets, lr: float = 1e-3, batch: int = 32) -> dict[str, Recipe]:
-    """A baseline for images, the three methods on it, and KDD's own baseline, by the names that notebook 05 takes."""
+    """A baseline for images, the three methods on it and KDD's own baseline, by name."""
     base = Recipe(
         nets,
         NonSaturating(),
@@ -243,19 +196,18 @@ def image_methods(nets, lr: float = 1e-3, batch: int = 32) -> dict[str, Recipe]:
     )
     return {
         "baseline": base,
-        "adaptivemix": base.but(
-            terms=(AdaptiveMix(noise_scale="rms"),)
-        ),  # Eq. 2 as printed; noise in units of the features
+        # Eq. 2 as printed, with noise in units of the features
+        "adaptivemix": base.but(terms=(AdaptiveMix(noise_scale="rms"),)),
         "advlat": base.but(latent=IFGSM(eps=0.03, steps=1, mode="train_frozen")),
         "kdd": base.but(objective=KDD(tau=0.05)),
-        "hinge": base.but(
-            objective=Hinge()
-        ),  # what KDD is measured against: the same losses on a learned score
+        # what KDD is measured against: the same losses on a learned score
+        "hinge": base.but(objective=Hinge()),
     }
 
 
 __all__ = [
     "Adam",
+    "Ema",
     "RmsProp",
     "Sgd",
     "Recipe",

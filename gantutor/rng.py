@@ -1,5 +1,6 @@
 """Every random number of a run comes from here: one generator a seed, so many seeds can train together."""
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -49,6 +50,18 @@ class Rng:
     def of(cls, source: "Rng | torch.Generator | int | Sequence[int]") -> "Rng":
         """The Rng itself, or a new one around a seed, seeds or a `torch.Generator`."""
         return source if isinstance(source, cls) else cls(source)
+
+    @property
+    def alike(self) -> "Rng":
+        """The same generators, whose draws are equal on all processes.
+
+        For what belongs to the whole batch, such as a permutation of it, and not to its rows.
+        """
+        if self.world == 1:
+            return self
+        whole_batch = copy.copy(self)
+        whole_batch.rank, whole_batch.world = 0, 1
+        return whole_batch
 
     def aside(self) -> "Rng":
         """Other numbers for the same seeds, always the same ones: for looking at a run without disturbing it."""

@@ -1,104 +1,179 @@
-"""The vocabulary of a training step: a Turn is what one player sees, Terms and LatentMaps are what the papers add to it."""
+"""The vocabulary of a training step: what one player sees, and what the papers add to it."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from gantutor.nets import Critique, Discriminator, full
+from gantutor.nets import Critique, Discriminator, call, full
 from gantutor.rng import Rng
 
 
 class Turn:
-    """One player's turn: the nets, the batch and what the discriminator says of it.
+    """One player's turn: the nets, the batch and what the discriminator says about it.
 
-    `player` is "d" or "g". `real` and `fake` are Critiques; in G's turn `real` is computed, without gradient, only if
-    somebody asks for it (KDD does). `y_real`, `y_fake` are class indices (B,), or None. `stale` is the real Critique of the
-    last D step, from before D moved (detach it before use: its graph is spent). `step` counts whole steps, a number or a
-    tensor on the device. `memory` holds tensors that a part keeps from turn to turn (see `remember`). `nets` opens the
-    context in which the nets run (bf16 autocast): `judge` and `features` do so, and what calls D itself gets float32.
+    `player` is "d" or "g". `z` are the latents, `x_real` and `x_fake` the batches, `y_real` and
+    `y_fake` their class indices (B,), or None. `fake` is the Critique of the fakes; `real`, of the
+    reals, is computed in G's turn without gradient, and only if somebody asks for it (KDD does).
+    `joint`: D may see several batches in one call. `stale` is the real Critique of the last D
+    step, from before D moved; detach it before use, because its graph is spent. `step` counts
+    whole steps, as a number or as a tensor on the device. `terms` are the recipe's, one of which
+    may replace the scores. `memory` holds tensors that parts keep from turn to turn (`remember`),
+    separately for each `part` of an accumulated batch. `nets` opens the context in which the nets
+    run (bf16 autocast): `judge` and `features` use it, and `full_precision` switches it off.
     """
 
     def __init__(
         self,
+        *,
         player: str,
-        G,
         D: Discriminator,
         rng: Rng,
-        z: Tensor,
-        x_real: Tensor,
-        x_fake: Tensor,
-        joint: bool,
-        real: Critique | None,
-        fake: Critique,
-        stale: Critique | None = None,
+        x_real: Tensor | None = None,
+        x_fake: Tensor | None = None,
+        fake: Critique | None = None,
+        real: Critique | None = None,
+        G=None,
+        z: Tensor | None = None,
         y_real: Tensor | None = None,
         y_fake: Tensor | None = None,
-        step=0,
+        joint: bool = True,
+        stale: Critique | None = None,
+        step: int | Tensor = 0,
+        terms: Sequence["Term"] = (),
         memory: dict[str, Tensor] | None = None,
+        part: int = 0,
         nets: Callable = contextlib.nullcontext,
     ):
         self.player, self.G, self.D, self.rng, self.joint = player, G, D, rng, joint
-        self.z, self.x_real, self.x_fake, self._real, self.fake, self.stale = (
-            z,
-            x_real,
-            x_fake,
-            real,
-            fake,
-            stale,
-        )
-        self.y_real, self.y_fake, self.step = y_real, y_fake, step
-        self.memory, self.nets = {} if memory is None else memory, nets
-        self.axis = rng.axis  # the batch axis: seeds, where there are several, come first
+        self.z, self.x_real, self.x_fake = z, x_real, x_fake
+        self.y_real, self.y_fake = y_real, y_fake
+        self._real, self.fake, self.stale = real, fake, stale
+        self.step, self.terms, self.part, self.nets = step, terms, part, nets
+        self.memory = {} if memory is None else memory
+        self.axis = rng.axis  # the batch axis: several seeds come first
+        self.place = ""  # which part of the recipe is being asked
+        self._made: dict[tuple[str, str], object] = {}
 
     @property
     def real(self) -> Critique:
+        """D's Critique of the reals."""
         if self._real is None:
             with torch.no_grad():
                 self._real = self.judge(self.x_real, self.y_real)
         return self._real
 
-    @real.setter
-    def real(self, critique: Critique) -> None:
-        self._real = critique
+    @property
+    def scores(self) -> tuple[Tensor | None, Tensor]:
+        """The scores (..., B) that the objective acts on: of the reals (None in G's turn), of fakes.
+
+        They are D's own unless a term replaces them: `Term.scores`, AdaptiveMix's summed logits.
+        """
+        replaced = self._replaced("scores")
+        if replaced is not None:
+            return replaced
+        return (self.real.score if self.player == "d" else None), self.fake.score
+
+    def score_at(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """The score that the objective acts on for another batch, with its graph (R1)."""
+        replaced = self._replaced("score_at", x, y)
+        return self.judge(x, y).score if replaced is None else replaced
+
+    def _replaced(self, hook: str, *batch):
+        for i, term in enumerate(self.terms):
+            if term.replaces_scores:
+                return self.ask(f"terms.{i}", getattr(term, hook), *batch)
+        return None
+
+    def ask(self, place: str, question: Callable, *batch):
+        """question(turn, ...) on behalf of the part of the recipe at `place`, which owns its memory."""
+        before, self.place = self.place, place
+        try:
+            return question(self, *batch)
+        finally:
+            self.place = before
+
+    @contextlib.contextmanager
+    def full_precision(self) -> Iterator[None]:
+        """Inside it the nets run in float32, whatever the run's precision is."""
+        before, self.nets = self.nets, contextlib.nullcontext
+        try:
+            with torch.autocast(self.rng.device.type, enabled=False):
+                yield
+        finally:
+            self.nets = before
 
     def judge(self, x: Tensor, y: Tensor | None = None) -> Critique:
         """D's Critique of a batch, with labels where D is conditional."""
         with self.nets():
-            return self.D(x) if y is None else self.D(x, y)
+            return call(self.D, x, y)
 
     def features(self, *batches: Tensor) -> list[Tensor]:
-        """D's features of several batches: in one call where D has no batch statistics, else one call a batch."""
+        """D's features of several batches: in one call if D has no batch statistics, else in several.
+
+        Raises TypeError for a critic that reads labels in its trunk.
+        """
         if self.D.reads_labels:
             raise TypeError(
-                f"{type(self.D).__name__} reads labels in its trunk, and mixed or moved images have none: "
-                "use nets whose labels enter at the head"
+                f"{type(self.D).__name__} reads labels in its trunk, and mixed or moved images "
+                "have none: use nets whose labels enter at the head"
             )
         with self.nets():
             if not self.joint or len(batches) == 1:
                 return [full(self.D.features(x)) for x in batches]
             sizes = [x.shape[self.axis] for x in batches]
-            return list(
-                full(self.D.features(torch.cat(batches, self.axis))).split(sizes, self.axis)
-            )
+            found = full(self.D.features(torch.cat(batches, self.axis)))
+            return list(found.split(sizes, self.axis))
+
+    def once(self, name: str, make: Callable):
+        """make(), computed once a turn for the part that is being asked."""
+        key = self.place, name
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    def recall(self, name: str) -> Tensor | None:
+        """What the part that is being asked remembers by this name, or None."""
+        return self.memory.get(self._key(name))
 
     def remember(self, name: str, value: Tensor) -> None:
-        """Keep a tensor for later turns, in place once it is there: checkpoints hold it, a captured step can replay it."""
-        if name in self.memory:
-            self.memory[name].copy_(value.detach())
+        """Keep a tensor for later turns of the same part of the recipe.
+
+        It is written in place once it exists, so that checkpoints hold it and a captured step can
+        replay it.
+        """
+        known = self.memory.get(self._key(name))
+        if known is None:
+            self.memory[self._key(name)] = value.detach().clone()
         else:
-            self.memory[name] = value.detach().clone()
+            known.copy_(value.detach())
+
+    def _key(self, name: str) -> str:
+        return f"{self.place}/{self.part}/{name}"
 
 
 class Term:
-    """Something added to D's or G's loss. Overrides what it needs; None means nothing to add."""
+    """Something added to D's or G's loss; a subclass overrides what it needs."""
+
+    # whether `scores` and `score_at` have something to say
+    replaces_scores = False
 
     def d_loss(self, turn: Turn) -> Tensor | None:
-        """Added to D's loss: one number a seed, shape () or (seeds,)."""
+        """Added to D's loss: one number a seed, shape () or (seeds,); None adds nothing."""
 
     def g_loss(self, turn: Turn) -> Tensor | None:
-        """Added to G's loss."""
+        """Added to G's loss, likewise."""
+
+    def scores(self, turn: Turn) -> tuple[Tensor | None, Tensor] | None:
+        """The scores that the objective acts on in place of D's own: (reals or None, fakes)."""
+
+    def score_at(self, turn: Turn, x: Tensor, y: Tensor | None) -> Tensor | None:
+        """The same for another batch x (..., B, ...) with labels y, with its graph."""
+
+    def fake_parts(self, player: str) -> int:
+        """Into how many equal parts the fakes are cut before D judges each by itself."""
+        return 1
 
     def latents(self, z: Tensor, G: Callable, rng: Rng, player: str) -> Tensor:
         """May change the latent batch (..., B, z) before G sees it, in the turn of `player`."""
@@ -106,7 +181,11 @@ class Term:
 
 
 class LatentMap:
-    """Moves latents before G sees them: in D's step while training (AdvLatGAN-qua) or when sampling (AdvLatGAN-z)."""
+    """Moves latents before G sees them.
+
+    It acts in D's turn while training (AdvLatGAN-qua) or when sampling (AdvLatGAN-z).
+    """
 
     def __call__(self, z: Tensor, G: Callable, D: Discriminator, rng: Rng | None = None) -> Tensor:
+        """Moved latents (..., B, z)."""
         raise NotImplementedError

@@ -49,16 +49,15 @@ def turn_of(player="d", D=None, seed=3, xs=None, joint=True):
     x_real, x_fake = data() if xs is None else xs
     D = D or Net()
     turn = Turn(
-        player,
-        None,
-        D,
-        Rng(seed),
-        x_fake,
-        x_real,
-        x_fake,
-        joint,
-        D(x_real) if player == "d" else None,
-        D(x_fake),
+        player=player,
+        D=D,
+        rng=Rng(seed),
+        z=x_fake,
+        x_real=x_real,
+        x_fake=x_fake,
+        joint=joint,
+        real=D(x_real) if player == "d" else None,
+        fake=D(x_fake),
     )
     D.seen.clear()
     return turn
@@ -116,7 +115,9 @@ def test_affine_features_cost_nothing_whatever_their_slope(kind, pairing):
     for scale in (1e-3, 1.0, 1e3):
         turn = turn_of(D=Net(act=lambda h: h, scale=scale))
         # rounding of features and offsets
-        assert AdaptiveMix(sigma=0, distance=kind, pairing=pairing).d_loss(turn) < 1e-13 * max(1, scale)
+        assert AdaptiveMix(sigma=0, distance=kind, pairing=pairing).d_loss(turn) < 1e-13 * max(
+            1, scale
+        )
     assert (
         AdaptiveMix(sigma=0, distance=kind, pairing=pairing).d_loss(turn_of()) > 1e-3
     )  # while a bent F pays
@@ -177,7 +178,7 @@ def test_reals_are_constants_for_g(pairing):
 @pytest.mark.parametrize("detach", [True, False])
 def test_detach_cuts_the_gradient_to_the_target(detach):
     turn = turn_of()
-    turn.real, turn.fake = (
+    turn._real, turn.fake = (
         c._replace(features=c.features.detach().requires_grad_(True))
         for c in (turn.real, turn.fake)
     )
@@ -218,12 +219,14 @@ def test_summed_logits_by_hand(weight, player):
     term = AdaptiveMix(weight, sigma=0.3, logits="sum")  # the noise is in the loss alone
     turn = turn_of(player)
     want = [turn.D.head(t) + turn.D.head(v) for v, t in by_hand(term, turn)]
-    plain = turn.fake
-    loss = getattr(term, f"{player}_loss")(turn)
+    turn.terms, plain = (term,), turn.fake.score
+    loss = turn.ask("terms.0", getattr(term, f"{player}_loss"))
     assert (loss is None) is (weight == 0)
-    got = [turn.real.score, turn.fake.score] if player == "d" else [turn.fake.score]
+    real, fake = turn.scores
+    assert (real is None) is (player == "g")
+    got = [fake] if real is None else [real, fake]
     assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(got, want, strict=True))
-    assert turn.fake.features is plain.features and not torch.allclose(turn.fake.score, plain.score)
+    assert turn.fake.score is plain and not torch.allclose(fake, plain)
 
 
 def test_plain_logits_are_untouched():
@@ -241,7 +244,9 @@ def test_scaling_of_the_features():
 
 
 def test_mse_is_sq_l2_over_the_number_of_features():
-    a, b = (AdaptiveMix(sigma=0, distance=kind).d_loss(turn_of()).item() for kind in ("sq_l2", "mse"))
+    a, b = (
+        AdaptiveMix(sigma=0, distance=kind).d_loss(turn_of()).item() for kind in ("sq_l2", "mse")
+    )
     assert a == pytest.approx(5 * b)
 
 
@@ -287,7 +292,8 @@ def constant(n=4000):
 def test_noise_floor_of_mse_is_sigma_squared(noise_on):
     for sigma in (0.05, 0.5):
         loss = (
-            AdaptiveMix(sigma=sigma, distance="mse", noise_on=noise_on).d_loss(constant()).item() / 2
+            AdaptiveMix(sigma=sigma, distance="mse", noise_on=noise_on).d_loss(constant()).item()
+            / 2
         )  # two sides
         # 40000 squared normals: relative standard error sqrt(2 / 40000) = 0.7 %, five of them
         assert loss == pytest.approx(sigma**2, rel=0.035)
@@ -304,7 +310,9 @@ def test_noise_on_either_side_has_the_same_distribution():
 
 def test_rms_noise_follows_the_features_and_carries_no_gradient():
     gaps = [
-        AdaptiveMix(sigma=0.5, distance="mse", noise_scale="rms").d_loss(turn_of(D=Net(scale=s))).item()
+        AdaptiveMix(sigma=0.5, distance="mse", noise_scale="rms")
+        .d_loss(turn_of(D=Net(scale=s)))
+        .item()
         for s in (1.0, 10.0)
     ]
     assert gaps[1] == pytest.approx(100 * gaps[0], rel=1e-9)
@@ -354,7 +362,17 @@ def test_several_seeds_in_one_term():
     D, together = Net(), []
     pooled = AdaptiveMix(pairing="pooled", alpha=2.0, noise_scale="rms")
     for term in (AdaptiveMix(), STYLEGAN_CODE, pooled, AdaptiveMix(pairing="cross")):
-        many = Turn("d", None, D, Rng([5, 6, 7]), xs[1], xs[0], xs[1], True, D(xs[0]), D(xs[1]))
+        many = Turn(
+            player="d",
+            D=D,
+            rng=Rng([5, 6, 7]),
+            z=xs[1],
+            x_real=xs[0],
+            x_fake=xs[1],
+            joint=True,
+            real=D(xs[0]),
+            fake=D(xs[1]),
+        )
         together = term.d_loss(many)
         alone = []
         for i in range(3):

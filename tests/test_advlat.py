@@ -8,19 +8,12 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gantutor import toy
-from gantutor.methods.advlat import (
-    IFGSM,
-    MIFGSM,
-    PGD,
-    GradientStep,
-    HardPairs,
-    ModeSeeking,
-    latent_mode,
-    pair_ratio,
-)
-from gantutor.nets import Critique, Discriminator, Labelled
+from gantutor.methods.advlat import IFGSM, MIFGSM, PGD, GradientStep
+from gantutor.methods.pairs import HardPairs, ModeSeeking, pair_ratio
+from gantutor.nets import Critique, Discriminator, Labelled, latent_mode
 from gantutor.recipes import TOY
 from gantutor.rng import Rng
+from gantutor.step import fakes
 from gantutor.train import Run
 from gantutor.turn import Turn
 
@@ -580,7 +573,7 @@ def test_qua_moves_the_latents_of_d_alone():
     assert len(seen) == 3 and not torch.equal(
         seen[0][0], seen[1][0]
     )  # fresh latents in each D step (the paper)
-    assert len(run.fakes("g").z) == 32 and len(seen) == 3
+    assert len(fakes(run, "g").z) == 32 and len(seen) == 3
     seen.clear()
     object.__setattr__(run, "recipe", run.recipe.but(fakes="d"))
     used = [run.turn.z for player in run.take_step() if player == "d"]
@@ -588,14 +581,16 @@ def test_qua_moves_the_latents_of_d_alone():
 
 
 def turn_of(z, x, player="g"):
-    return Turn(player, None, None, Rng(0), z, None, x, True, None, None)
+    return Turn(player=player, D=None, rng=Rng(0), z=z, x_fake=x, joint=True)
 
 
 def test_l_mode_seeking_by_hand():
     z = torch.tensor([[0.0, 0.0], [1.0, 1.0], [1.0, -1.0], [1.0, 2.0]])  # pairs (0, 2), (1, 3)
     x = torch.tensor([[0.0], [2.0], [1.0], [5.0]])
     ratio = ((1 + 3) / 2) / ((1 + 1 + 0 + 1) / 4)
-    assert ModeSeeking(0.5).g_loss(turn_of(z, x)).item() == pytest.approx(0.5 / (ratio + 1e-5), rel=1e-6)
+    assert ModeSeeking(0.5).g_loss(turn_of(z, x)).item() == pytest.approx(
+        0.5 / (ratio + 1e-5), rel=1e-6
+    )
     assert ModeSeeking(0.5, negative_ratio=True).g_loss(turn_of(z, x)).item() == pytest.approx(
         -0.5 * ratio, rel=1e-6
     )
@@ -605,16 +600,12 @@ def test_l_mode_seeking_by_hand():
         0.5 / (ratio + 1e-5), rel=1e-6
     )
     stacked = Turn(
-        "g",
-        None,
-        None,
-        Rng([0, 1]),
-        torch.stack([z, 2 * z]),
-        None,
-        torch.stack([x, x]),
-        True,
-        None,
-        None,
+        player="g",
+        D=None,
+        rng=Rng([0, 1]),
+        z=torch.stack([z, 2 * z]),
+        x_fake=torch.stack([x, x]),
+        joint=True,
     )
     assert ModeSeeking().g_loss(stacked).tolist() == pytest.approx(
         [0.5 / (ratio + 1e-5), 0.5 / (ratio / 2 + 1e-5)], rel=1e-6
@@ -627,8 +618,8 @@ def test_mode_seeking_latents_in_both_turns(d_uses_pair, seed):
     term = ModeSeeking(pairs=HardPairs(std=0.08, steps=2), d_uses_pair=d_uses_pair)
     run = Run(TOY.but(terms=(term,), batch=16), toy.ring(), seed)
     axis = run.rng.stacked + 0
-    assert run.fakes("d").z.shape[axis] == (32 if d_uses_pair else 16)
-    z = run.fakes("g").z
+    assert fakes(run, "d").z.shape[axis] == (32 if d_uses_pair else 16)
+    z = fakes(run, "g").z
     z1, z2 = z.chunk(2, axis)
     assert z.shape[axis] == 32 and 0.03 < (z1 - z2).abs().mean() < 0.1 and not z.requires_grad
     list(run.steps(2))

@@ -490,7 +490,7 @@ def test_a_device_without_random_numbers_is_told():
 def test_code_is_what_it_was_when_training_began(tmp_path, monkeypatch):
     steps = train(LITTLE, toy.ring(), 0, 3, checkpoint=tmp_path / "run.pt", save_every=1)
     code = next(steps).run.code
-    monkeypatch.setattr("gantutor.train.classes_hash", lambda *args: "edited since")
+    monkeypatch.setattr("gantutor.run.classes_hash", lambda *args: "edited since")
     list(steps)
     assert torch.load(tmp_path / "run.pt", weights_only=True)["code"] == code
     with pytest.warns(UserWarning, match="other code"):

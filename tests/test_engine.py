@@ -14,8 +14,9 @@ from gantutor import parallel, toy
 from gantutor.engine import MovingAverage, Weights, _like
 from gantutor.images import ImageSet
 from gantutor.methods.adaptivemix import AdaptiveMix
-from gantutor.methods.advlat import IFGSM, HardPairs, ModeSeeking
+from gantutor.methods.advlat import IFGSM
 from gantutor.methods.kdd import KDD
+from gantutor.methods.pairs import HardPairs, ModeSeeking
 from gantutor.nets import Discriminator, initialise, spectral
 from gantutor.nets.mlp import Mlp
 from gantutor.objectives import WGAN, Hinge
@@ -138,7 +139,7 @@ def test_accumulated_parts_give_the_mean_of_their_gradients(parts):
     """By hand: the same draws, one gradient a part."""
     recipe = SMALL.but(objective=WGAN(None), accumulate=parts, g_opt=Sgd(0.1), d_opt=Sgd(0.1))
     run, rng = Run(recipe, toy.ring(), 3), Rng(3)
-    G, D = recipe.nets.build(rng)
+    G, D = run.recipe.nets.build(rng)
     grads = []
     for _ in range(parts):
         fake, real = G(rng.randn(16 // parts, 4)).detach(), toy.ring().sample(16 // parts, rng)

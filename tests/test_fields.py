@@ -8,6 +8,7 @@ from PIL import Image
 from gantutor import fields, plot, toy
 from gantutor.course.lab import Explore
 from gantutor.methods.kdd import log_ratio
+from gantutor.nets import Critique
 from gantutor.nets.mlp import Critic
 from gantutor.recipes import METHODS, OBJECTIVES, TOY, mlp
 from gantutor.rng import Rng
@@ -52,14 +53,10 @@ def test_gradient_field_is_minus_the_slope_of_g_s_loss(name):
     run = trained({**OBJECTIVES, **METHODS}[name])
     turn = run.fresh_turn(40, 3)
     run.D.double(), run.G.double()
-    for side in ("real", "fake"):
-        setattr(
-            turn,
-            side,
-            type(getattr(turn, side))(
-                *(None if t is None else t.double() for t in getattr(turn, side))
-            ),
-        )
+    turn._real, turn.fake = (
+        Critique(*(None if t is None else t.double() for t in critique))
+        for critique in (turn.real, turn.fake)
+    )
     x = torch.tensor([[0.3, -0.7], [1.9, 0.1]], dtype=torch.float64)
     got = fields.gradient_field(run, turn=turn, points=x).vectors
 

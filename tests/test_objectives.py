@@ -12,7 +12,8 @@ from torch import nn
 from gantutor import toy
 from gantutor.descriptions import brief, describe
 from gantutor.methods import adaptivemix
-from gantutor.methods.kdd import KDD, log_ratio, own_kernels
+from gantutor.methods.anchors import own_kernels
+from gantutor.methods.kdd import KDD, log_ratio
 from gantutor.nets import Critique
 from gantutor.objectives import LSGAN, WGAN, Hinge, Minimax, NonSaturating, Objective, Realness, Sum
 from gantutor.recipes import TOY
@@ -57,7 +58,12 @@ def scores(*shape, seed=0):
 
 def turn_of(player, a, b):
     return Turn(
-        player, None, None, Rng(0), None, None, None, True, Critique(a, None), Critique(b, None)
+        player=player,
+        D=None,
+        rng=Rng(0),
+        joint=True,
+        real=Critique(a, None),
+        fake=Critique(b, None),
     )
 
 
@@ -122,7 +128,9 @@ def test_gradients_of_one_seed_do_not_leak_into_another():
 # -- known minima and identities ------------------------------------------------------------------------------------------
 def test_saturating_and_not_share_d():
     a, b = scores(50)
-    assert torch.equal(Minimax().d_loss(turn_of("d", a, b)), NonSaturating().d_loss(turn_of("d", a, b)))
+    assert torch.equal(
+        Minimax().d_loss(turn_of("d", a, b)), NonSaturating().d_loss(turn_of("d", a, b))
+    )
     # G's gradients: -sigmoid(b) saturates where D is sure of a fake, -sigmoid(-b) does not
     for objective, want in (
         (Minimax(), -sigmoid(b.numpy())),
@@ -266,8 +274,10 @@ def said(*shape, seed=3):
 
 
 def outcome_turn(player, real, fake, rng=0):
-    critiques = (None if v is None else Critique(v.mean(-1), v, v) for v in (real, fake))
-    return Turn(player, None, None, Rng(rng), None, None, None, True, *critiques)
+    critiques = [None if v is None else Critique(v.mean(-1), v, v) for v in (real, fake)]
+    return Turn(
+        player=player, D=None, rng=Rng(rng), joint=True, real=critiques[0], fake=critiques[1]
+    )
 
 
 def np_anchor(draws, k, shift):
@@ -387,7 +397,9 @@ def test_realness_learns_to_tell_and_keeps_seeds_apart():
     both = outcome_turn(
         "d", *(torch.stack([w, w]) for w in (one.real.outputs, one.fake.outputs)), [0, 1]
     )
-    assert Realness(3).d_loss(both)[1].item() == pytest.approx(Realness(3).d_loss(one).item(), abs=1e-12)
+    assert Realness(3).d_loss(both)[1].item() == pytest.approx(
+        Realness(3).d_loss(one).item(), abs=1e-12
+    )
 
 
 def test_realness_says_what_it_needs_and_reads_nothing_on_the_host():

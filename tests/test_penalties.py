@@ -41,7 +41,16 @@ class Scores(Discriminator):
 def penalised(f, real, fake, seed=0, **options):
     D = Scores(f)
     return GradientPenalty(**options).d_loss(
-        Turn("d", None, D, Rng(seed), None, real, fake, True, D(real), D(fake))
+        Turn(
+            player="d",
+            D=D,
+            rng=Rng(seed),
+            x_real=real,
+            x_fake=fake,
+            joint=True,
+            real=D(real),
+            fake=D(fake),
+        )
     )
 
 
@@ -70,7 +79,16 @@ def test_penalty_by_hand_its_gradient_and_seeds():
     f = lambda v: (v @ w).tanh().sum(-1)  # noqa: E731
     D = Scores(f)
     many = GradientPenalty().d_loss(
-        Turn("d", None, D, Rng([0, 1, 2]), None, xs[0], xs[1], True, D(xs[0]), D(xs[1]))
+        Turn(
+            player="d",
+            D=D,
+            rng=Rng([0, 1, 2]),
+            x_real=xs[0],
+            x_fake=xs[1],
+            joint=True,
+            real=D(xs[0]),
+            fake=D(xs[1]),
+        )
     )
     for i in range(3):
         u = Rng(i).rand(6)[:, None]
@@ -98,20 +116,18 @@ def turn_of(f, real, fake, rng=0, y_real=None, y_fake=None, step=0, memory=None,
     D = D or Scores(f)
     critiques = [D(x) if y is None else D(x, y) for x, y in ((real, y_real), (fake, y_fake))]
     return Turn(
-        "d",
-        None,
-        D,
-        Rng(rng),
-        None,
-        real,
-        fake,
-        True,
-        *critiques,
-        None,
-        y_real,
-        y_fake,
-        step,
-        memory,
+        player="d",
+        D=D,
+        rng=Rng(rng),
+        x_real=real,
+        x_fake=fake,
+        joint=True,
+        real=critiques[0],
+        fake=critiques[1],
+        y_real=y_real,
+        y_fake=y_fake,
+        step=step,
+        memory=memory,
     )
 
 
@@ -243,16 +259,12 @@ def test_bad_div_penalty_is_quoted(bad):
 # -- LeCam ---------------------------------------------------------------------------------------------------------------
 def scored(a, b, rng=0, **options):
     return Turn(
-        "d",
-        None,
-        None,
-        Rng(rng),
-        None,
-        None,
-        None,
-        True,
-        Critique(a, None),
-        Critique(b, None),
+        player="d",
+        D=None,
+        rng=Rng(rng),
+        joint=True,
+        real=Critique(a, None),
+        fake=Critique(b, None),
         **options,
     )
 
@@ -296,7 +308,9 @@ def test_lecam_of_several_seeds():
     memory, alone = {}, [{} for _ in range(3)]
     for shift in (0.0, 0.7):
         got = LeCam(start=0).d_loss(scored(a + shift, b, [0, 1, 2], memory=memory))
-        want = [LeCam(start=0).d_loss(scored(a[i] + shift, b[i], memory=alone[i])) for i in range(3)]
+        want = [
+            LeCam(start=0).d_loss(scored(a[i] + shift, b[i], memory=alone[i])) for i in range(3)
+        ]
         assert torch.allclose(got, torch.stack(want), atol=1e-12)
 
 
@@ -341,7 +355,16 @@ def test_a_blind_classifier_scores_log_n_and_says_what_it_lacks():
     assert AuxClassifier().d_loss(blind).item() == pytest.approx(2 * math.log(2), abs=1e-12)
     with pytest.raises(ValueError, match="no labels.*AuxClassifier"):
         AuxClassifier().d_loss(
-            Turn("d", None, blind.D, Rng(0), None, real, fake, True, blind.real, blind.fake)
+            Turn(
+                player="d",
+                D=blind.D,
+                rng=Rng(0),
+                x_real=real,
+                x_fake=fake,
+                joint=True,
+                real=blind.real,
+                fake=blind.fake,
+            )
         )
     with pytest.raises(ValueError, match="no class outputs"):
         AuxClassifier().g_loss(turn_of(lambda v: v.sum(-1), real, fake))

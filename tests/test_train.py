@@ -13,8 +13,10 @@ import torch
 from gantutor import toy
 from gantutor.descriptions import describe
 from gantutor.methods.adaptivemix import STYLEGAN_CODE, AdaptiveMix
-from gantutor.methods.advlat import IFGSM, PGD, HardPairs, ModeSeeking
-from gantutor.methods.kdd import KDD, JacobianD
+from gantutor.methods.advlat import IFGSM, PGD
+from gantutor.methods.jacobian import JacobianD
+from gantutor.methods.kdd import KDD
+from gantutor.methods.pairs import HardPairs, ModeSeeking
 from gantutor.nets.mlp import Mlp
 from gantutor.objectives import LSGAN, WGAN, Hinge
 from gantutor.recipes import METHODS, OBJECTIVES, TOY, Adam, Recipe, RmsProp, Sgd
@@ -259,6 +261,7 @@ class Poisoned:
 
     seed: int = 1
     size: float = 1e30
+    limit = toy.ring().limit
 
     def sample(self, n, rng):
         x = toy.ring().sample(n, rng)

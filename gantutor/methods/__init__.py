@@ -1,8 +1,10 @@
-"""The three papers, same-shaped, equation numbers beside the lines: adaptivemix, advlat, kdd; samplers: advlat's rivals."""
+"""The methods of the three papers, with their equation numbers, and AdvLatGAN's rival samplers."""
 
 from gantutor.methods.adaptivemix import AdaptiveMix
-from gantutor.methods.advlat import IFGSM, MIFGSM, PGD, HardPairs, ModeSeeking
-from gantutor.methods.kdd import KDD, JacobianD
+from gantutor.methods.advlat import IFGSM, MIFGSM, PGD
+from gantutor.methods.jacobian import JacobianD
+from gantutor.methods.kdd import KDD
+from gantutor.methods.pairs import HardPairs, ModeSeeking
 from gantutor.methods.samplers import (
     DDLS,
     DOT,

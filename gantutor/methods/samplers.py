@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from gantutor.methods.advlat import IFGSM, latent_mode, length, modules_of, slope
-from gantutor.nets import Labelled
+from gantutor.methods.advlat import IFGSM, length, slope
+from gantutor.nets import Labelled, latent_mode, modules_of
 from gantutor.rng import Rng
 from gantutor.turn import LatentMap
 

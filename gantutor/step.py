@@ -1,0 +1,163 @@
+"""One training step, from top to bottom: D's turn, then G's.
+
+A run (`gantutor.run.Run`) holds nets, optimisers and random state; the functions here are all that
+moves its weights.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gantutor.critic import critic
+from gantutor.nets import Critique, Labelled, call, classes_of, full
+from gantutor.parallel import in_step
+from gantutor.reals import repeated
+from gantutor.turn import Turn
+
+
+class Fakes(NamedTuple):
+    """A batch of latents, its labels where G is conditional, and what G makes of them."""
+
+    z: Tensor
+    y: Tensor | None
+    x: Tensor
+
+
+@in_step()
+def d_turn(run, shared: list[Fakes] | None = None) -> None:
+    """One update of D; G is a constant. `shared`: fakes that several turns of a step see."""
+    recipe, losses, run.turns = run.recipe, [], []
+    for part in range(recipe.accumulate):
+        z, y_fake, x_fake = fakes(run, "d") if shared is None else shared[part]
+        x_real, y_real = run.reals()
+        x_real, x_fake = augmented(run, x_real), augmented(run, x_fake.detach())
+        real, fake = judged(run, x_real, y_real, x_fake, y_fake)
+        reals = {"x_real": x_real, "y_real": y_real, "real": real}
+        turn = turn_of(run, "d", part, **reals, z=z, x_fake=x_fake, y_fake=y_fake, fake=fake)
+        # terms before the objective: that is the order in which a seed's numbers are drawn
+        added = [turn.ask(f"terms.{i}", term.d_loss) for i, term in enumerate(recipe.terms)]
+        loss = turn.ask("objective", recipe.objective.d_loss)
+        loss = sum((term_loss for term_loss in added if term_loss is not None), loss)
+        run.d_weights.differentiate(loss.sum())
+        losses.append(loss.detach())
+        turn.stale = real
+        run.turns.append(turn)
+    run.d_loss = run.d_weights.settle(losses)
+    run.watch(run.d_loss, "d")
+    run.d_opt.step()
+    recipe.objective.after_d(run.D)
+
+
+@in_step()
+def g_turn(run, shared: list[Fakes] | None = None) -> None:
+    """One update of G; D's weights are constants. The reals are those of the last D turn."""
+    recipe, losses = run.recipe, []
+    for part, seen in enumerate(run.turns):
+        again = shared is not None and recipe.fakes == "dg"
+        z, y_fake, x_fake = shared[part] if again else fakes(run, "g", seen.y_real)
+        x_fake = augmented(run, x_fake)
+        fake = judged_fakes(run, "g", x_fake, y_fake)
+        reals = {"x_real": seen.x_real, "y_real": seen.y_real, "stale": seen.stale}
+        turn = turn_of(run, "g", part, **reals, z=z, x_fake=x_fake, y_fake=y_fake, fake=fake)
+        added = [turn.ask(f"terms.{i}", term.g_loss) for i, term in enumerate(recipe.terms)]
+        loss = turn.ask("objective", recipe.objective.g_loss)
+        loss = sum((term_loss for term_loss in added if term_loss is not None), loss)
+        run.g_weights.differentiate(loss.sum())
+        losses.append(loss.detach())
+    run.g_loss = run.g_weights.settle(losses)
+    run.watch(run.g_loss, "g")
+    run.g_opt.step()
+
+
+def turn_of(run, player: str, part: int, **batch) -> Turn:
+    """What `player` sees of a batch: with the nets, terms and memory of the run."""
+    return Turn(
+        player=player,
+        G=run.G,
+        D=run.D,
+        rng=run.rng,
+        joint=run.joint,
+        step=run.now,
+        terms=run.recipe.terms,
+        memory=run.memory,
+        part=part,
+        nets=run.autocast,
+        **batch,
+    )
+
+
+@in_step()
+def shared_fakes(run) -> list[Fakes] | None:
+    """The fakes that several turns of a step see, made once; None where each turn makes its own."""
+    if run.recipe.fakes == "fresh":
+        return None
+    keep_graph = run.recipe.fakes == "dg"
+    return [fakes(run, "d", keep_graph=keep_graph) for _ in range(run.recipe.accumulate)]
+
+
+def fakes(run, player: str, y_real: Tensor | None = None, keep_graph: bool = False) -> Fakes:
+    """A turn's fakes: latents, extended by terms that need pairs, moved by the latent map, and G's.
+
+    The latent map acts in D's turn alone. G's graph is kept in G's turn, or with `keep_graph`.
+    Labels are uniform, or those of the reals: `y_real`, or of the batch that comes next.
+    """
+    recipe, y = run.recipe, None
+    n = run.g_batch if player == "g" else run.batch
+    z = run.rng.randn(n, recipe.nets.z)
+    if classes := classes_of(recipe.nets):
+        if recipe.fake_labels == "uniform":
+            y = run.rng.randint(classes, n)
+        else:
+            y = run.reals.labels(n) if y_real is None else repeated(y_real, n)
+    with run.autocast():
+        for term in recipe.terms:
+            z = term.latents(z, Labelled(run.G, y), run.rng, player)
+        y = y if y is None else y.repeat(len(z) // len(y))
+        if player == "d" and recipe.latent is not None:
+            D = critic(run, run.batch, run.rng, y=y)
+            z = recipe.latent(z, Labelled(run.G, y), D, run.rng)
+        with torch.set_grad_enabled(keep_graph or player == "g"):
+            return Fakes(z, y, full(call(run.G, z, y)))
+
+
+def augmented(run, x: Tensor) -> Tensor:
+    """The batch after the recipe's augmentation, if it has one."""
+    return x if run.recipe.augment is None else run.recipe.augment(x, run.rng, run.now)
+
+
+def judged(
+    run, x_real: Tensor, y_real: Tensor | None, x_fake: Tensor, y_fake: Tensor | None
+) -> list[Critique]:
+    """What D says of reals and fakes, in one call or in two.
+
+    With live spectral norm or batch norm these are different updates.
+    """
+    parts = fake_parts(run, "d")
+    if not run.joint or parts > 1:
+        with run.autocast():
+            real = call(run.D, x_real, y_real)
+        return [real, judged_fakes(run, "d", x_fake, y_fake)]
+    axis = run.rng.axis
+    x = torch.cat([x_real, x_fake], axis)
+    y = None if y_real is None else torch.cat([y_real, y_fake])
+    with run.autocast():
+        critique = call(run.D, x, y)
+    return critique.split([x_real.shape[axis], x_fake.shape[axis]], axis)
+
+
+def judged_fakes(run, player: str, x: Tensor, y: Tensor | None) -> Critique:
+    """What D says of the fakes, in as many calls as the recipe's terms ask for."""
+    parts = fake_parts(run, player)
+    with run.autocast():
+        if parts == 1:
+            return call(run.D, x, y)
+        xs = x.chunk(parts, run.rng.axis)
+        ys = [None] * parts if y is None else y.chunk(parts)
+        critiques = [call(run.D, *part) for part in zip(xs, ys, strict=True)]
+        return Critique.join(critiques, run.rng.axis)
+
+
+def fake_parts(run, player: str) -> int:
+    """The number of calls in which D judges the fakes."""
+    return max((term.fake_parts(player) for term in run.recipe.terms), default=1)
