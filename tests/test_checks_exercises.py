@@ -1,6 +1,7 @@
-"""Every exercise of the course: the reference passes, the stub is told to be open, six wrong answers and more each get their own hint.
+"""Every exercise of the course: the reference passes, and each of six or more mistakes gets a hint.
 
-The wrong answers are in tests/wrong/<topic>.py, WRONG = {exercise: [(key of the hint, answer), ...]}, written as students write them.
+The wrong answers are in tests/wrong/<topic>.py, written as students write them:
+WRONG = {exercise: [(key of the hint, answer), ...]}.
 """
 
 import ast
@@ -13,7 +14,8 @@ import nbformat
 import pytest
 
 from gantutor.course.exercises import TOPICS, NotYet, check, exercises, find
-from gantutor.course.exercises.judge import BUILTIN, judge
+from gantutor.course.exercises.judge import judge
+from gantutor.course.exercises.symptoms import BUILTIN
 from gantutor.course.versions import solved, stub
 
 ROOT = Path(__file__).parent.parent
@@ -36,7 +38,10 @@ def cells(stem: str) -> list:
 
 
 def answers(stem: str, change) -> dict[str, object]:
-    """What the checked names are, when only imports, definitions and exercise cells run, as a grader runs them."""
+    """The checked answers when only imports, definitions and exercise cells run.
+
+    That is what a grader runs.
+    """
     space, found = {}, {}
     for c in cells(stem):
         if c.cell_type != "code":
@@ -46,17 +51,14 @@ def answers(stem: str, change) -> dict[str, object]:
         if call:
             found[call[1]] = space.get(call[2], ...)
         elif grading.get("solution"):
-            try:
-                exec(change(c.source), space)  # noqa: S102
-            except NotImplementedError:
-                pass  # a value's stub
+            with contextlib.suppress(NotImplementedError):  # the stub of a value
+                exec(change(c.source), space)
         else:
             for node in ast.parse(c.source).body:
                 if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
-                    with contextlib.suppress(
-                        NameError
-                    ):  # a definition that needs the lesson's values (`sigma=cfg.sigma`) is not there in a grader
-                        exec(ast.unparse(node), space)  # noqa: S102
+                    # a grader does not have the lesson's values, as in `def f(sigma=cfg.sigma)`
+                    with contextlib.suppress(NameError):
+                        exec(ast.unparse(node), space)
     return found
 
 

@@ -1,6 +1,7 @@
-"""The course under nbgrader itself: its release is our student version, and its marks are the course's.
+"""The course under nbgrader itself: its release is our student version, its marks are ours.
 
-Needs nbgrader (the extra `teaching`) in this environment, or the path of a Python that has it and gantutor in GANTUTOR_NBGRADER.
+Needs nbgrader (the extra `teaching`) in this environment, or in GANTUTOR_NBGRADER the path of a
+Python that has both nbgrader and gantutor.
 """
 
 import copy
@@ -32,7 +33,8 @@ pytestmark = [
 
 
 def nbgrader(course: Path, *arguments: str) -> None:
-    # it calls `alembic` by name; and the kernel is the one of the Python that runs, whatever kernels this machine's user has
+    # nbgrader calls `alembic` by name, so it must be on the path; and the kernel must be that of
+    # this Python, whichever kernels the machine's user has installed
     path = f"{Path(PYTHON).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {
         **os.environ,
@@ -58,7 +60,7 @@ def course(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("course")
     source = nbformat.read(ROOT / "notebooks" / f"{STEM}.ipynb", as_version=4)
     code = [c for c in source.cells if c.cell_type == "code"]
-    # a lesson's training is not nbgrader's business: the cells around the exercises stay, that of the imports too
+    # without the lesson's training: keep the cells around the exercises and the imports
     kept = {
         id(c)
         for c in code
@@ -70,8 +72,14 @@ def course(tmp_path_factory) -> Path:
         for c in source.cells
         if id(c) in kept or "nbgrader" in c.metadata or c.id.startswith("ex-")
     ]
-    # its 4 seconds without a word from the kernel are fewer than torch takes to import on a busy machine
-    config = f"c = get_config()\nc.CourseDirectory.root = {str(root)!r}\nc.Execute.iopub_timeout = c.Execute.timeout = 600\n"
+    # on a busy machine, torch takes longer to import than the 4 s that nbgrader waits for output
+    config = "\n".join(
+        [
+            "c = get_config()",
+            f"c.CourseDirectory.root = {str(root)!r}",
+            "c.Execute.iopub_timeout = c.Execute.timeout = 600",
+        ]
+    )
     (root / "nbgrader_config.py").write_text(config)
     (root / "source" / "week1").mkdir(parents=True)
     nbformat.write(source, root / "source" / "week1" / f"{STEM}.ipynb")
@@ -109,10 +117,15 @@ def hand_in(root: Path, student: str, nb) -> None:
 
 
 def scores(root: Path, student: str) -> dict[str, float]:
-    """Points by exercise, out of nbgrader's own database."""
-    query = """select base_cell.name, grade.auto_score from grade join base_cell on grade.cell_id = base_cell.id
-               join submitted_notebook on grade.notebook_id = submitted_notebook.id
-               join submitted_assignment on submitted_notebook.assignment_id = submitted_assignment.id where submitted_assignment.student_id = ?"""
+    """Points by exercise, from nbgrader's own database."""
+    query = """
+        select base_cell.name, grade.auto_score from grade
+        join base_cell on grade.cell_id = base_cell.id
+        join submitted_notebook on grade.notebook_id = submitted_notebook.id
+        join submitted_assignment
+            on submitted_notebook.assignment_id = submitted_assignment.id
+        where submitted_assignment.student_id = ?
+    """
     with sqlite3.connect(root / "gradebook.db") as book:
         return {
             f"{TOPIC}.{name.removesuffix('-check')}": score
@@ -129,7 +142,7 @@ def test_the_release_is_our_student_version(course):
         (c.cell_type, c.source) for c in ours.cells
     ]
     for theirs, mine in zip(release.cells, ours.cells, strict=True):
-        added = {"checksum", "cell_type"}  # which nbgrader writes into a release of its own
+        added = {"checksum", "cell_type"}  # nbgrader writes these into its releases
         assert {
             k: v for k, v in theirs.metadata.get("nbgrader", {}).items() if k not in added
         } == dict(mine.metadata.get("nbgrader", {}))

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of notebook 02, as students write them."""
+"""Wrong answers to the exercises of notebook 02, each with the key of the hint it must get."""
 
 import torch
 from torch.nn.functional import cosine_similarity, mse_loss, normalize

@@ -1,11 +1,11 @@
-"""Wrong answers to the exercises of notebook 07, as students write them, and the hint that each must get."""
+"""Wrong answers to the exercises of notebook 07, each with the key of the hint it must get."""
 
 import math
 
 import torch
 
 
-# -- luck ----------------------------------------------------------------------------------------------------------------
+# -- luck
 def luck_min_min(a, b):
     return (b.min(dim=1).values - a.min(dim=1).values).mean()
 
@@ -54,7 +54,7 @@ def luck_no_rows(a, b):
     return (b[best] - a[best]).mean()
 
 
-# -- stretch_free --------------------------------------------------------------------------------------------------------
+# -- stretch_free
 def sf_raw(v, w, x, y):
     return ((v - w).norm(dim=-1) / (x - y).flatten(1).norm(dim=-1)).mean()
 
@@ -100,7 +100,7 @@ def sf_sum(v, w, x, y):
     return ((v - w).norm(dim=1) / (x - y).flatten(1).norm(dim=1)).sum() / rms
 
 
-# -- bend_of -------------------------------------------------------------------------------------------------------------
+# -- bend_of
 def parts(F, x, y, lam):
     t = lam[:, None, None, None] if x.ndim == 4 else lam[:, None]
     a, b = F(x), F(y)

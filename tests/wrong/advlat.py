@@ -1,10 +1,10 @@
-"""Wrong answers to the exercises of notebook 04, as students write them, with the key of the hint that each must get."""
+"""Wrong answers to the exercises of notebook 04, each with the key of the hint it must get."""
 
 import torch
 from torch.nn.functional import softplus
 
 
-# -- advlat.ball ---------------------------------------------------------------------------------------------------------
+# -- advlat.ball
 def ascends(z, start, g, eps, radius):
     return torch.maximum(torch.minimum(z + eps * torch.sign(g), start + radius), start - radius)
 
@@ -66,7 +66,7 @@ def forgot_return(z, start, g, eps, radius):
     torch.clamp(z - eps * g.sign(), start - radius, start + radius)
 
 
-# -- advlat.qua ----------------------------------------------------------------------------------------------------------
+# -- advlat.qua
 def plain_gan(z, x_real, G, D, eps):
     loss_d = softplus(-D(x_real).score).mean() + softplus(D(G(z).detach()).score).mean()
     return loss_d, softplus(-D(G(z)).score).mean()
@@ -144,7 +144,7 @@ def all_constant(z, x_real, G, D, eps):
     return loss_d, softplus(-D(G(z)).score).mean()
 
 
-# -- advlat.pairs --------------------------------------------------------------------------------------------------------
+# -- advlat.pairs
 def the_ratio(x1, x2, z1, z2):
     return torch.mean(torch.abs(x2 - x1)) / torch.mean(torch.abs(z2 - z1))
 

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of notebook 10, as students write them."""
+"""Wrong answers to the exercises of notebook 10, each with the key of the hint it must get."""
 
 import torch
 

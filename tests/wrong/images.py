@@ -1,10 +1,10 @@
-"""Wrong answers to the exercises of notebook 05, as students write them, with the key of the hint that each must get."""
+"""Wrong answers to the exercises of notebook 05, each with the key of the hint it must get."""
 
 import numpy as np
 import torch
 
 
-# -- images.pixels -------------------------------------------------------------------------------------------------------
+# -- images.pixels
 def to_tensor(pictures):
     return pictures.permute(0, 3, 1, 2).float() / 255.0
 
@@ -52,7 +52,7 @@ def shifted(pictures):
     return pictures.permute(0, 3, 1, 2).float() / 127.5 - 0.5
 
 
-# -- images.all_three ----------------------------------------------------------------------------------------------------
+# -- images.all_three
 def no_term(methods):
     return methods["advlat"].but(objective=methods["kdd"].objective)
 
@@ -103,7 +103,7 @@ def nothing(methods):
     methods["kdd"].but(terms=methods["adaptivemix"].terms, latent=methods["advlat"].latent)
 
 
-# -- images.paired -------------------------------------------------------------------------------------------------------
+# -- images.paired
 def two_groups(a, b):
     n = len(a)
     return b.mean() - a.mean(), torch.sqrt(a.var() / n + b.var() / n)

@@ -1,10 +1,10 @@
-"""Wrong answers to the exercises of notebook 03, as students write them, with the key of the hint that each must get."""
+"""Wrong answers to the exercises of notebook 03, each with the key of the hint it must get."""
 
 import torch
 from torch.nn.functional import normalize, relu
 
 
-# -- kdd.log_mean_exp ----------------------------------------------------------------------------------------------------
+# -- kdd.log_mean_exp
 def naive(s):
     total = torch.exp(s).sum(dim=1)
     kept = (s > -torch.inf).sum(dim=1)
@@ -61,16 +61,16 @@ def in_place(s):
 
 def no_return(s):
     c = s.amax(-1)
-    print_me = (s - c[:, None]).exp().sum(-1).log() + c  # noqa: F841
+    print((s - c[:, None]).exp().sum(-1).log() + c)
 
 
-# -- kdd.loss ------------------------------------------------------------------------------------------------------------
+# -- kdd.loss
 def gauss(x, a, sigma):
     return torch.exp(-((x[:, None] - a[None]) ** 2).sum(-1) / (2 * sigma**2))
 
 
 def densities(r, g, sigma, gauss=gauss):
-    """Log-ratios by plain sums, own bump taken off."""
+    """Log-ratios by plain sums, with the own bump subtracted."""
     m, n = len(r), len(g)
     rr, gg, rg = gauss(r, r, sigma), gauss(g, g, sigma), gauss(r, g, sigma)
     l_r = torch.log((rr - torch.diag(rr.diagonal())).sum(1) / (m - 1)) - torch.log(rg.mean(1))
@@ -159,7 +159,7 @@ def one_block(r, g, sigma):
     return relu(1 - torch.log(gauss(r, r, sigma) / gauss(r, g, sigma)))
 
 
-# -- kdd.turn ------------------------------------------------------------------------------------------------------------
+# -- kdd.turn
 def only_projected(u, push):
     phi = normalize(u, dim=-1)
     return push - phi * (phi * push).sum(-1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of notebook 08, as students write them, and the hint that each must get."""
+"""Wrong answers to the exercises of notebook 08, each with the key of the hint it must get."""
 
 import math
 from math import pi, sqrt
@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import normalize
 
 
-# -- push ----------------------------------------------------------------------------------------------------------------
+# -- push
 def push_with_self(anchors, g, copies, tau):
     fakes = torch.cat([g, copies])
     w_r, w_g = torch.softmax(g @ anchors.T / tau, dim=1), torch.softmax(g @ fakes.T / tau, dim=1)
@@ -90,7 +90,7 @@ def push_wrong_softmax_axis(anchors, g, copies, tau):
     return ((g @ anchors.T / tau).softmax(0) @ anchors - s.softmax(0) @ fakes) / tau
 
 
-# -- jacobian ------------------------------------------------------------------------------------------------------------
+# -- jacobian
 def unit(u):
     return normalize(u.flatten(1), dim=1).reshape(u.shape)
 
@@ -155,7 +155,7 @@ def jac_over_delta_of_zero(phi, x_real, x_fake, u, delta):
     return ((phi(x + delta * unit(u)) - phi(x)).norm(dim=-1) / delta - 1).abs().sum() / len(x_real)
 
 
-# -- even_step -----------------------------------------------------------------------------------------------------------
+# -- even_step
 def step_root(d, bits):
     return sqrt(2.0**-bits / 3 * sqrt(2 * d / pi))
 

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of notebook 06, as students write them, and the hint that each must get."""
+"""Wrong answers to the exercises of notebook 06, each with the key of the hint it must get."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 
-# -- fd_diagonal ---------------------------------------------------------------------------------------------------------
+# -- fd_diagonal
 def fd_variances(x, y):
     gap = x.mean(dim=0) - y.mean(dim=0)
     spread = x.var(dim=0) - y.var(dim=0)
@@ -42,7 +42,7 @@ def fd_no_sum(x, y):
 
 
 def fd_prints(x, y):
-    print_me = (x.mean(0) - y.mean(0)).square().sum() + (x.std(0) - y.std(0)).square().sum()  # noqa: F841
+    print((x.mean(0) - y.mean(0)).square().sum() + (x.std(0) - y.std(0)).square().sum())
 
 
 def fd_wrong_axis(x, y):
@@ -56,7 +56,7 @@ def fd_centres_in_place(x, y):
     return (m_x - m_y).square().sum() + (s_x - s_y).square().sum()
 
 
-# -- kernel_distance -----------------------------------------------------------------------------------------------------
+# -- kernel_distance
 def cubic(a, b):
     return (a @ b.T / a.shape[1] + 1) ** 3
 
@@ -106,7 +106,7 @@ def kd_triangle(x, y):
     return cubic(x, x)[torch.triu(torch.ones(len(x), len(y)), 1) > 0].mean() + cubic(y, y).mean()
 
 
-# -- coverage ------------------------------------------------------------------------------------------------------------
+# -- coverage
 def distances(a, b):
     return (a[:, None] - b[None]).square().sum(-1).sqrt()
 

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of notebook 11, as students write them."""
+"""Wrong answers to the exercises of notebook 11, each with the key of the hint it must get."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of notebook 01, as students write them."""
+"""Wrong answers to the exercises of notebook 01, each with the key of the hint it must get."""
 
 import math
 

@@ -1,19 +1,15 @@
-"""Exercises that say at once what is wrong: `check("kdd.log_ratio", my_function)` at the end of a cell."""
+"""Exercises that tell at once what is wrong: `check("kdd.log_ratio", mine)` ends a cell."""
 
-import base64
-import html
-from importlib import import_module
-from importlib.util import find_spec
+from typing import Any
 
-from gantutor.course.config import did_you_mean
-from gantutor.course.exercises.judge import Exercise, Property, Report, Symptom, judge
-from gantutor.course.lessons import LESSONS
-
-# the notebooks' topics in the order of the course; each has a module of this name with EXERCISES
-TOPICS = {lesson.notebook: lesson.topic for lesson in LESSONS.values()}
+from gantutor.course.exercises.card import Card
+from gantutor.course.exercises.catalogue import TOPICS, exercises, find
+from gantutor.course.exercises.definition import Exercise, Property, Symptom
+from gantutor.course.exercises.judge import Report, judge
 
 __all__ = [
     "TOPICS",
+    "Card",
     "Exercise",
     "NotYet",
     "Property",
@@ -27,7 +23,10 @@ __all__ = [
 
 
 class NotYet(AssertionError):
-    """A wrong answer. Jupyter shows its one sentence and no traceback; graders take it as a failed test. Has `.report`."""
+    """A wrong answer, with its `report`.
+
+    Jupyter shows it as one sentence without a traceback; graders count it as a failed test.
+    """
 
     def __init__(self, report: Report):
         super().__init__(" ".join(filter(None, (report.sentence, report.hint))))
@@ -37,35 +36,24 @@ class NotYet(AssertionError):
         return [f"Not yet: {self.report.hint or self.report.sentence}"]
 
 
-def exercises(topic: str) -> dict[str, Exercise]:
-    """A topic's exercises by name, in the notebook's order; none where the topic has no module. ValueError for an unknown topic."""
-    if topic not in TOPICS.values():
-        raise ValueError(
-            f"topic {topic!r} is unknown: {did_you_mean(topic, list(TOPICS.values()))}"
-        )
-    if find_spec(f"gantutor.course.exercises.{topic}") is None:
-        return {}
-    return {e.name: e for e in import_module(f"gantutor.course.exercises.{topic}").EXERCISES}
+def check(name: str, answer: Any) -> Card:
+    """Judge an answer to the exercise of this name.
 
+    Returns a card that confirms a right answer. For a wrong answer it displays a card that draws
+    the answer next to the reference, and raises NotYet with a hint.
 
-def find(name: str) -> Exercise:
-    """The exercise of that name, "topic.what"; ValueError names the nearest ones."""
-    known = exercises(name.split(".")[0])
-    if name not in known:
-        raise ValueError(f"exercise {name!r} is unknown: {did_you_mean(name, list(known))}")
-    return known[name]
-
-
-def check(name: str, answer) -> "Shown":
-    """Judge an answer: a right one is told so; a wrong one is shown beside the reference, and raises NotYet with a hint."""
+    >>> import math
+    >>> card = check("start.cannot_tell", 2 * math.log(2))
+    ✓ start.cannot_tell: right.
+    """
     report = judge(find(name), answer)
-    shown = Shown(report, None if report.right else answer)
+    card = Card(report, None if report.right else answer)
     if report.right:
-        if not _in_ipython():  # where nothing shows the value of a line
-            print(shown)
-        return shown
+        if not _in_ipython():  # a plain Python process does not show a line's value
+            print(card)
+        return card
     if report.key != "open":
-        _display(shown)
+        _display(card)
     raise NotYet(report)
 
 
@@ -77,39 +65,10 @@ def _in_ipython() -> bool:
     return get_ipython() is not None
 
 
-def _display(thing) -> None:
+def _display(card: Card) -> None:
     if not _in_ipython():
-        return print(thing)
+        print(card)
+        return
     from IPython.display import display
 
-    display(thing)
-
-
-class Shown:
-    """A report as a notebook shows it: the sentence, and for a wrong answer mine, the reference and their difference drawn."""
-
-    def __init__(self, report: Report, answer=None):
-        self.report, self.answer = report, answer
-
-    def __repr__(self) -> str:
-        return ("✓ " if self.report.right else "✗ ") + " ".join(
-            filter(None, (self.report.sentence, self.report.hint))
-        )
-
-    def _repr_html_(self) -> str:
-        from gantutor.course.exercises.picture import compared
-        from gantutor.plot import FAKE, REAL, png
-
-        r = self.report
-        plate = None if r.right else compared(r, self.answer)
-        alt = html.escape(f"Your answer, the reference and their difference. {r.hint}")
-        image = (
-            ""
-            if plate is None
-            else f'<br><img alt="{alt}" style="max-width:100%" src="data:image/png;base64,{base64.b64encode(png(plate)).decode()}">'
-        )
-        colour, mark = (REAL, "✓") if r.right else (FAKE, "✗")
-        words = (
-            f"<b style='color:{colour}'>{mark} {html.escape(r.sentence)}</b> {html.escape(r.hint)}"
-        )
-        return f"<div style='border-left:4px solid {colour};padding:4px 12px'>{words}{image}</div>"
+    display(card)

@@ -1,4 +1,4 @@
-"""A handed-in notebook as text: whose it is, which exercises it should hold, and the statements that each of them needs.
+"""A handed-in notebook as text: whose it is, and what each of its exercises needs.
 
 Nothing of it is run here: this is the grader's own process.
 """
@@ -6,37 +6,38 @@ Nothing of it is run here: this is the grader's own process.
 import ast
 import json
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from types import CodeType
 
 from gantutor.course.exercises import TOPICS, exercises
-from gantutor.course.exercises.judge import ATTRIBUTES, GLOBALS, Exercise, operands
+from gantutor.course.exercises.definition import Exercise
+from gantutor.course.grader.statements import (
+    UNREADABLE,
+    borrowed_in,
+    gives,
+    names_of,
+    needed_for,
+    parsed,
+    wants,
+    without_imports,
+)
 
 LARGEST_FILE = 100 * 2**20  # bytes
-UNREADABLE = (
-    SyntaxError,
-    ValueError,
-    RecursionError,
-    MemoryError,
-)  # what Python's parser says of texts, hostile ones included
-AROUND = (
-    "submitted",
-    "student",
-    "notebooks",
-    "release",
-    "source",
-    "",
-)  # folders that are nobody's name
+# folders that are not named after a student
+AROUND = ("submitted", "student", "notebooks", "release", "source", "")
+FRESH = "copy your answer into a fresh copy of the notebook."
 
 
 @dataclass(frozen=True)
 class Task:
-    """One exercise of a notebook: `source` is run, then `answer` is an expression that gives the answer. Or `key` and `sentence` say why not."""
+    """One exercise of a notebook.
+
+    `source` is to be run, then the expression `answer` evaluates to the answer. If there is
+    nothing to run, `key` and `sentence` tell why.
+    """
 
     exercise: Exercise
     source: str = ""
@@ -48,7 +49,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Submission:
-    """A notebook, whose it is, the course's topic, and a Task for each exercise that this topic has. `problem`: why there are none."""
+    """A notebook, whose it is, its topic, and a Task for each exercise of the topic.
+
+    `problem` tells why there are no tasks.
+    """
 
     path: Path
     student: str
@@ -59,7 +63,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Cell:
-    """A code cell. `tree` is None where the text is not Python."""
+    """A code cell; if its text is not Python, `tree` is None and `error` tells why."""
 
     id: str
     grade_id: str
@@ -69,104 +73,98 @@ class Cell:
 
 
 def read(path: Path) -> Submission:
-    """A Submission, whatever the file holds."""
+    """The Submission in a file, whatever the file contains."""
     student = student_of(path)
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ValueError("too large")
-        cells = [
-            _cell(c) for c in json.loads(path.read_bytes())["cells"] if c["cell_type"] == "code"
-        ]
-    except (*UNREADABLE, KeyError, TypeError, AttributeError, OSError):
-        topic, cells = _named(path), None
-    else:
-        topic = _topic(cells) or _named(path)
+    cells = _cells(path)
+    topic = (_topic(cells) if cells is not None else "") or _topic_in_name(path)
     if not topic:
-        what = "is no intact notebook" if cells is None else "holds none of the course's exercises"
-        return Submission(
-            path,
-            student,
-            problem=f"{path.name} {what}, and its name is no notebook's of the course: hand in the .ipynb file itself",
+        what = "is not a readable notebook"
+        if cells is not None:
+            what = "contains none of the course's exercises"
+        problem = (
+            f"{path.name} {what}, and its name is not that of a notebook of the course: "
+            "hand in the .ipynb file itself"
         )
+        return Submission(path, student, problem=problem)
     known = exercises(topic).values()
     if cells is None:
-        sentence = (
-            "the notebook file is damaged: open and save it in Jupyter, and hand it in again."
-        )
-        return Submission(
-            path, student, topic, tuple(Task(e, key="damaged", sentence=sentence) for e in known)
-        )
-    return Submission(path, student, topic, tuple(_task(e, cells) for e in known))
+        sentence = "the file is damaged: open and save it in Jupyter, then hand it in again."
+        tasks = tuple(Task(e, key="damaged", sentence=sentence) for e in known)
+    else:
+        tasks = tuple(_task(e, cells) for e in known)
+    return Submission(path, student, topic, tasks)
 
 
 def student_of(path: Path) -> str:
-    """Who handed a file in: what its name says beside the notebook's own, else its folder; with nbgrader's layout, the folder below `submitted`."""
+    """Who handed a file in.
+
+    The name comes from the file's name without the notebook's own, otherwise from its folder; in
+    nbgrader's layout, from the folder below `submitted`.
+    """
     parts = path.resolve().parts
     rest = path.stem
     for stem in TOPICS:
         rest = rest.replace(stem, "")
-    rest = re.sub(r"^[\W_]+|[\W_]+$", "", re.sub(r"\(\d+\)", "", rest))  # "(1)": downloaded twice
+    rest = re.sub(r"\(\d+\)", "", rest)  # the "(1)" of a second download
+    rest = re.sub(r"^[\W_]+|[\W_]+$", "", rest)
     below = [b for a, b in pairwise(parts) if a == "submitted" and b != path.name]
     folder = parts[-2] if len(parts) > 1 and parts[-2] not in AROUND else ""
     name = below[-1] if below else rest or folder or path.stem
-    return name.lstrip("=+-@ ")  # a table's program would take that for a formula
+    return name.lstrip("=+-@ ")  # which a spreadsheet would take for a formula
+
+
+# -- cells -------------------------------------------------------------------------------------
+def _cells(path: Path) -> list[Cell] | None:
+    """The code cells of a notebook file; None if it is damaged."""
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            return None
+        raw = json.loads(path.read_bytes())["cells"]
+        return [_cell(c) for c in raw if c["cell_type"] == "code"]
+    except (*UNREADABLE, KeyError, TypeError, AttributeError, OSError):
+        return None
 
 
 def _cell(raw: dict) -> Cell:
     text = raw["source"] if isinstance(raw["source"], str) else "".join(raw["source"])
     grading = raw.get("metadata", {}).get("nbgrader", {})
     tree, error = None, ""
-    # as in Jupyter: lines for the shell and for IPython are no Python; only where the text is none, since % also divides
+    # lines for the shell or for IPython are not Python, so they are blanked as Jupyter does; but
+    # only if the text does not parse as it is, since % is also an operator
     for attempt in (text, re.sub(r"^(\s*)[%!?].*$", r"\1pass", text, flags=re.M)):
         try:
-            tree, text = _quietly(ast.parse, attempt), attempt
-            _compiled(tree)
+            tree, text = parsed(attempt), attempt
             break
         except UNREADABLE as wrong:
-            tree, error = None, error or _syntax(wrong)
+            error = error or _described(wrong)
     return Cell(
         str(raw.get("id", "")), str(grading.get("grade_id", "")), text, tree, "" if tree else error
     )
 
 
-def _syntax(error: BaseException) -> str:
-    where = (
-        f" (line {error.lineno}: `{(error.text or '').strip()}`)"
-        if isinstance(error, SyntaxError)
-        else ""
-    )
-    return (
-        f"{type(error).__name__}: {getattr(error, 'msg', '') or 'the text cannot be read'}{where}"
-    )
+def _described(error: BaseException) -> str:
+    message = getattr(error, "msg", "") or "the text cannot be read"
+    at = ""
+    if isinstance(error, SyntaxError):
+        at = f" (line {error.lineno}: `{(error.text or '').strip()}`)"
+    return f"{type(error).__name__}: {message}{at}"
 
 
-def _quietly(read_text, *args):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the student's text
-        return read_text(*args)
-
-
-def _compiled(tree: ast.Module) -> CodeType:
-    return _quietly(compile, tree, "<cell>", "exec")
-
-
-def _named(path: Path) -> str:
-    return next((topic for stem, topic in TOPICS.items() if stem in path.name), "")
-
-
+# -- topics ------------------------------------------------------------------------------------
 def _topic(cells: list[Cell]) -> str:
-    """The topic that most checks name; without any, the one whose exercises' cells are here."""
+    """The topic that most checks name; without any check, the one that most answers belong to."""
     named = Counter(call.args[0].value.split(".")[0] for c in cells for call in _checks(c))
     votes = Counter({t: n for t, n in named.items() if t in TOPICS.values()})
     if not votes:
-        votes = Counter(
-            {
-                t: sum(_is_answer(c, e) for c in cells for e in exercises(t).values())
-                for t in TOPICS.values()
-            }
-        )
+        for topic in TOPICS.values():
+            known = exercises(topic).values()
+            votes[topic] = sum(_is_answer(c, e) for c in cells for e in known)
     topic, n = votes.most_common(1)[0]
     return topic if n else ""
+
+
+def _topic_in_name(path: Path) -> str:
+    return next((topic for stem, topic in TOPICS.items() if stem in path.name), "")
 
 
 def _checks(cell: Cell) -> Iterator[ast.Call]:
@@ -187,6 +185,7 @@ def _is_answer(cell: Cell, exercise: Exercise) -> bool:
     return cell.grade_id == what or cell.id == f"ex-{what.replace('_', '-')}-answer"
 
 
+# -- tasks -------------------------------------------------------------------------------------
 def _task(exercise: Exercise, cells: list[Cell]) -> Task:
     calls = [
         (i, call)
@@ -195,95 +194,42 @@ def _task(exercise: Exercise, cells: list[Cell]) -> Task:
         if call.args[0].value == exercise.name
     ]
     if not calls:
-        return Task(
-            exercise,
-            key="no check",
-            sentence=f'the cell check("{exercise.name}", ...) is gone: take the notebook anew and put your answer there.',
-        )
+        sentence = f'the cell check("{exercise.name}", ...) is missing: {FRESH}'
+        return Task(exercise, key="no check", sentence=sentence)
     at, call = calls[-1]
     try:
-        answer = ast.unparse(call.args[1])
-        names = _names(compile(answer, "<answer>", "eval"))
-        own = next((c for c in reversed(cells) if _is_answer(c, exercise)), None)
-        own = own or next(
-            (c for c in reversed(cells[:at]) if c.tree and names & _gives(_own(c.tree.body))), None
-        )
-        if own is None:
-            return Task(
-                exercise,
-                key="no answer",
-                sentence="the cell of the answer is gone: take the notebook anew and put your answer there.",
-            )
-        if own.tree is None:
-            return Task(
-                exercise, key="syntax", sentence=f"the answer's cell is no Python: {own.error}"
-            )
-        before = _slice(
-            [n for c in cells[:at] if c.tree and c is not own for n in c.tree.body],
-            names | _wants(own.tree.body),
-        )
-        borrowed = _borrowed(exercise, [*before, *own.tree.body], answer)
-        return Task(exercise, "\n".join([*map(ast.unparse, before), own.text]), answer, borrowed)
+        return _found_task(exercise, cells, at, ast.unparse(call.args[1]))
     except UNREADABLE:
-        return Task(
-            exercise, key="syntax", sentence="the answer's text is nested too deeply to be read."
-        )
+        sentence = "the answer's text is nested too deeply to be read."
+        return Task(exercise, key="syntax", sentence=sentence)
 
 
-def _names(code: CodeType) -> set[str]:
-    return operands(code, *GLOBALS)
+def _found_task(exercise: Exercise, cells: list[Cell], at: int, answer: str) -> Task:
+    """The task of an exercise whose check is in cell `at`; one of UNREADABLE if it is hostile."""
+    names = names_of(answer)
+    own = _answer_cell(exercise, cells, at, names)
+    if own is None:
+        sentence = f"the cell of the answer is missing: {FRESH}"
+        return Task(exercise, key="no answer", sentence=sentence)
+    if own.tree is None:
+        sentence = f"the cell of the answer is not valid Python: {own.error}"
+        return Task(exercise, key="syntax", sentence=sentence)
+    earlier = [n for c in cells[:at] if c.tree and c is not own for n in c.tree.body]
+    before = needed_for(earlier, names | wants(own.tree.body))
+    borrowed = borrowed_in(exercise, [*before, *own.tree.body], answer)
+    source = "\n".join([*map(ast.unparse, before), own.text])
+    return Task(exercise, source, answer, borrowed)
 
 
-def _gives(nodes: list[ast.stmt]) -> set[str]:
-    """The names that top-level statements give a meaning to."""
-    return operands(_compiled(ast.Module(nodes, [])), "STORE_NAME", "STORE_GLOBAL", deep=False)
+def _answer_cell(exercise: Exercise, cells: list[Cell], at: int, names: set[str]) -> Cell | None:
+    """The cell marked as the exercise's answer, or else the last one before the check to define it.
 
-
-def _wants(nodes: list[ast.stmt]) -> set[str]:
-    """The names that top-level statements need from before: not those that they themselves give a meaning to first."""
-    wanted, given = set(), set()
-    for node in nodes:
-        gives, simple = (
-            _gives([node]),
-            isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr),
-        )
-        wanted |= (
-            _names(_compiled(ast.Module([node], []))) - given - (set() if simple else gives)
-        )  # a loop's variable is its own
-        given |= gives
-    return wanted
-
-
-def _own(nodes: list[ast.stmt]) -> list[ast.stmt]:
-    return [n for n in nodes if not isinstance(n, ast.Import | ast.ImportFrom)]
-
-
-def _slice(nodes: list[ast.stmt], needed: set[str]) -> list[ast.stmt]:
-    """The statements, in order, that define the names needed, and those that these need: a lesson's training is not run for an exercise."""
-    facts = []
-    for node in nodes:
-        star = isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
-        facts.append((_gives([node]), _names(_compiled(ast.Module([node], []))), star))
-    taken: set[int] = set()
-    while True:
-        more = {i for i, (gives, _, star) in enumerate(facts) if star or gives & needed} - taken
-        if not more:
-            return [nodes[i] for i in sorted(taken)]
-        taken |= more
-        needed = needed.union(*(facts[i][1] for i in more))
-
-
-def _borrowed(exercise: Exercise, nodes: list[ast.stmt], answer: str) -> tuple[str, ...]:
-    """Forbidden names that the text uses, under whatever name it imported them; a helper of the notebook's own may have any name."""
-    codes = (_compiled(ast.Module(_own(nodes), [])), compile(answer, "<answer>", "eval"))
-    imported = {
-        a.asname: a.name
-        for n in nodes
-        for m in ast.walk(n)
-        if isinstance(m, ast.ImportFrom)
-        for a in m.names
-        if a.asname
-    }
-    names = set().union(*map(_names, codes)) - _gives(_own(nodes))
-    used = {imported.get(n, n) for n in names}.union(*(operands(c, *ATTRIBUTES) for c in codes))
-    return tuple(n for n in exercise.forbidden if n in used)
+    A notebook may have lost its cells' ids and metadata.
+    """
+    for cell in reversed(cells):
+        if _is_answer(cell, exercise):
+            return cell
+    for cell in reversed(cells[:at]):
+        if cell.tree and names & gives(without_imports(cell.tree.body)):
+            return cell
+    return None

@@ -1,7 +1,7 @@
-"""The process that a student's lines run in: limits, nothing to read the references from, and what was seen sent as a line of JSON.
+"""The process that runs a student's code: limits, no references to read, one line of JSON.
 
-`serve` runs in a process that imports what is needed and forks a worker for each exercise, so that torch is imported once.
-Nothing that a worker says is trusted: `grade` compares the numbers.
+`serve` runs in a process that imports what is needed and forks a worker for each exercise, so that
+torch is imported only once. Nothing that a worker sends is trusted: `grade` compares the numbers.
 """
 
 import gc
@@ -21,25 +21,34 @@ import torch
 
 import gantutor
 from gantutor.course.exercises import find
-from gantutor.course.exercises.judge import LARGEST, Exercise, Seen, _plain, _where, draw, watch
+from gantutor.course.exercises.definition import Exercise
+from gantutor.course.exercises.observe import (
+    LARGEST,
+    Observation,
+    draw,
+    observe_calls,
+    of_value,
+    where,
+)
+from gantutor.course.grader.messages import encoded
 
-LARGEST_MESSAGE = 16 * 2**20  # bytes
-LARGEST_WRITTEN = 64 * 2**20  # bytes of each file that the lines write
-DIES_WITH_PARENT, ADOPTS_ORPHANS = 1, 36  # of prctl(2)
+REFERENCES = "gantutor.course.exercises"
+LARGEST_WRITTEN = 64 * 2**20  # bytes of each file that the code writes
+DIES_WITH_PARENT, ADOPTS_ORPHANS = 1, 36  # arguments of prctl(2)
 
 
 def serve(fileno: int) -> None:
-    """Talk over this socket: say "ready"; for each folder that is named, fork a worker for its job.json and say the pid.
+    """Fork a worker for each folder that is named on this socket, and reply with its pid.
 
-    With the folder's name comes the open file that the worker answers on. Ends when the other side is gone.
+    Writes "ready" first. The folder holds job.json, and with its name comes the open file on
+    which the worker answers. Returns when the other side closes the socket.
     """
     import gantutor.plot
-    import gantutor.recipes  # noqa: F401  (what many exercises import: done once, here)
+    import gantutor.recipes  # noqa: F401  (many exercises import it: do so once, before forking)
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for workers
-    prctl(
-        ADOPTS_ORPHANS, 1
-    )  # what a worker leaves behind becomes a child of ours, and is ended with it
+    # a process that a worker leaves behind becomes a child of this one, so it is found and killed
+    prctl(ADOPTS_ORPHANS, 1)
     control = socket.socket(fileno=fileno)
     control.sendall(b"ready\n")
     while True:
@@ -52,13 +61,16 @@ def serve(fileno: int) -> None:
                 control.close()
                 work(folder.decode(), files[0])
             finally:
-                os._exit(1)  # threads and exit handlers of the student's have no say
+                os._exit(1)  # without the student's threads and exit handlers
         os.close(files[0])
         control.sendall(b"%d\n" % pid)
 
 
 def work(folder: str, channel: int) -> None:
-    """Run the source that job.json holds, look at what its answer does at the exercise's cases, and write that to the open file `channel`."""
+    """Run the source in job.json, observe its answer at the exercise's cases, and send the result.
+
+    It is written to the open file `channel`, as one line of JSON.
+    """
     with open(f"{folder}/job.json", encoding="utf-8") as file:
         job = json.load(file)
     confine(folder, job["seconds"], job["memory"])
@@ -72,66 +84,42 @@ def work(folder: str, channel: int) -> None:
 
 
 def _seen(exercise: Exercise, source: str, answer: str, drawn: tuple) -> dict[str, Any]:
-    """What was seen, or {"stopped": kind of the error, "error": its sentence} where the lines themselves do not run."""
+    """The encoded observations.
+
+    If the code itself does not run: {"stopped": type of the error, "error": its sentence}.
+    """
     module = types.ModuleType("__main__")
     module.display = print
     sys.modules["__main__"] = module
-    linecache.cache["<answer>"] = (
-        len(source),
-        None,
-        source.splitlines(True),
-        "<answer>",
-    )  # an error can quote its line
+    # so that an error can quote its line
+    linecache.cache["<answer>"] = (len(source), None, source.splitlines(True), "<answer>")
     try:
         exec(compile(source, "<answer>", "exec"), module.__dict__)  # noqa: S102
         value = eval(answer, module.__dict__)  # noqa: S307
     except BaseException as error:
-        return {"stopped": type(error).__name__, "error": _where(error)}
+        return {"stopped": type(error).__name__, "error": where(error)}
     if not exercise.is_function:
-        seen = {"cases": [_plain(exercise, value)], "again": []}
+        seen = {"cases": [of_value(exercise, value)], "again": []}
     elif callable(value):
-        seen = watch(exercise, value, *drawn)
+        seen = observe_calls(exercise, value, *drawn)
     else:
-        return {
-            "stopped": "kind",
-            "error": f"It is `{type(value).__name__}`; a function is asked for.",
-        }
-    size = sum(
-        v.size
-        for calls in seen.values()
-        for s in calls
-        for v in (*s.value.values(), *s.grads.values())
-        if isinstance(v, np.ndarray)
-    )
+        sentence = f"Yours is `{type(value).__name__}`; it should be a function."
+        return {"stopped": "kind", "error": sentence}
+    size = sum(_size(s) for calls in seen.values() for s in calls)
     if size > LARGEST:
-        return {
-            "stopped": "kind",
-            "error": f"In all calls it holds {size} numbers, more than a grader reads.",
-        }
+        sentence = f"In all calls together it returns {size} numbers, more than the grader reads."
+        return {"stopped": "kind", "error": sentence}
     return {key: [encoded(s) for s in calls] for key, calls in seen.items()}
 
 
-def encoded(seen: Seen) -> dict[str, Any]:
-    """As JSON holds it: an array is {"shape": [...], "numbers": [...]}."""
-    return {
-        "value": {k: _array(v) for k, v in seen.value.items()},
-        "grads": {str(k): _array(v) for k, v in seen.grads.items()},
-        "changed": list(seen.changed),
-        "error": seen.error[:2000],
-        "kind": seen.kind[:200],
-    }
+def _size(seen: Observation) -> int:
+    parts = (*seen.value.values(), *seen.grads.values())
+    return sum(v.size for v in parts if isinstance(v, np.ndarray))
 
 
-def _array(value: Any) -> Any:
-    return (
-        {"shape": list(value.shape), "numbers": value.ravel().tolist()}
-        if isinstance(value, np.ndarray)
-        else value
-    )
-
-
+# -- references --------------------------------------------------------------------------------
 def stripped(exercise: Exercise) -> Exercise:
-    """What `watch` asks of an exercise, without its reference and its mistakes."""
+    """What `observe_calls` needs of an exercise, without its reference and its mistakes."""
     return replace(
         exercise,
         reference=_nothing if exercise.is_function else None,
@@ -143,37 +131,43 @@ def stripped(exercise: Exercise) -> Exercise:
 
 
 def _nothing(*_args) -> None:
-    """In place of what is not handed out."""
+    """Stands in for what a student must not get."""
 
 
 class _Closed:
-    """An import hook that finds nothing below gantutor.course.exercises."""
+    """An import hook that refuses every module below gantutor.course.exercises."""
 
     def find_spec(self, name, path=None, target=None):
-        if name.startswith("gantutor.course.exercises."):
+        if name.startswith(f"{REFERENCES}."):
             raise ModuleNotFoundError(
-                "the grader hands out no references: `from gantutor.course.exercises import check` is all that is here",
+                "the grader gives out no references: "
+                f"only `from {REFERENCES} import check` works here",
                 name=name,
             )
 
 
 def close_the_references() -> None:
-    """From here on `gantutor.course.exercises` is a `check` that does nothing. Who reads the files, or searches memory, still finds references."""
-    for name in [n for n in sys.modules if n.startswith("gantutor.course.exercises.")]:
+    """Replace `gantutor.course.exercises` by a module with a `check` that does nothing.
+
+    Code that reads the package's files, or searches memory, can still find the references.
+    """
+    for name in [n for n in sys.modules if n.startswith(f"{REFERENCES}.")]:
         vars(gantutor.course.exercises).pop(name.rpartition(".")[2], None)
         del sys.modules[name]
-    bare = types.ModuleType(
-        "gantutor.course.exercises", "Here a grader looks at the answers, and `check` does nothing."
-    )
+    bare = types.ModuleType(REFERENCES, "A grader looks at the answers: `check` does nothing.")
     bare.check = _nothing
     bare.__path__ = []
-    sys.modules["gantutor.course.exercises"] = gantutor.course.exercises = bare
+    sys.modules[REFERENCES] = gantutor.course.exercises = bare
     sys.meta_path.insert(0, _Closed())
     gc.collect()
 
 
+# -- limits ------------------------------------------------------------------------------------
 def confine(folder: str, seconds: float, memory: float) -> None:
-    """A session of its own that ends with its parent, no console, a folder to write into, and limits that the system holds."""
+    """Cut this process off from the console and put it under limits that the system enforces.
+
+    It gets a session of its own, ends with its parent, and works in `folder`.
+    """
     os.setsid()
     prctl(DIES_WITH_PARENT, signal.SIGKILL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -189,21 +183,22 @@ def confine(folder: str, seconds: float, memory: float) -> None:
         "RLIMIT_CORE": 0,
         "RLIMIT_CPU": int(2 * seconds) + 10,
         "RLIMIT_FSIZE": LARGEST_WRITTEN,
-        "RLIMIT_DATA": _held() + int(memory * 2**30),
+        "RLIMIT_DATA": _private_memory() + int(memory * 2**30),
     }.items():
-        with suppress(ValueError, OSError):  # not known to this system, or less is allowed already
+        # this system may not know the limit, or already allow less
+        with suppress(ValueError, OSError):
             resource.setrlimit(getattr(resource, what), (most, most))
 
 
-def _held() -> int:
-    """Bytes of private memory that Python and torch have taken already; 0 where Linux' /proc is not there."""
+def _private_memory() -> int:
+    """Bytes of private memory that Python and torch already use; 0 without Linux's /proc."""
     with suppress(OSError), open("/proc/self/statm") as pages:
         return int(pages.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")
     return 0
 
 
 def prctl(what: int, value: int) -> None:
-    """Linux' prctl(2); nothing elsewhere."""
+    """Linux's prctl(2); does nothing on other systems."""
     if sys.platform == "linux":
         import ctypes
 
