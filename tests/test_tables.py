@@ -14,7 +14,7 @@ from gantutor.images import ImageSet
 from gantutor.metrics.images import judge
 from gantutor.recipes import Adam, Ema
 from gantutor.reproduce import ready, tables
-from gantutor.reproduce.tables import EPS, MODELS, ROWS, _nets, compose, planned
+from gantutor.reproduce.tables import EPS, MODELS, ROWS, compose, nets_by_name, planned
 from gantutor.rng import Rng
 from gantutor.train import Run, train
 
@@ -176,9 +176,9 @@ def test_every_name_composes_a_recipe_whose_nets_fit(nets):
 @pytest.mark.parametrize(
     "how, sentence",
     [
-        ({"nets": "dcgam"}, "nets='dcgam': expected one of dcgan, "),
-        ({"objective": "kd"}, "objective='kd': expected one of non-saturating, hinge"),
-        ({"terms": ("gp", "adaptive")}, "terms='adaptive': expected one of adaptivemix"),
+        ({"nets": "dcgam"}, "nets='dcgam': expected one of 'dcgan', "),
+        ({"objective": "kd"}, "objective='kd': expected one of 'non-saturating', 'hinge'"),
+        ({"terms": ("gp", "adaptive")}, "terms='adaptive': expected one of 'adaptivemix'"),
         ({"terms": ("classes",)}, "needs nets='acgan'"),
         ({"objective": "kdd-proj"}, "a projection needs class embeddings"),
     ],
@@ -318,7 +318,7 @@ def test_a_row_that_is_mistyped_is_named():
 
 def test_the_names_of_the_config_are_those_of_the_parts():
     """config.py is read before torch is, so it has lists of its own."""
-    assert tuple(_nets(0, 32, 3, 10)) == NETS and tuple(tables.OBJECTIVES) == OBJECTIVES
+    assert tuple(nets_by_name(0, 32, 3, 10)) == NETS and tuple(tables.OBJECTIVES) == OBJECTIVES
     assert (tuple(tables.TERMS), tuple(tables.AUGMENTS), tuple(tables.SAMPLERS)) == (
         TERMS,
         AUGMENTS,
