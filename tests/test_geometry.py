@@ -1,4 +1,4 @@
-"""Stretch and compactness of feature spaces, by closed forms: linear maps, clusters of known spread."""
+"""Stretch, bend and compactness of feature spaces against closed forms."""
 
 import math
 
@@ -15,7 +15,11 @@ def images(n, seed, shape=(1, 4, 4)):
     return Rng(seed).randn(n, *shape).double()
 
 
-# -- stretch ---------------------------------------------------------------------------------------------------------------
+def bounded(x):
+    return x.flatten(1).tanh()
+
+
+# -- stretch ---------------------------------------------------------------------------------------
 def test_a_rotation_times_s_plus_a_shift_stretches_every_pair_by_s():
     Q = torch.linalg.qr(Rng(0).randn(16, 16).double())[0]
     found = lipschitz_ratio(lambda x: 3.0 * x.flatten(1) @ Q + 7.0, images(50, 1), images(50, 2))
@@ -26,33 +30,27 @@ def test_a_rotation_times_s_plus_a_shift_stretches_every_pair_by_s():
 def test_a_single_linear_feature_of_gaussian_pairs_has_the_mean_of_a_cosine():
     """|<w, u>| for u uniform on the sphere in d = 3 has mean |w| / 2."""
     w = torch.tensor([1.0, 2.0, 2.0], dtype=torch.float64)
-    found = lipschitz_ratio(
-        lambda x: (x @ w)[:, None], images(40_000, 3, (3,)), images(40_000, 4, (3,))
-    )
+    x, y = images(40_000, 3, (3,)), images(40_000, 4, (3,))
+    found = lipschitz_ratio(lambda x: (x @ w)[:, None], x, y)
     assert abs(found.raw.value - 1.5) < 4 * found.raw.se
-    assert found.raw.se == pytest.approx(
-        3 / math.sqrt(12 * 40_000), rel=0.02
-    )  # |cos| is uniform on [0, 1] there
+    # |cos| is uniform on [0, 1] in three dimensions
+    assert found.raw.se == pytest.approx(3 / math.sqrt(12 * 40_000), rel=0.02)
 
 
 def test_scale_moves_the_raw_ratio_and_not_the_scale_free_one():
     x, y = images(30, 5), images(30, 6)
-    small, large = (
-        lipschitz_ratio(lambda x, c=c: c * x.flatten(1).tanh(), x, y) for c in (1.0, 10.0)
-    )
+    small, large = (lipschitz_ratio(lambda x, c=c: c * bounded(x), x, y) for c in (1.0, 10.0))
     assert large.raw.value == pytest.approx(10 * small.raw.value, rel=1e-12)
     assert large.scale_free == pytest.approx(small.scale_free, rel=1e-12)
 
 
 def test_a_given_rms_is_used_and_is_that_of_the_features():
     x, y = images(30, 5), images(30, 6)
-    F = lambda x: x.flatten(1).tanh()  # noqa: E731
-    both = feature_rms(F, torch.cat([x, y]))
-    assert both == pytest.approx(
-        math.sqrt(float(np.square(np.tanh(torch.cat([x, y]).numpy())).mean())), rel=1e-12
-    )
-    assert lipschitz_ratio(F, x, y).rms == pytest.approx(both, rel=1e-12)
-    given = lipschitz_ratio(F, x, y, rms=2.0)
+    both = feature_rms(bounded, torch.cat([x, y]))
+    want = math.sqrt(float(np.square(np.tanh(torch.cat([x, y]).numpy())).mean()))
+    assert both == pytest.approx(want, rel=1e-12)
+    assert lipschitz_ratio(bounded, x, y).rms == pytest.approx(both, rel=1e-12)
+    given = lipschitz_ratio(bounded, x, y, rms=2.0)
     assert given.scale_free.value == pytest.approx(given.raw.value / 2.0)
 
 
@@ -66,20 +64,15 @@ def test_a_critic_is_taken_pair_by_pair_in_eval_mode_and_left_as_it_was(norm):
     assert D.training and all(torch.equal(v, state[k]) for k, v in D.state_dict().items())
     D.eval()
     with torch.no_grad():
-        pairs = [(a[None], b[None], (a - b).norm()) for a, b in zip(x, y, strict=True)]
-        by_hand = np.array(
-            [
-                [
-                    float((D.features(a) - D.features(b)).norm() / apart),
-                    float((D(a).score - D(b).score).abs() / apart),
-                ]
-                for a, b, apart in pairs
-            ]
-        )
+        by_hand = []
+        for a, b in zip(x[:, None], y[:, None], strict=True):
+            stretch = (D.features(a) - D.features(b)).norm() / (a - b).norm()
+            logit = (D(a).score - D(b).score).abs() / (a - b).norm()
+            by_hand.append([float(stretch), float(logit)])
+    by_hand = np.array(by_hand)
     assert [found.raw.value, found.logit.value] == pytest.approx(by_hand.mean(0), rel=1e-6)
-    assert [found.raw.se, found.logit.se] == pytest.approx(
-        by_hand.std(0, ddof=1) / math.sqrt(5), rel=1e-6
-    )
+    errors = by_hand.std(0, ddof=1) / math.sqrt(5)
+    assert [found.raw.se, found.logit.se] == pytest.approx(errors, rel=1e-6)
 
 
 def test_equal_images_are_left_out_and_bad_pairs_refused():
@@ -92,25 +85,18 @@ def test_equal_images_are_left_out_and_bad_pairs_refused():
         lipschitz_ratio(lambda x: x.flatten(1), x, y[:3])
 
 
-# -- bend ------------------------------------------------------------------------------------------------------------------
+# -- bend ------------------------------------------------------------------------------------------
 def test_an_affine_map_has_no_bend_whatever_its_slope():
     W, lam = Rng(0).randn(16, 5).double(), Rng(1).rand(40)
+    x, y = images(40, 1), images(40, 2)
     for slope in (1e-3, 1.0, 1e3):
-        assert (
-            bend(
-                lambda x, s=slope: s * x.flatten(1) @ W + 3.0, images(40, 1), images(40, 2), lam
-            ).value
-            < 1e-12
-        )
+        assert bend(lambda x, s=slope: s * x.flatten(1) @ W + 3.0, x, y, lam).value < 1e-12
 
 
 def test_a_square_bends_by_lam_times_one_minus_lam():
     """F(u) = u^2: the gap is lam (1-lam) (x-y)^2, the parents are |x^2 - y^2| apart."""
-    x, y, lam = (
-        torch.tensor([[0.0], [1.0]]),
-        torch.tensor([[2.0], [4.0]]),
-        torch.tensor([0.5, 0.25]),
-    )
+    x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([[2.0], [4.0]])
+    lam = torch.tensor([0.5, 0.25])
     found = bend(lambda u: u**2, x, y, lam)
     gap, length = np.array([0.25 * 4, 0.1875 * 9]), np.array([4.0, 15.0])
     assert found.value == pytest.approx(gap.mean() / length.mean(), rel=1e-6)
@@ -120,17 +106,17 @@ def test_a_square_bends_by_lam_times_one_minus_lam():
 
 
 def test_the_error_of_a_bend_is_that_of_repeated_draws():
-    F = lambda x: x.flatten(1).relu()  # noqa: E731
-    drawn = [
-        bend(F, images(200, 10 + s), images(200, 1000 + s), Rng(s).rand(200)) for s in range(200)
-    ]
+    drawn = []
+    for s in range(200):
+        x, y = images(200, 10 + s), images(200, 1000 + s)
+        drawn.append(bend(lambda x: x.flatten(1).relu(), x, y, Rng(s).rand(200)))
     spread = np.std([d.value for d in drawn], ddof=1)
     assert np.mean([d.se for d in drawn]) == pytest.approx(spread, rel=0.2)
 
 
-# -- compactness -----------------------------------------------------------------------------------------------------------
+# -- compactness -----------------------------------------------------------------------------------
 def test_two_clusters_of_known_spread():
-    """Classes at distance 2h from each other, spread r around their means: within r, total sqrt(r^2 + h^2)."""
+    """Classes 2h apart with spread r around their means: within r, total sqrt(r^2 + h^2)."""
     r, h = 0.5, 2.0
     circle = torch.tensor([[r, 0.0], [-r, 0.0], [0.0, r], [0.0, -r]])
     v = torch.cat([circle + torch.tensor([h, 1.0]), circle + torch.tensor([-h, 1.0])])
@@ -150,15 +136,12 @@ def test_gaussian_classes_by_their_standard_deviations():
 
 
 def test_a_class_without_samples_has_no_spread():
-    assert compactness(torch.ones(4, 2), torch.tensor([0, 0, 2, 2])).classes.isnan().tolist() == [
-        False,
-        True,
-        False,
-    ]
+    found = compactness(torch.ones(4, 2), torch.tensor([0, 0, 2, 2]))
+    assert found.classes.isnan().tolist() == [False, True, False]
 
 
 def test_unit_norm_sees_directions_alone():
-    """Rays at angles 0 and 60 degrees: each class is a point on the circle, and the two are a chord of 1 apart."""
+    """Rays at 0 and 60 degrees: each class is a point on the circle, and a chord of 1 joins them."""
     ray = torch.tensor([[1.0, 0.0], [0.5, math.sqrt(0.75)]], dtype=torch.float64)
     v = torch.cat([c * ray for c in (1.0, 5.0, 9.0)])
     labels = torch.tensor([0, 1] * 3)

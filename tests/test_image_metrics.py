@@ -1,3 +1,5 @@
+"""The classifier whose features stand in for Inception: its training, its cache, what it sees."""
+
 import pytest
 import torch
 from torch.nn.functional import cross_entropy, interpolate
@@ -21,7 +23,7 @@ def cloud(n, dims=8, seed=0, shift=0.0):
     return Rng(seed).randn(n, dims) + shift
 
 
-# -- the classifier --------------------------------------------------------------------------------------------------
+# -- the classifier --------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def digits():
     return open_images("digits", size=16)
@@ -58,9 +60,8 @@ def test_features_leave_the_mode_as_it_was(digits):
     net = small_cnn(digits, steps=1, batch=4).train()
     buffers = [b.clone() for b in net.buffers()]
     features(net, digits.floats(slice(0, 10)))
-    assert net.training and all(
-        torch.equal(a, b) for a, b in zip(buffers, net.buffers(), strict=True)
-    )
+    assert net.training
+    assert all(torch.equal(a, b) for a, b in zip(buffers, net.buffers(), strict=True))
 
 
 def test_a_flipped_bit_in_the_cache_is_noticed(digits):
@@ -68,7 +69,7 @@ def test_a_flipped_bit_in_the_cache_is_noticed(digits):
     (kept,) = cache_dir().iterdir()
     whole, rng = kept.read_bytes(), Rng(0)
     anywhere, ends = rng.randint(len(whole), 20).tolist(), rng.randint(2000, 10).tolist()
-    pages = [*ends, *(len(whole) - 1 - at for at in ends)]  # where the zip keeps its own
+    pages = [*ends, *(len(whole) - 1 - at for at in ends)]  # the zip's own records
     for place in [*anywhere, *pages]:
         damaged = bytearray(whole)
         damaged[place] ^= 1 << place % 8
@@ -88,13 +89,13 @@ def test_a_cache_of_another_net_is_trained_anew(digits):
     assert small_cnn(digits, steps=1, batch=4).digest == good.digest
 
 
-# -- sets of one class ------------------------------------------------------------------------
+# -- sets of one class -----------------------------------------------------------------------------
 def of_one_class(images, name="one class"):
     return ImageSet(name, images, torch.zeros(len(images), dtype=torch.int64), ("all",))
 
 
 def views():
-    """1,500 views of 24 pixels a side out of two photographs, each with its top up."""
+    """1,500 upright views of 24 x 24 pixels from two photographs."""
     from sklearn.datasets import load_sample_images
 
     rng, found = Rng(0), []
@@ -219,7 +220,7 @@ def test_turns_teach_something_even_of_zeros_and_eights(digits):
     assert abs(near) < 4 * error and far > 4 * error_far
 
 
-# -- the record -------------------------------------------------------------------------------------------------------
+# -- the record ------------------------------------------------------------------------------------
 def test_a_record_names_the_stand_in():
     said = judge(cloud(60), cloud(60, seed=1))
     assert set(said) == {"kd_small", "kd_small_se", "density_small", "coverage_small"}

@@ -1,3 +1,5 @@
+"""Feature nets: what they see, which weights they accept, what they are called; cached reals."""
+
 import hashlib
 
 import numpy as np
@@ -37,22 +39,20 @@ def toy():
 
 
 def noise_set(n=40, channels=3, size=6):
-    images = torch.randint(
-        0, 256, (n, channels, size, size), generator=torch.Generator().manual_seed(0)
-    ).to(torch.uint8)
-    return ImageSet("noise", images, torch.arange(n) % 2, ("a", "b"))
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (n, channels, size, size), generator=generator)
+    return ImageSet("noise", images.to(torch.uint8), torch.arange(n) % 2, ("a", "b"))
 
 
-# -- pictures and their size -----------------------------------------------------------------------------------------
+# -- pictures and their size -----------------------------------------------------------------------
 def test_nets_see_what_a_saved_picture_holds():
     x = torch.tensor([-1.0, -0.9999, 0.0, 1 / 255, 0.999, 1.0, 1.003, -1.003]).view(1, 1, 2, 4)
     want = (np.float32([0, 0, 128, 128, 255, 255, 255, 0])).reshape(2, 4)  # 127.5 rounds to even
     seen = pictures(x)
     assert seen.shape == (1, 3, 2, 4) and all(np.array_equal(seen[0, c], want) for c in range(3))
     data = noise_set()
-    assert torch.equal(pictures(data.floats()), data.images.float()) and torch.equal(
-        pictures(data.images), data.images.float()
-    )
+    assert torch.equal(pictures(data.floats()), data.images.float())
+    assert torch.equal(pictures(data.images), data.images.float())
     for bad in (torch.zeros(3, 4, 4), torch.zeros(1, 2, 4, 4)):
         with pytest.raises(ValueError, match=r"expected \(N, 1 or 3, H, W\)"):
             pictures(bad)
@@ -92,9 +92,8 @@ def test_floats_of_every_kind_are_taken_as_they_are(dtype):
 
 @pytest.mark.parametrize("shape", [(32, 32), (48, 48), (7, 31), (299, 299), (310, 600)])
 def test_the_resize_is_tensorflow_1s_by_torch_fidelity(shape):
-    theirs = pytest.importorskip(
-        "torch_fidelity.interpolate_compat_tensorflow"
-    ).interpolate_bilinear_2d_like_tensorflow1x
+    room = pytest.importorskip("torch_fidelity.interpolate_compat_tensorflow")
+    theirs = room.interpolate_bilinear_2d_like_tensorflow1x
     x = torch.randint(0, 256, (2, 3, *shape), generator=torch.Generator().manual_seed(1)).float()
     assert torch.equal(resize_tf1(x, 299), theirs(x, size=(299, 299), align_corners=False))
 
@@ -102,12 +101,11 @@ def test_the_resize_is_tensorflow_1s_by_torch_fidelity(shape):
 def test_the_resize_has_no_half_pixels():
     ramp = torch.tensor([0.0, 10.0]).expand(1, 1, 2, 2)
     assert resize_tf1(ramp, 4)[0, 0].tolist() == 4 * [[0, 5, 10, 10]]
-    assert resize_tf1(torch.arange(4.0).expand(1, 1, 4, 4), 2)[0, 0].tolist() == 2 * [
-        [0, 2]
-    ]  # shrinking skips, no average
+    half = resize_tf1(torch.arange(4.0).expand(1, 1, 4, 4), 2)
+    assert half[0, 0].tolist() == 2 * [[0, 2]]  # shrinking skips pixels and does not average
 
 
-# -- the extractor ---------------------------------------------------------------------------------------------------
+# -- the extractor ---------------------------------------------------------------------------------
 def test_features_do_not_depend_on_chunks_or_on_how_images_come(toy):
     data = noise_set()
     v = toy(data)
@@ -127,11 +125,8 @@ def test_bf16_is_another_name():
     kept = Extractor("toy", "00", 4, "none", lambda x: net(toy_net(x)), bf16=True)
     exact = Extractor("toy", "00", 4, "none", lambda x: net(toy_net(x)))
     data = noise_set()
-    assert (
-        kept.name == "toy_bf16"
-        and kept(data).dtype == torch.float32
-        and not kept(data).requires_grad
-    )
+    v = kept(data)
+    assert kept.name == "toy_bf16" and v.dtype == torch.float32 and not v.requires_grad
     assert 0 < (kept(data) - exact(data)).abs().max() < 3
     assert "fd_toy_bf16" in measure(kept(data), kept(data), kept.name, ("fid",))
 
@@ -155,7 +150,7 @@ def test_the_small_net_is_the_one_of_the_records():
     assert (extractor.name, extractor.digest, extractor.dim) == ("small", net.digest, 128)
 
 
-# -- weights by file -------------------------------------------------------------------------------------------------
+# -- weights by file -------------------------------------------------------------------------------
 class Sums(nn.Module):
     """Stands for Inception: 2048 features that say what came in."""
 
@@ -195,9 +190,8 @@ def test_other_weights_are_admitted_under_another_name(script):
     v = extractor(data)
     want = (resize_tf1(data.images.float(), 299) - 128) / 128
     assert v.shape == (5, 2048) and torch.equal(v, want.flatten(1)[:, :2048])
-    assert list(measure(v[:, :9], v[:, :9], extractor.name, ("fid",))) == [
-        f"fd_inception_{digest[:6]}"
-    ]
+    found = measure(v[:, :9], v[:, :9], extractor.name, ("fid",))
+    assert list(found) == [f"fd_inception_{digest[:6]}"]
 
 
 def test_weights_are_found_by_the_environment(script, tmp_path, monkeypatch):
@@ -242,9 +236,8 @@ def test_the_real_inception_gives_2048_features():
 
 def test_torch_fidelitys_weights_give_its_own_features_and_logits(tmp_path, monkeypatch):
     theirs = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
-    with (
-        monkeypatch.context() as m
-    ):  # random weights: the real ones cannot be had without a network
+    # random weights: the real ones cannot be had without a network
+    with monkeypatch.context() as m:
         m.setattr(theirs, "load_state_dict_from_url", lambda *a, **k: {})
         m.setattr(theirs.FeatureExtractorInceptionV3, "load_state_dict", lambda *a, **k: None)
         net = theirs.FeatureExtractorInceptionV3("x", ["2048", "logits_unbiased"])
@@ -260,7 +253,7 @@ def test_torch_fidelitys_weights_give_its_own_features_and_logits(tmp_path, monk
         torch.testing.assert_close(ours, want)
     assert extractor.name.startswith("inception_")  # random weights are not the papers' net
     path.write_bytes(b"not weights")
-    with pytest.raises(WeightsError, match="does not hold torch-fidelity's Inception weights"):
+    with pytest.raises(WeightsError, match="does not contain torch-fidelity's Inception weights"):
         fidelity_inception(path, sha256=hashlib.sha256(b"not weights").hexdigest())
 
 
@@ -270,15 +263,14 @@ def test_efficientnet_knows_real_weights_from_noise():
     extractor = efficientnet_lite0()
     from sklearn.datasets import load_sample_image
 
-    photo = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)[
-        None, :, :427, 100:527
-    ]
+    flower = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)
+    photo = flower[None, :, :427, 100:527]
     v, logits = extractor.both(photo)
     assert v.shape == (1, 1280) and logits.shape == (1, 1000) and logits.argmax() == 985  # a daisy
     assert (extractor.name, efficientnet_lite0(96).name) == ("efflite0", "efflite0_96")
 
 
-# -- reference statistics --------------------------------------------------------------------------------------------
+# -- reference statistics --------------------------------------------------------------------------
 def counted(extractor):
     calls, net = [], extractor.net
     extractor.net = lambda x: calls.append(len(x)) or net(x)
@@ -296,10 +288,8 @@ def test_a_reference_is_kept_and_found_again(toy):
     assert frechet(again.moments, whole.moments) == pytest.approx(0, abs=1e-6)
     part = reference(toy, data, n=10, seed=1, keep=4)
     assert part.moments.n == 10 and part.features.shape == (4, 3) and sum(calls) == 10
-    assert (
-        torch.equal(reference(toy, data, n=10, seed=1, keep=4).features, part.features)
-        and sum(calls) == 10
-    )
+    found = reference(toy, data, n=10, seed=1, keep=4)
+    assert torch.equal(found.features, part.features) and sum(calls) == 10
     order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
     assert torch.equal(part.features, toy(data.images[order[:4]]))
 
@@ -307,9 +297,8 @@ def test_a_reference_is_kept_and_found_again(toy):
 def test_other_data_nets_and_seeds_are_other_references(toy):
     data = noise_set()
     first, calls = reference(toy, data, n=20), counted(toy)
-    changed = ImageSet(
-        "noise", data.images.clone().index_fill_(0, torch.tensor([0]), 0), data.labels, data.classes
-    )
+    images = data.images.clone().index_fill_(0, torch.tensor([0]), 0)
+    changed = ImageSet("noise", images, data.labels, data.classes)
     for other in (
         lambda: reference(toy, changed, n=20),
         lambda: reference(toy, data, n=20, seed=1),
@@ -330,9 +319,8 @@ def test_a_damaged_reference_is_made_anew(toy):
         file.write_bytes(bad)
         del calls[:]
         found = reference(toy, data, keep=5)
-        assert (
-            calls and torch.equal(found.features, want.features) and file.read_bytes()[:2] == b"PK"
-        )
+        assert calls and torch.equal(found.features, want.features)
+        assert file.read_bytes()[:2] == b"PK"
     assert [p.name for p in cache_dir().iterdir()] == [file.name]  # no partial is left
 
 
@@ -352,7 +340,7 @@ def test_no_flipped_bit_of_a_reference_gives_other_numbers(toy):
         for kind in ("mean", "covariance"):
             numbers = (getattr(moments, kind) for moments in (found.moments, want.moments))
             torch.testing.assert_close(*numbers, rtol=1e-12, atol=0)
-    assert survived < tried / 2  # times and the like, of which no number depends
+    assert survived < tried / 2  # times and the like, on which no number depends
 
 
 def test_a_reference_under_another_ones_name_is_not_taken(toy):

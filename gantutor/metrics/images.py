@@ -1,4 +1,7 @@
-"""Fakes against real images in the features of a small classifier of our own: a stand-in, never called FID or KID."""
+"""Fakes against real images in the features of a small classifier of our own.
+
+This is a stand-in for the papers' measures and is never called FID or KID.
+"""
 
 import hashlib
 from contextlib import suppress
@@ -16,14 +19,14 @@ from gantutor.nets import initialise
 from gantutor.rng import Rng
 
 VERSION = 2  # raise it when the net, its training or its file changes
-TURNS = (0, 1, 2, 3)  # the quarter turns that are told apart where there are no labels
+TURNS = (0, 1, 2, 3)  # the quarter turns to tell apart if there are no labels
 
 
 class SmallCnn(nn.Module):
     """Classifier of small images (B, channels, H, W) in [-1, 1].
 
-    Its K=128 features are what the measures compare. `name` says what taught it ("small": labels),
-    and ends the names of all measures on them.
+    The measures compare its K=128 features. `name` tells what it was trained on ("small": labels)
+    and is the last part of the names of all measures on these features.
     """
 
     def __init__(self, channels: int, classes: int, name: str = "small"):
@@ -35,22 +38,22 @@ class SmallCnn(nn.Module):
         self.out = nn.Linear(128, classes)
 
     def features(self, x: Tensor) -> Tensor:
-        """(B, 128), not negative: the last maps' mean over positions."""
+        """Return the mean of the last maps over positions, (B, 128), not negative."""
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = relu(norm(conv(x)))
         return x.mean((2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Class logits (B, classes)."""
+        """Return class logits (B, classes)."""
         return self.out(self.features(x))
 
     def label(self, metric: str) -> str:
-        """A notebook's own name of a measure: it names the features where they are not "small"."""
+        """Return a measure's name in a notebook, with the features' name unless it is "small"."""
         return metric if self.name == "small" else f"{metric}_{self.name}"
 
     @property
     def digest(self) -> str:
-        """Short sha256 of the weights, for records: distances in other features are other distances."""
+        """Short sha256 of the weights, for records: other features give other distances."""
         state = hashlib.sha256()
         for name, w in self.state_dict().items():
             state.update(name.encode() + w.detach().cpu().contiguous().numpy().tobytes())
@@ -58,14 +61,14 @@ class SmallCnn(nn.Module):
 
 
 def small_cnn(images: ImageSet, seed: int = 0, steps: int = 400, batch: int = 128) -> SmallCnn:
-    """A SmallCnn trained on `images`, in eval mode; from the cache where it was trained before.
+    """Return a SmallCnn trained on `images`, in eval mode, from the cache if it is there.
 
-    It learns the labels and is named "small". Where all images are of one class, labels say
+    It learns the labels and is named "small". If all images are of one class, labels teach
     nothing: then it learns by which quarter turn an image was rotated (RotNet: Gidaris, Singh &
-    Komodakis 2018, arXiv 1803.07728), all else equal, and is named "rotations". Turns teach shapes
-    more than texture: on photographs these features see repetition and static noise, but blur,
-    mild noise and missing kinds of image only weakly. All random numbers come from `seed`. Raises
-    ValueError for images of one class that are not square.
+    Komodakis 2018, arXiv 1803.07728), all else equal, and is named "rotations". Rotations teach
+    shapes more than texture: on photographs these features see repetition and static noise, but
+    blur, mild noise and missing kinds of image only weakly. All random numbers come from `seed`.
+    Raises ValueError for images of one class that are not square.
     """
     name = feature_name(images)
     if name == "rotations" and images.shape[1] != images.shape[2]:
@@ -82,12 +85,20 @@ def small_cnn(images: ImageSet, seed: int = 0, steps: int = 400, batch: int = 12
     place = cache_dir() / f"{name}_cnn-{images.digest}-{seed}-{steps}-{batch}-v{VERSION}.pt"
     if _loaded(net, place):
         return net.eval()
+    _train(net, images, rng, steps, batch)
+    # a cache that cannot be written costs only time
+    with suppress(OSError, RuntimeError), replacing(place) as partial:
+        torch.save({"digest": net.digest, "weights": net.state_dict()}, partial)
+    return net.eval()
+
+
+def _train(net: SmallCnn, images: ImageSet, rng: Rng, steps: int, batch: int) -> None:
     opt = torch.optim.Adam(net.parameters(), lr=2e-3, fused=True)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(opt, steps)
     for _ in range(steps):
         index = rng.randint(len(images), batch)
         x = images.floats(index)
-        if name == "small":
+        if net.name == "small":
             y = images.labels[index]
         else:
             y = rng.randint(len(TURNS), batch)
@@ -97,21 +108,15 @@ def small_cnn(images: ImageSet, seed: int = 0, steps: int = 400, batch: int = 12
         loss.backward()
         opt.step()
         decay.step()
-    with (
-        suppress(OSError, RuntimeError),
-        replacing(place) as partial,
-    ):  # a cache that cannot be written costs time only
-        torch.save({"digest": net.digest, "weights": net.state_dict()}, partial)
-    return net.eval()
 
 
 def feature_name(images: ImageSet) -> str:
-    """The name of `small_cnn(images)`: "small", or "rotations" if all images are of one class."""
+    """Return the name of `small_cnn(images)`: "small", or "rotations" for images of one class."""
     return "small" if int(images.labels.min()) < int(images.labels.max()) else "rotations"
 
 
 def turned(x: Tensor, quarters: Tensor) -> Tensor:
-    """Square images (B, C, S, S), each by its own number of quarter turns (B,)."""
+    """Rotate square images (B, C, S, S), each by its own number of quarter turns (B,)."""
     x = x.clone()
     for k in TURNS[1:]:
         x[quarters == k] = x[quarters == k].rot90(k, (2, 3))
@@ -119,43 +124,45 @@ def turned(x: Tensor, quarters: Tensor) -> Tensor:
 
 
 def _loaded(net: SmallCnn, place: Path) -> bool:
-    """Whether `net` could be filled from the file at `place`; if not, it is as it was.
+    """Load the weights at `place` into `net`; return False, and leave it as it was, if that fails.
 
-    The file holds its digest: other weights than those that were put there are not taken.
+    The file contains the digest of the weights that were saved, and others are not accepted.
     """
     before = {key: w.clone() for key, w in net.state_dict().items()}
-    with suppress(Exception):  # not there, cut short or not ours: all the same, it is trained anew
+    with suppress(Exception):  # whatever is wrong with the file, the net is trained again
         kept = torch.load(place, weights_only=True)
         net.load_state_dict(kept["weights"])
         if net.digest == kept["digest"]:
             return True
-    net.load_state_dict(before)  # a damaged file may have filled it in part
+    net.load_state_dict(before)  # a damaged file may have been loaded in part
     return False
 
 
 @torch.no_grad()
 def features(net: SmallCnn, images: Tensor | ImageSet, chunk: int = 500) -> Tensor:
-    """Features (N, 128) of images (N, C, H, W) in [-1, 1], or of all of an ImageSet, by the net in eval mode."""
-    if not isinstance(images, ImageSet):
+    """Return features (N, 128) of images (N, C, H, W) in [-1, 1], or of a whole ImageSet.
+
+    The net is used in eval mode and left in the mode that it was in.
+    """
+    whole = isinstance(images, ImageSet)
+    if not whole:
         in_range(images)
-    training, n = net.training, len(images)
+    training = net.training
     net.eval()
-    parts = (slice(i, i + chunk) for i in range(0, n, chunk))
     try:
-        return torch.cat(
-            [
-                net.features(images.floats(p) if isinstance(images, ImageSet) else images[p])
-                for p in parts
-            ]
-        )
+        parts = [slice(i, i + chunk) for i in range(0, len(images), chunk)]
+        return torch.cat([net.features(images.floats(p) if whole else images[p]) for p in parts])
     finally:
         net.train(training)
 
 
 def judge(real: Tensor, fake: Tensor, k: int = 5, name: str = "small") -> dict[str, float]:
-    """What a record holds of fakes: kernel distance with its standard error, density and coverage.
+    """Return what a record holds: kernel distance with its standard error, density and coverage.
 
-    `real` and `fake` are `features`; `name`, that of their net, ends each key: "kd_small".
+    `real` and `fake` are `features`; the name of their net is the last part of each key.
+
+    >>> sorted(judge(Rng(0).randn(100, 8), Rng(1).randn(100, 8)))
+    ['coverage_small', 'density_small', 'kd_small', 'kd_small_se']
     """
     distance, error = kernel_distance(real, fake)
     density, coverage = density_coverage(real, fake, k)

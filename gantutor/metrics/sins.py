@@ -1,6 +1,12 @@
-"""Generators of known sin, made of real images: what a measure sees is learnt by giving it what is wrong on purpose.
+"""Generators with a known fault, made from real images, to learn what a measure can see.
 
-A sin of the picture changes images (N, C, H, W) in [-1, 1]; a sin of the set chooses among them, by their places.
+A sin of the picture changes images (N, C, H, W) in [-1, 1]. A sin of the set chooses among images
+by their indices ("places").
+
+>>> blur(torch.zeros(2, 3, 8, 8)).shape
+torch.Size([2, 3, 8, 8])
+>>> without_classes(torch.arange(6), torch.tensor([0, 1, 2, 0, 1, 2]), missing=1).shape
+torch.Size([4])
 """
 
 import io
@@ -14,9 +20,9 @@ from torch.nn.functional import conv2d, interpolate, pad
 from gantutor.rng import Rng
 
 
-# -- sins of the picture -------------------------------------------------------------------------------------------------
+# -- sins of the picture --------------------------------------------------------------------------
 def blur(x: Tensor, sigma: float = 1.0) -> Tensor:
-    """Gaussian blur with a standard deviation of `sigma` pixels, borders mirrored; 0 changes nothing."""
+    """Gaussian blur with a standard deviation of `sigma` pixels and mirrored borders; 0 is none."""
     if sigma <= 0:
         return x
     reach = min(math.ceil(4 * sigma), min(x.shape[-2:]) - 1)  # mirrored borders go no further
@@ -29,12 +35,15 @@ def blur(x: Tensor, sigma: float = 1.0) -> Tensor:
 
 
 def noise(x: Tensor, std: float = 0.2, rng: Rng | int = 0) -> Tensor:
-    """Independent Gaussian noise on every value, clipped to [-1, 1]; `std` in units where black to white is 2."""
+    """Independent Gaussian noise on every value, clipped to [-1, 1].
+
+    `std` is in the images' units, in which black and white are 2 apart.
+    """
     return (x + std * Rng.of(rng).randn(*x.shape).to(x)).clamp(-1, 1)
 
 
 def jpeg(x: Tensor, quality: int = 75) -> Tensor:
-    """Through a JPEG file of that quality (1 to 95), as many image sets have gone."""
+    """Save as JPEG of that quality (1 to 95) and read back, as happened to many image sets."""
     from PIL import Image
 
     def through(picture: np.ndarray) -> np.ndarray:
@@ -42,40 +51,45 @@ def jpeg(x: Tensor, quality: int = 75) -> Tensor:
         Image.fromarray(picture.squeeze()).save(file, "JPEG", quality=quality)
         return np.asarray(Image.open(file)).reshape(picture.shape)
 
-    bytes_ = (
-        ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    )
-    back = torch.from_numpy(np.stack([through(picture) for picture in bytes_])).permute(0, 3, 1, 2)
-    return back.to(x) / 127.5 - 1
+    pixels = ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    pictures = pixels.permute(0, 2, 3, 1).cpu().numpy()
+    back = torch.from_numpy(np.stack([through(picture) for picture in pictures]))
+    return back.permute(0, 3, 1, 2).to(x) / 127.5 - 1
 
 
 def resized(x: Tensor, side: int, antialias: bool = True) -> Tensor:
-    """Down (or up) to side x side by bilinear interpolation, and back."""
+    """Resize to side x side by bilinear interpolation, and back."""
     small = interpolate(x, (side, side), mode="bilinear", antialias=antialias)
     return interpolate(small, x.shape[-2:], mode="bilinear", antialias=antialias)
 
 
 def dequantised(x: Tensor, cut: bool, rng: Rng | int = 0) -> Tensor:
-    """Bytes made continuous by noise within a grey level, then bytes again: rounded, or `cut` as `.to(torch.uint8)` does."""
+    """Make bytes continuous by noise within a grey level, then turn them into bytes again.
+
+    They are rounded, or with `cut` truncated, as `.to(torch.uint8)` does.
+    """
     grey = (x + 1) * 127.5 + Rng.of(rng).rand(*x.shape).to(x) - 0.5
     return (grey.floor() if cut else grey.round()).clamp(0, 255) / 127.5 - 1
 
 
-# -- sins of the set -----------------------------------------------------------------------------------------------------
+# -- sins of the set ------------------------------------------------------------------------------
 def drawn(places: Tensor, n: int, rng: Rng | int = 0) -> Tensor:
-    """N of these places (N,) in random order; none comes twice before each has come once. ValueError where there is none."""
+    """Return n of these places (N,) in random order; none repeats before each has come once.
+
+    Raises ValueError if there are no places.
+    """
     if len(places) == 0:
         raise ValueError(f"n={n} of no places at all: did you leave every class out?")
     rng, rounds = Rng.of(rng), -(-n // len(places))
-    return torch.cat([places[rng.randperm(len(places)).to(places.device)] for _ in range(rounds)])[
-        :n
-    ]
+    orders = [places[rng.randperm(len(places)).to(places.device)] for _ in range(rounds)]
+    return torch.cat(orders)[:n]
 
 
 def without_classes(places: Tensor, labels: Tensor, missing: int, rng: Rng | int = 0) -> Tensor:
-    """Those of the places (N,) whose class is kept; `missing` classes, chosen at random, are left out.
+    """Return the places (N,) whose class is kept; `missing` random classes are left out.
 
-    `labels` int64: of all images, so that labels[places] are those of the places. Raises ValueError where no class is left.
+    `labels` int64 are those of all images, so that labels[places] are the labels of the places.
+    Raises ValueError if no class would be left.
     """
     classes = labels.unique()
     if not 0 <= missing < len(classes):
