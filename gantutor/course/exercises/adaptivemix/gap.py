@@ -41,12 +41,8 @@ def _gap_cases(rng):
 
 
 def _straight_cases(rng):
-    w, x, y, lam = (
-        3000 * rng.randn(2, 5).double(),
-        rng.randn(6, 2).double(),
-        rng.randn(6, 2).double(),
-        rng.rand(6, 1).double(),
-    )
+    w = 3000 * rng.randn(2, 5).double()
+    x, y, lam = rng.randn(6, 2).double(), rng.randn(6, 2).double(), rng.rand(6, 1).double()
     right = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
     return [
         (lambda x: x @ w + 1, x, y, lam),

@@ -37,18 +37,12 @@ def _score_field(f):
     """
     x = plane(1.0, 50).double()
     fixed = torch.tensor([[0.8, 0.8]]).double().expand(len(x), 2)
-    return (
-        f(
-            lambda v: torch.exp(-3 * v.square().sum(-1)),
-            x,
-            fixed,
-            0.9 * x,
-            torch.full((len(x), 1), 0.4).double(),
-        )
-        .detach()
-        .reshape(50, 50)
-        .numpy()
-    )
+    lam = torch.full((len(x), 1), 0.4).double()
+
+    def hill(v):
+        return torch.exp(-3 * v.square().sum(-1))
+
+    return f(hill, x, fixed, 0.9 * x, lam).detach().reshape(50, 50).numpy()
 
 
 SEEN = Exercise(

@@ -9,7 +9,7 @@ from torch.nn.functional import leaky_relu
 
 from gantutor.course.exercises.adaptivemix_images.common import MEASURES
 from gantutor.course.exercises.definition import Exercise, Property, Symptom
-from gantutor.fields import plane
+from gantutor.course.exercises.maps import map_of
 from gantutor.rng import Rng
 
 
@@ -25,9 +25,8 @@ class Critic(NamedTuple):
     offset: float = 1.0
 
     def __call__(self, x: Tensor) -> Tensor:
-        return (
-            leaky_relu(x.flatten(1) @ self.inner.T + 0.3, self.slope) @ self.outer.T + self.offset
-        )
+        hidden = leaky_relu(x.flatten(1) @ self.inner.T + 0.3, self.slope)
+        return hidden @ self.outer.T + self.offset
 
 
 def _critic(rng: Rng, pixels: int, k: int) -> Critic:
@@ -53,9 +52,8 @@ def _gap(F, x, y, lam, image_lam=None):
     """Gaps and parents' distances, (N,) both."""
     shape = (-1, *[1] * (x.ndim - 1))
     t, s = (lam if image_lam is None else image_lam).reshape(shape), lam[:, None]
-    return (F(t * x + (1 - t) * y) - s * F(x) - (1 - s) * F(y)).norm(dim=1), (F(x) - F(y)).norm(
-        dim=1
-    )
+    gaps = F(t * x + (1 - t) * y) - s * F(x) - (1 - s) * F(y)
+    return gaps.norm(dim=1), (F(x) - F(y)).norm(dim=1)
 
 
 def _straight(rng: Rng) -> list[tuple]:
@@ -72,15 +70,11 @@ def _over_the_plane(f, n=25):
 
     The other parent is always at (-0.8, -0.8). White: the critic does not bend between the two.
     """
-    F, y, lam = (
-        _critic(Rng(2), 2, 3),
-        torch.full((1, 2), -0.8).double(),
-        torch.tensor([0.3]).double(),
-    )
+    F = _critic(Rng(2), 2, 3)
+    y = torch.full((1, 2), -0.8).double()
+    lam = torch.tensor([0.3]).double()
     with np.errstate(invalid="ignore"):
-        return np.array([float(f(F, p[None], y, lam)) for p in plane(0.99, n).double()]).reshape(
-            n, n
-        )
+        return map_of(lambda p: f(F, p[None], y, lam), n, half=0.99)
 
 
 OPPOSITE = (

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from gantutor.course.exercises.definition import Exercise, Property, Symptom
-from gantutor.fields import plane
+from gantutor.course.exercises.maps import map_of
 from gantutor.rng import Rng
 
 
@@ -33,9 +33,8 @@ def _two_looks(f, n=25):
 
     Its second scores are always 0.5 and -0.5. Along the diagonal the choice changes.
     """
-    return np.array(
-        [float(f(p[None], torch.tensor([[0.5, -0.5]]).double())) for p in plane(1.0, n).double()]
-    ).reshape(n, n)
+    second = torch.tensor([[0.5, -0.5]]).double()
+    return map_of(lambda p: f(p[None], second), n)
 
 
 def _chosen(x, index):

@@ -6,22 +6,18 @@ from torch import Tensor
 
 from gantutor.course.exercises.adaptivemix_images.common import MEASURES
 from gantutor.course.exercises.definition import Exercise, Property, Symptom
-from gantutor.fields import plane
+from gantutor.course.exercises.maps import map_of
 from gantutor.rng import Rng
 
 
 def _stretch_free(v, w, x, y):
     v, w, x, y = (t.numpy() for t in (v, w, x, y))
     rms = np.sqrt(np.mean([e**2 for cloud in (v, w) for e in cloud.ravel()]))
-    return float(
-        np.mean(
-            [
-                np.sqrt(((a - b) ** 2).sum() / ((i - j) ** 2).sum())
-                for a, b, i, j in zip(v, w, x, y, strict=True)
-            ]
-        )
-        / rms
-    )
+    stretches = [
+        np.sqrt(((a - b) ** 2).sum() / ((i - j) ** 2).sum())
+        for a, b, i, j in zip(v, w, x, y, strict=True)
+    ]
+    return float(np.mean(stretches) / rms)
 
 
 def _pairs(rng: Rng) -> tuple[Tensor, ...]:
@@ -50,12 +46,10 @@ def _one_pair(f, n=25):
 
     The second image's features are always (0.5, 0.5). Doubling all features must change nothing.
     """
-    x, y, w = (
-        torch.zeros(1, 1, 2, 2).double(),
-        torch.full((1, 1, 2, 2), 0.5).double(),
-        torch.full((1, 2), 0.5).double(),
-    )
-    return np.array([float(f(p[None], w, x, y)) for p in plane(1.0, n).double()]).reshape(n, n)
+    x = torch.zeros(1, 1, 2, 2).double()
+    y = torch.full((1, 1, 2, 2), 0.5).double()
+    w = torch.full((1, 2), 0.5).double()
+    return map_of(lambda p: f(p[None], w, x, y), n)
 
 
 STRETCH_FREE = Exercise(

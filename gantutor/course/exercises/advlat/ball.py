@@ -14,15 +14,12 @@ def ball(z, start, g, eps, radius):
     """Z - eps sign(g), clipped to the l-infinity ball around the start, one entry at a time."""
     out = np.empty(tuple(z.shape))
     for place in np.ndindex(*z.shape):
-        slope = float(g[place])
-        way = (
-            float(z[place])
-            - (eps if slope > 0 else -eps if slope < 0 else 0.0)
-            - float(start[place])
-        )
-        out[place] = float(start[place]) + (
-            math.copysign(radius, way) if abs(way) > radius else way
-        )
+        slope, centre = float(g[place]), float(start[place])
+        step = math.copysign(eps, -slope) if slope else 0.0
+        way = float(z[place]) + step - centre
+        if abs(way) > radius:
+            way = math.copysign(radius, way)
+        out[place] = centre + way
     return out
 
 

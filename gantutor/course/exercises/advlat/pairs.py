@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from gantutor.course.exercises.definition import Exercise, Property, Symptom
-from gantutor.fields import plane
+from gantutor.course.exercises.maps import map_of
 from gantutor.rng import Rng
 
 
@@ -36,13 +36,10 @@ def _mean(v):
 def _pairs_field(f):
     """The term of three pairs, by where the second image of one of them is on the plane."""
     x1 = torch.tensor([[-0.3, 0.2], [0.5, 0.5], [0.4, -0.4]]).double()
-    x2, z1, z2 = (
-        x1 + 0.3,
-        torch.zeros(3, 3).double(),
-        torch.tensor([[0.2, 0.2, 0.1], [0.5, -0.4, 0.3], [0.1, 0.3, -0.2]]).double(),
-    )
-    values = [f(x1, torch.cat([x[None], x2[1:]]), z1, z2) for x in plane(1.0, 20).double()]
-    return np.array([float(v) for v in values]).reshape(20, 20)
+    x2 = x1 + 0.3
+    z1 = torch.zeros(3, 3).double()
+    z2 = torch.tensor([[0.2, 0.2, 0.1], [0.5, -0.4, 0.3], [0.1, 0.3, -0.2]]).double()
+    return map_of(lambda x: f(x1, torch.cat([x[None], x2[1:]]), z1, z2), 20)
 
 
 PAIRS = Exercise(

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import softplus
 
 from gantutor.course.exercises.definition import Exercise, Property, Symptom
-from gantutor.fields import plane
+from gantutor.course.exercises.maps import map_of
 from gantutor.nets import Critique
 from gantutor.rng import Rng
 
@@ -19,11 +19,9 @@ def qua(z, x_real, G, D, eps):
             h[:, j] = 1e-5
             up[:, j] = torch.sign(D(G(z + h)).score - D(G(z - h)).score)
         fake = G(z.detach() + eps * up)
-    loss_d = (
-        torch.log1p(torch.exp(-D(x_real).score)).mean()
-        + torch.log1p(torch.exp(D(fake).score)).mean()
-    )
-    return loss_d, torch.log1p(torch.exp(-D(G(z)).score)).mean()
+    on_reals = torch.log1p(torch.exp(-D(x_real).score)).mean()
+    on_fakes = torch.log1p(torch.exp(D(fake).score)).mean()
+    return on_reals + on_fakes, torch.log1p(torch.exp(-D(G(z)).score)).mean()
 
 
 def _small_gan(rng: Rng, k: int):
@@ -65,9 +63,8 @@ def _saturating(z, x_real, G, D, eps):
 
 def _roles_swapped(z, x_real, G, D, eps):
     fake = G(_moved(z, G, D, eps))
-    return softplus(D(x_real).score).mean() + softplus(-D(fake).score).mean(), softplus(
-        -D(G(z)).score
-    ).mean()
+    loss_d = softplus(D(x_real).score).mean() + softplus(-D(fake).score).mean()
+    return loss_d, softplus(-D(G(z)).score).mean()
 
 
 def _moved(z, G, D, eps):
@@ -80,9 +77,7 @@ def _qua_field(f):
     """L_D + L_G of a batch of one, by where its latent is."""
     G, D = _small_gan(Rng(4), 2)
     x_real = Rng(5).randn(4, 2).double()
-    return np.array(
-        [sum(float(v) for v in f(z[None], x_real, G, D, 0.4)) for z in plane(1.0, 15).double()]
-    ).reshape(15, 15)
+    return map_of(lambda z: sum(float(v) for v in f(z[None], x_real, G, D, 0.4)), 15)
 
 
 QUA = Exercise(

@@ -12,10 +12,8 @@ from gantutor.course.exercises.definition import Exercise, Property, Symptom
 def _credit(msgan, neighbours, div):
     a, b, c = (v.detach().double().tolist() for v in (msgan, neighbours, div))
     steps = [[y - x for x, y in zip(*pair, strict=True)] for pair in ((a, b), (b, c))]
-    return torch.tensor(
-        [[math.fsum(d) / len(d), statistics.stdev(d) / math.sqrt(len(d))] for d in steps],
-        dtype=torch.float64,
-    )
+    rows = [[math.fsum(d) / len(d), statistics.stdev(d) / math.sqrt(len(d))] for d in steps]
+    return torch.tensor(rows, dtype=torch.float64)
 
 
 def _seeds(rng):

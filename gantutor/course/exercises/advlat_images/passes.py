@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from gantutor.course.exercises.definition import Exercise, Property, Symptom
-from gantutor.fields import plane
+from gantutor.course.exercises.maps import map_of
 
 
 def _passes(score):
@@ -28,8 +28,7 @@ def _kept(score):
 
 def _over_two_scores(f):
     """Cost of a pool of three scores, over the first two; the third is 0."""
-    pools = 1.2 * plane(1.0, 21).double()
-    return np.array([float(f(torch.cat([p, p.new_zeros(1)]))) for p in pools]).reshape(21, 21)
+    return map_of(lambda p: f(torch.cat([p, p.new_zeros(1)])), 21, half=1.2)
 
 
 REJECTION = Exercise(

@@ -14,15 +14,14 @@ def _closed_adam(w, grads, m, v, t, lr=0.1, betas=(0.5, 0.9)):
     """
     out = w.detach().double().numpy().copy()
     rows = [g.detach().double().numpy() for g in grads]
+
+    def moment(b, old, power, k):
+        """The corrected mean of the gradients' powers after k updates."""
+        added = sum((1 - b) * b ** (k - i) * rows[i - 1] ** power for i in range(1, k + 1))
+        return (b**k * old.detach().double().numpy() + added) / (1 - b ** (t + k))
+
     for k in range(1, len(rows) + 1):
-        mean, square = (
-            (
-                b**k * old.detach().double().numpy()
-                + sum((1 - b) * b ** (k - i) * rows[i - 1] ** p for i in range(1, k + 1))
-            )
-            / (1 - b ** (t + k))
-            for b, old, p in zip(betas, (m, v), (1, 2), strict=True)
-        )
+        mean, square = moment(betas[0], m, 1, k), moment(betas[1], v, 2, k)
         out -= lr * mean / (np.sqrt(square) + 1e-8)
     return torch.from_numpy(out)
 
@@ -40,20 +39,20 @@ def _checkpoint(rng):
     )
 
 
-def _adam(ticks=1, bias=True, first=True, second=True, sign=-1.0, root=True, blend=False):
-    """Adam written out, with one of its parts missing."""
+def _adam(clock="right", bias=True, first=True, second=True, sign=-1.0, root=True, blend=False):
+    """Adam written out; the keyword arguments switch on mistakes."""
 
     def go_on(w, grads, m, v, t, lr=0.1, betas=(0.5, 0.9)):
-        (b1, b2), t = betas, 0 if ticks == "anew" else t
-        m, v = m if first else torch.zeros_like(m), v if second else torch.zeros_like(v)
+        keep1, keep2 = (1 - b for b in betas) if blend else betas
+        m, v = m * first, v * second
+        t = t if clock != "reset" else 0
         for g in grads:
-            t += ticks if ticks in (0, 1) else 1
-            m, v = (
-                ((1 - b1) * m + b1 * g, (1 - b2) * v + b2 * g * g)
-                if blend
-                else (b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g)
-            )
-            mean, square = (m / (1 - b1**t), v / (1 - b2**t)) if bias else (m, v)
+            t += clock != "stopped"
+            m = keep1 * m + (1 - keep1) * g
+            v = keep2 * v + (1 - keep2) * g * g
+            mean, square = m, v
+            if bias:
+                mean, square = m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
             w = w + sign * lr * mean / ((square.sqrt() if root else square) + 1e-8)
         return w
 
@@ -67,10 +66,8 @@ def _bowl(f):
     """
     w = plane(1.0, 12).double()
     round_it = 0.6 * torch.stack([-w[:, 1], w[:, 0]], -1)
-    return (
-        f(w, 0.3 * w.expand(2, *w.shape), round_it, 0.08 * torch.ones_like(w), 6, 0.1, (0.5, 0.9))
-        - w
-    ).numpy()
+    grads, squares = 0.3 * w.expand(2, *w.shape), 0.08 * torch.ones_like(w)
+    return (f(w, grads, round_it, squares, 6, 0.1, (0.5, 0.9)) - w).numpy()
 
 
 RESUME = Exercise(
@@ -105,13 +102,13 @@ RESUME = Exercise(
             "a new clock",
             "You count the updates from 0 again. The correction 1 - beta^t then inflates moments "
             "that warmed up long ago: t is part of the state.",
-            _adam(ticks="anew"),
+            _adam(clock="reset"),
         ),
         Symptom(
             "the clock stands",
             "Your t keeps its value from the checkpoint. It must rise by one with each update, "
             "before it is used.",
-            _adam(ticks=0),
+            _adam(clock="stopped"),
         ),
         Symptom(
             "no correction",

@@ -10,10 +10,8 @@ from gantutor.course.exercises.definition import Exercise, Property, Symptom
 def _reports(curves):
     rows = curves.detach().double().tolist()
     best = [min(row) for row in rows]
-    return torch.tensor(
-        [math.fsum(row[-1] for row in rows) / len(rows), math.fsum(best) / len(rows), min(best)],
-        dtype=torch.float64,
-    )
+    last = math.fsum(row[-1] for row in rows) / len(rows)
+    return torch.tensor([last, math.fsum(best) / len(rows), min(best)], dtype=torch.float64)
 
 
 def _curves(rng):

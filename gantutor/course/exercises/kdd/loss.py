@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import relu
 
 from gantutor.course.exercises.definition import Exercise, Property, Symptom
-from gantutor.fields import plane
+from gantutor.course.exercises.maps import map_of
 from gantutor.rng import Rng
 
 
@@ -63,8 +63,7 @@ def _loss_field(f):
     """The loss, by where one fake of the batch is on the plane."""
     r = torch.tensor([[0.5, 0.5], [0.7, 0.2], [0.4, -0.6], [0.1, 0.3]]).double()
     g = torch.tensor([[-0.5, -0.3], [-0.2, -0.6], [-0.6, 0.3]]).double()
-    values = [f(r, torch.cat([g, x[None]]), 0.3) for x in plane(1.0, 19).double()]
-    return np.array([float(v) for v in values]).reshape(19, 19)
+    return map_of(lambda x: f(r, torch.cat([g, x[None]]), 0.3), 19)
 
 
 def _circle_cases(rng: Rng):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gantutor.course.exercises.definition import Exercise, Property, Symptom
-from gantutor.fields import plane
+from gantutor.course.exercises.maps import map_of
 from gantutor.rng import Rng
 
 
@@ -78,14 +78,10 @@ def _steepness(f, n=25):
 
     The step goes to the upper right. Dark: the features change much faster or slower than 1.
     """
-    phi, fake, u = (
-        Phi(2 * Rng(8).randn(3, 2).double()),
-        torch.full((1, 1, 1, 2), 0.5).double(),
-        torch.tensor([[1.0, 1.0], [1.0, -1.0]]).double().reshape(2, 1, 1, 2),
-    )
-    return np.array(
-        [float(f(phi, p.reshape(1, 1, 1, 2), fake, u, 1e-3)) for p in plane(1.0, n).double()]
-    ).reshape(n, n)
+    phi = Phi(2 * Rng(8).randn(3, 2).double())
+    fake = torch.full((1, 1, 1, 2), 0.5).double()
+    u = torch.tensor([[1.0, 1.0], [1.0, -1.0]]).double().reshape(2, 1, 1, 2)
+    return map_of(lambda p: f(phi, p.reshape(1, 1, 1, 2), fake, u, 1e-3), n)
 
 
 JACOBIAN = Exercise(

@@ -56,17 +56,10 @@ def _pushed(f, n=15):
     Three other fakes are on the left, three reals on the right; tau = 0.3.
     """
     rng = Rng(5)
-    r, g = (
-        0.25 * rng.randn(3, 2).double() + torch.tensor([0.7, 0.2]),
-        0.25 * rng.randn(3, 2).double() - torch.tensor([0.6, 0.0]),
-    )
-    points = plane(1.0, n).double()
-    return np.stack(
-        [
-            f(r, torch.cat([p[None], g]), torch.cat([p[None], g]) / 2, 0.3)[0].detach().numpy()
-            for p in points
-        ]
-    )
+    r = 0.25 * rng.randn(3, 2).double() + torch.tensor([0.7, 0.2])
+    g = 0.25 * rng.randn(3, 2).double() - torch.tensor([0.6, 0.0])
+    fakes = [torch.cat([p[None], g]) for p in plane(1.0, n).double()]
+    return np.stack([f(r, x, x / 2, 0.3)[0].detach().numpy() for x in fakes])
 
 
 PUSH = Exercise(

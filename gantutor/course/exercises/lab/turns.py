@@ -10,9 +10,8 @@ from gantutor.fields import plane
 def _turns(theta, psi, lr, steps):
     """The result of all steps at once: a step is linear in (theta, psi), so take a matrix power."""
     step = np.linalg.matrix_power(np.array([[1 - lr * lr, lr], [-lr, 1.0]]), steps)
-    return torch.from_numpy(
-        np.stack([theta.detach().double().numpy(), psi.detach().double().numpy()], -1) @ step.T
-    )
+    start = torch.stack([theta, psi], -1).detach().double().numpy()
+    return torch.from_numpy(start @ step.T)
 
 
 def _starts(rng):

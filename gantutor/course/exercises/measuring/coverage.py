@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from gantutor.course.exercises.definition import Exercise, Property, Symptom
+from gantutor.course.exercises.maps import map_of
 from gantutor.course.exercises.measuring.common import MEASURES
-from gantutor.fields import plane
 from gantutor.rng import Rng
 
 
@@ -42,7 +42,7 @@ def _perfect(rng: Rng) -> list[tuple]:
 def _one_fake(f, n=32):
     """How many of twelve reals a single fake covers at each place, with k = 2."""
     real = 0.5 * Rng(6).randn(12, 2).double()
-    return np.array([float(f(real, p[None], 2)) for p in plane(1.0, n).double()]).reshape(n, n)
+    return map_of(lambda p: f(real, p[None], 2), n)
 
 
 COVERAGE = Exercise(

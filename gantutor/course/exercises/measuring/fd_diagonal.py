@@ -4,20 +4,18 @@ import numpy as np
 import torch
 
 from gantutor.course.exercises.definition import Exercise, Property, Symptom
+from gantutor.course.exercises.maps import map_of
 from gantutor.course.exercises.measuring.common import MEASURES, two_clouds
-from gantutor.fields import plane
 from gantutor.metrics.features import Moments, frechet
 from gantutor.rng import Rng
 
 
 def _fd_diagonal(x, y):
     x, y = x.numpy(), y.numpy()
-    return float(
-        sum(
-            (a.mean() - b.mean()) ** 2 + (a.std(ddof=1) - b.std(ddof=1)) ** 2
-            for a, b in zip(x.T, y.T, strict=True)
-        )
-    )
+    total = 0.0
+    for a, b in zip(x.T, y.T, strict=True):
+        total += (a.mean() - b.mean()) ** 2 + (a.std(ddof=1) - b.std(ddof=1)) ** 2
+    return float(total)
 
 
 def _one_feature(rng: Rng) -> list[tuple]:
@@ -32,9 +30,7 @@ def _moved_and_stretched(f, n=25):
     """
     x = Rng(3).randn(40, 2).double()
     x = (x - x.mean(0)) / x.std(0)
-    return np.array(
-        [float(f(x, x * 1.6**b + torch.stack([a, 0 * a]))) for a, b in plane(1.0, n).double()]
-    ).reshape(n, n)
+    return map_of(lambda p: f(x, x * 1.6 ** p[1] + torch.stack([p[0], 0 * p[0]])), n)
 
 
 FD_DIAGONAL = Exercise(

@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 
 from gantutor.course.exercises.definition import Exercise, Property, Symptom
+from gantutor.course.exercises.maps import map_of
 from gantutor.course.exercises.measuring.common import MEASURES, two_clouds
-from gantutor.fields import plane
 from gantutor.rng import Rng
 
 
@@ -49,7 +49,7 @@ def _moved(f, n=25):
     """The distance of six fakes from six reals of the same cloud, by where the fakes are moved."""
     rng = Rng(4)
     x, y = (0.4 * (v - v.mean(0)) for v in (rng.randn(6, 2).double(), rng.randn(6, 2).double()))
-    return np.array([float(f(x, y + p / 2)) for p in plane(1.0, n).double()]).reshape(n, n)
+    return map_of(lambda p: f(x, y + p / 2), n)
 
 
 KERNEL_DISTANCE = Exercise(

@@ -28,11 +28,9 @@ def _inside(x, y, block):
         rows = np.flatnonzero(block == b).tolist()
         for i, j in itertools.combinations(rows, 2):
             dx, dy = x[i] - x[j], y[i] - y[j]
-            top, left, right = (
-                top + dx * dy / len(rows),
-                left + dx * dx / len(rows),
-                right + dy * dy / len(rows),
-            )
+            top += dx * dy / len(rows)
+            left += dx * dx / len(rows)
+            right += dy * dy / len(rows)
     return np.array([_correlation(x.tolist(), y.tolist()), top / math.sqrt(left * right)])
 
 

@@ -16,7 +16,8 @@ def _published(r, n, limit=1.96, sides=(-1, 1), of=lambda d: d, spread=lambda n:
             d = side * (limit * spread(n) + np.linspace(0, abs(true) + 12 * spread(n), 2_001))
             density = np.exp(-0.5 * ((d - true) / spread(n)) ** 2)
             simpson = np.concatenate([[1], np.tile([4, 2], 999), [4, 1]]) * abs(d[1] - d[0])
-            weight, total = weight + simpson @ density, total + simpson @ (density * of(d))
+            weight += simpson @ density
+            total += simpson @ (density * of(d))
         out.append(total / weight)
     return np.array(out)
 

@@ -31,11 +31,9 @@ def _best_field(f):
     The data are narrow clouds; the fakes are the same clouds, shifted to the right.
     """
     x, clouds = plane(1.0, 70).double(), toy.ring(3, radius=0.45, std=0.014)
-    return (
-        (2 * f(clouds.log_density(x), clouds.log_density(x - torch.tensor([0.015, 0.0]))) - 1)
-        .reshape(70, 70)
-        .numpy()
-    )
+    shifted = x - torch.tensor([0.015, 0.0])
+    confidence = f(clouds.log_density(x), clouds.log_density(shifted))
+    return (2 * confidence - 1).reshape(70, 70).numpy()
 
 
 BEST = Exercise(

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from gantutor.course.exercises.definition import Exercise, Property, Symptom
-from gantutor.fields import plane
+from gantutor.course.exercises.maps import map_of
 
 
 def _apart(x, y):
@@ -12,14 +12,16 @@ def _apart(x, y):
 
 
 def _energy(x, y):
+    def to_others(v):
+        """Each point's mean distance to the other points, averaged."""
+        others = [np.delete(v, i, 0) for i in range(len(v))]
+        return np.mean(
+            [np.linalg.norm(p - o, axis=-1).mean() for p, o in zip(v, others, strict=True)]
+        )
+
     a, b = x.numpy(), y.numpy()
-    across = sum(np.linalg.norm(p - b, axis=-1).sum() for p in a) / (len(a) * len(b))
-    within = [
-        sum(np.linalg.norm(v[i] - np.delete(v, i, 0), axis=-1).mean() for i in range(len(v)))
-        / len(v)
-        for v in (a, b)
-    ]
-    return 2 * across - sum(within)
+    across = np.mean([np.linalg.norm(p - b, axis=-1).mean() for p in a])
+    return 2 * across - to_others(a) - to_others(b)
 
 
 def _energy_of(x, y, d=_apart, own=lambda m, n: m.sum() / (n * (n - 1)), cross=2.0, reals=1.0):
@@ -47,16 +49,13 @@ def _energy_field(f):
     rng = np.random.default_rng(0)
     clouds = 0.1 * rng.standard_normal((2, 2, 6, 2))
     apart = np.array([[-0.6, 0.0], [0.6, 0.0]])[:, None]
-    real, fakes = (
-        (clouds[0] + apart).reshape(-1, 2),
-        [
-            (clouds[1] + apart * (1 + p[0]) + [0.0, p[1]]).reshape(-1, 2)
-            for p in plane(1.0, 24).numpy()
-        ],
-    )
-    return np.array([float(f(torch.from_numpy(x), torch.from_numpy(real))) for x in fakes]).reshape(
-        24, 24
-    )
+    real = torch.from_numpy((clouds[0] + apart).reshape(-1, 2))
+
+    def fakes(p):
+        moved = clouds[1] + apart * (1 + p[0].item()) + [0.0, p[1].item()]
+        return torch.from_numpy(moved.reshape(-1, 2))
+
+    return map_of(lambda p: f(fakes(p), real), 24)
 
 
 ENERGY = Exercise(

@@ -1,21 +1,18 @@
 """Exercise plane.turn_of_d: D's loss, which must not send a gradient to the fakes."""
 
-import numpy as np
 import torch
 
 from gantutor.course.exercises.definition import Exercise, Symptom
-from gantutor.fields import plane
+from gantutor.course.exercises.maps import map_of
 
 
 def _turn(D, w, x_real, x_fake):
     a, b = D(w, x_real), D(w, x_fake.detach())
-    return (
-        torch.logaddexp(-a, torch.zeros_like(a)).mean()
-        + torch.logaddexp(b, torch.zeros_like(b)).mean()
-    )
+    return _positive(-a).mean() + _positive(b).mean()
 
 
 def _positive(t):
+    """Softplus, which is log(e^t + e^0)."""
     return torch.logaddexp(t, torch.zeros_like(t))
 
 
@@ -40,13 +37,9 @@ def _turn_field(f):
 
     The critic believes that the data are on the right.
     """
-    w, real = (
-        torch.tensor([3.0, 1.0], dtype=torch.float64),
-        torch.tensor([[0.6, 0.2]], dtype=torch.float64),
-    )
-    return np.array([float(f(_bent, w, real, p[None])) for p in plane(1.0, 30).double()]).reshape(
-        30, 30
-    )
+    w = torch.tensor([3.0, 1.0], dtype=torch.float64)
+    real = torch.tensor([[0.6, 0.2]], dtype=torch.float64)
+    return map_of(lambda p: f(_bent, w, real, p[None]), 30)
 
 
 TURN = Exercise(

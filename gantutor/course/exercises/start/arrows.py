@@ -46,15 +46,11 @@ def _flat_cases(rng):
 
 def _arrows_field(f):
     """The arrows at 13 x 13 places, for a critic with three hills."""
-    return (
-        f(
-            lambda x: torch.exp(-(x[..., None, :] - CENTRES).square().sum(-1) / 0.3).sum(-1),
-            plane(1.0, 13).double(),
-            0.05,
-        )
-        .detach()
-        .numpy()
-    )
+
+    def hills(x):
+        return torch.exp(-(x[..., None, :] - CENTRES).square().sum(-1) / 0.3).sum(-1)
+
+    return f(hills, plane(1.0, 13).double(), 0.05).detach().numpy()
 
 
 ARROWS = Exercise(

@@ -5,7 +5,7 @@ import math
 import torch
 
 from gantutor.course.exercises.definition import Exercise, Property, Symptom
-from gantutor.fields import plane
+from gantutor.course.exercises.maps import map_of
 
 
 def _critic_loss(real, fake):
@@ -31,13 +31,8 @@ def _loss_field(f):
 
     The one real point is in the middle.
     """
-    x = plane(1.0, 40).double()
-    return (
-        torch.stack([torch.as_tensor(f(_hill(x[:1] * 0), _hill(p[None]))) for p in x])
-        .detach()
-        .reshape(40, 40)
-        .numpy()
-    )
+    real = _hill(torch.zeros(1, 2).double())
+    return map_of(lambda p: f(real, _hill(p[None])), 40)
 
 
 CRITIC_LOSS = Exercise(

@@ -5,8 +5,8 @@ import math
 import torch
 
 from gantutor.course.exercises.definition import Exercise, Symptom
+from gantutor.course.exercises.maps import map_of
 from gantutor.course.exercises.start.common import CENTRES
-from gantutor.fields import plane
 
 
 def _near(x, centres, std):
@@ -33,11 +33,7 @@ def _near_cases(rng):
 
 def _near_field(f):
     """The measure for a single fake at each place, with three clouds of std 0.1."""
-    return (
-        torch.tensor([float(f(p[None], CENTRES, 0.1)) for p in plane(1.0, 40).double()])
-        .reshape(40, 40)
-        .numpy()
-    )
+    return map_of(lambda p: f(p[None], CENTRES, 0.1), 40)
 
 
 NEAR = Exercise(
