@@ -1,1 +1,1 @@
-"""Judging generators: on the plane against the exact truth, on images by distances between features."""
+"""Measures of generators: on the plane against the exact truth, on images between features."""
