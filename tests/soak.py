@@ -1,23 +1,23 @@
-"""Kill, and kill again: a grid under random SIGKILLs of workers and drivers (`make soak`, or `python tests/soak.py KILLS SEED`).
+"""Kill workers and drivers of a grid at random moments (`make soak`).
 
-A scheduler and two workers run a grid of notebooks; at random moments a worker in the midst of a run, or the driver, is killed and
-replaced. In the end every run must hold one valid record, equal to an undisturbed one's, no run may have finished twice, and none
-may have started again but those whose worker was killed.
+    python tests/soak.py [KILLS] [SEED]
+
+A scheduler and two workers run a grid of notebooks. At random moments a worker in the middle of a
+run, or the driver, is killed and replaced. At the end every run must have one valid record, equal
+to that of an undisturbed run; no run may have finished twice, and only runs whose worker was
+killed may have started again.
 """
 
 import json
-import os
 import random
-import signal
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
-from test_grid import (
+from grids import (
     SAVE_STEPS,
-    SETUP,
     SLOW,
     alive,
     attempts,
@@ -25,102 +25,111 @@ from test_grid import (
     children,
     drive,
     jobs_of,
+    kill,
     scores,
-    spawn,
+    spawn_scheduler,
+    spawn_worker,
     until,
-    worker,
-    write,
 )
+from tiny import SETUP, write
+
+STEPS = 30
+
+
+class Soak:
+    """A grid under attack, in a temporary folder."""
+
+    def __init__(self, folder: Path, runs: int, seed: int):
+        self.folder, self.file = folder, folder / "scheduler.json"
+        notebook = write(folder, SETUP, SLOW, SAVE_STEPS)
+        self.jobs = jobs_of(notebook, folder / "out", runs, steps=STEPS)
+        self.rng = random.Random(seed)
+        self.killed: Counter[str] = Counter()  # workers and drivers
+        self.victims: Counter[str] = Counter()  # runs that were not done when their worker died
+        self.scheduler = spawn_scheduler(self.file)
+        self.workers = [spawn_worker(self.file, folder) for _ in range(2)]
+        self.driver = drive(folder, self.jobs, self.file)
+
+    def attack(self, kills: int) -> int:
+        """Kill that many processes, then wait for the driver's end; returns its exit code."""
+        while self.killed.total() < kills and self.driver.poll() is None:
+            time.sleep(self.rng.uniform(0, 6))
+            until(lambda: self.driver.poll() is not None or self.at_work())
+            what = self.rng.choice(["worker", "worker", "driver"])
+            if what == "driver":
+                self.driver.kill()
+                self.driver.wait()
+                self.driver = drive(self.folder, self.jobs, self.file)
+            elif busy := self.at_work():
+                self.kill_worker(*self.rng.choice(busy))
+            else:
+                continue
+            self.killed[what] += 1
+        return self.driver.wait(1800)
+
+    def at_work(self) -> list[tuple[int, str]]:
+        """(worker, run) for each run whose slow cell has started and that is not done."""
+        runs = {pid_of(j): j.label for j in self.jobs if beating(j) and not done(j)}
+        return [
+            (i, runs[pid])
+            for i, process in enumerate(self.workers)
+            for pid in children(process.pid) & runs.keys()
+        ]
+
+    def kill_worker(self, i: int, label: str) -> None:
+        """Kill a worker that does a run, and start another."""
+        family = children(self.workers[i].pid)
+        self.workers[i].kill()
+        self.workers[i].wait()
+        until(lambda: not any(map(alive, family)))
+        job = next(j for j in self.jobs if j.label == label)
+        self.victims[label] += not done(job)
+        self.workers[i] = spawn_worker(self.file, self.folder)
+
+    def close(self) -> None:
+        """Kill everything."""
+        for process in (self.driver, self.scheduler, *self.workers):
+            kill(process)
 
 
 def main(kills: int = 20, seed: int = 0) -> None:
-    rng, begun = random.Random(seed), time.monotonic()
+    """Run the attack, print what came of it, and exit with 1 if anything was lost."""
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
-        folder = Path(place)
-        file, steps = folder / "scheduler.json", 30
-        jobs = jobs_of(
-            write(folder, SETUP, SLOW, SAVE_STEPS), folder / "out", max(8, 2 * kills), steps=steps
-        )
-        scheduler = spawn(
-            sys.executable,
-            "-m",
-            "distributed.cli.dask_scheduler",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--no-dashboard",
-            "--scheduler-file",
-            file,
-        )
-        until(file.exists)
-        workers = [worker(file, folder) for _ in range(2)]
-        driver, killed, victims = drive(folder, jobs, file), Counter(), Counter()
-
-        def at_work() -> list[tuple[int, str]]:
-            """(worker, run) where a cell is under way."""
-            runs = {
-                pid_of(j): j.label
-                for j in jobs
-                if beating(j) and not (j.folder / "result.json").exists()
-            }
-            return [
-                (i, runs[pid])
-                for i, w in enumerate(workers)
-                for pid in children(w.pid) & runs.keys()
-            ]
-
+        soak = Soak(Path(place), max(8, 2 * kills), seed)
         try:
-            while killed.total() < kills and driver.poll() is None:
-                time.sleep(rng.uniform(0, 6))
-                until(lambda: driver.poll() is not None or at_work())
-                what = rng.choice(["worker", "worker", "driver"])
-                if what == "driver":
-                    driver.kill()
-                    driver.wait()
-                    driver = drive(folder, jobs, file)
-                elif busy := at_work():
-                    i, label = rng.choice(busy)
-                    family = children(workers[i].pid)
-                    workers[i].kill()
-                    workers[i].wait()
-                    until(lambda: not any(map(alive, family)))
-                    victims[label] += not (
-                        next(j for j in jobs if j.label == label).folder / "result.json"
-                    ).exists()
-                    workers[i] = worker(file, folder)
-                else:
-                    continue
-                killed[what] += 1
-            code = driver.wait(1800)
+            code = soak.attack(kills)
         finally:
-            for process in (driver, scheduler, *workers):
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        starts = {j.label: Counter(attempts(j)) for j in jobs}
-        print(
-            f"{len(jobs)} runs, killed {dict(killed)}, {sum(c['start'] for c in starts.values())} starts, {time.monotonic() - begun:.0f} s, "
-            f"driver's exit {code}"
-        )
-        twice = [
-            label for label, c in starts.items() if c["ok"] > 1
-        ]  # a kill may fall between a record and the note of it
-        again = [label for label, c in starts.items() if c["start"] != 1 + victims[label]]
+            soak.close()
+        starts = {j.label: Counter(attempts(j)) for j in soak.jobs}
         wrong = [
             j.label
-            for s, j in enumerate(jobs)
-            if scores(j) != [steps + 10 * s, steps + 10 * (s + 1)]
+            for s, j in enumerate(soak.jobs)
+            if scores(j) != [STEPS + 10 * s, STEPS + 10 * (s + 1)]
         ]
-        print(
-            f"finished twice: {twice or 'none'}; started more often than its worker was killed: {again or 'none'}; "
-            f"without an undisturbed one's record: {wrong or 'none'}"
-        )
-        sys.exit(bool(code or twice or again or wrong or killed.total() < kills))
+    # a kill between a record and the note of it may leave no "ok", but never two
+    twice = [label for label, c in starts.items() if c["ok"] > 1]
+    again = [label for label, c in starts.items() if c["start"] != 1 + soak.victims[label]]
+    total = sum(c["start"] for c in starts.values())
+    print(
+        f"{len(starts)} runs, killed {dict(soak.killed)}, {total} starts, "
+        f"{time.monotonic() - begun:.0f} s, exit code of the driver {code}"
+    )
+    print(
+        f"finished twice: {twice or 'none'}; "
+        f"started more often than its worker was killed: {again or 'none'}; "
+        f"other record than an undisturbed run: {wrong or 'none'}"
+    )
+    sys.exit(bool(code or twice or again or wrong or soak.killed.total() < kills))
+
+
+def done(job) -> bool:
+    """Whether a run has a record."""
+    return (job.folder / "result.json").exists()
 
 
 def pid_of(job) -> int:
-    """The process of a run, as it noted it; -1 where it just writes that."""
+    """The process of a run, from its status; -1 while the status is being written."""
     try:
         return json.loads((job.folder / "status.json").read_text())["pid"]
     except (OSError, ValueError, KeyError):
