@@ -1,16 +1,12 @@
-"""What the image tables need of the engine: moving average, decay, accumulation, bf16, several processes, captured steps."""
+"""What the image tables need: moving average, decay, accumulation, labels, bf16, captured steps."""
 
-import os
-import socket
-import subprocess
-import sys
 from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import nn
 
-from gantutor import parallel, toy
+from gantutor import toy
 from gantutor.engine import MovingAverage, Weights, _like
 from gantutor.images import ImageSet
 from gantutor.methods.adaptivemix import AdaptiveMix
@@ -19,7 +15,7 @@ from gantutor.methods.kdd import KDD
 from gantutor.methods.pairs import HardPairs, ModeSeeking
 from gantutor.nets import Discriminator, initialise, spectral
 from gantutor.nets.mlp import Mlp
-from gantutor.objectives import WGAN, Hinge
+from gantutor.objectives import WGAN
 from gantutor.penalties import GradientPenalty
 from gantutor.recipes import TOY, Adam, Ema, Recipe, Sgd
 from gantutor.rng import Rng
@@ -102,7 +98,7 @@ def numbers(net):
     return torch.cat([t.detach().double().reshape(-1) for t in net.state_dict().values()])
 
 
-# -- moving average, decay, accumulation ---------------------------------------------------------------------------------
+# -- moving average, decay, accumulation -----------------------------------------------------------
 def test_the_moving_average_is_the_recursion_and_a_copy_before_its_start():
     run = Run(IMAGES.but(ema=Ema(0.9, 2)), pictures(), 0)
     want = None
@@ -154,7 +150,10 @@ def test_accumulated_parts_give_the_mean_of_their_gradients(parts):
 
 
 def test_gradients_are_laid_out_like_their_weights():
-    """Fused Adam walks over both in memory order: a contiguous gradient of a channels-last weight would be applied scrambled."""
+    """Fused Adam assumes that weight and gradient share a memory layout, and does not check.
+
+    It would apply a contiguous gradient to a channels-last weight in the wrong order.
+    """
     p = nn.Parameter(torch.zeros(4, 3, 2, 2).to(memory_format=torch.channels_last))
     g = torch.arange(48.0).reshape(4, 3, 2, 2) - 20
     assert _like(g, p).stride() == p.stride() and torch.equal(_like(g, p), g)
@@ -166,7 +165,7 @@ def test_gradients_are_laid_out_like_their_weights():
     assert torch.allclose(p.detach(), -g.sign(), atol=1e-5)
 
 
-# -- shared fakes, labels, order -----------------------------------------------------------------------------------------
+# -- shared fakes, labels, order -------------------------------------------------------------------
 @pytest.mark.parametrize("fakes, calls", [("fresh", 4), ("d", 2), ("dg", 1)])
 def test_shared_fakes_are_made_once(fakes, calls):
     run = Run(IMAGES.but(fakes=fakes, n_dis=3), pictures(), 0)
@@ -265,7 +264,7 @@ def test_chunks_change_nothing_in_running_statistics():
     assert torch.allclose(run.sample(23, 5, chunk=7), run.sample(23, 5), atol=1e-6)
 
 
-# -- exact resume of all of it -------------------------------------------------------------------------------------------
+# -- exact resume of all of it ---------------------------------------------------------------------
 RESUMED = {
     "average, decay, epochs": IMAGES.but(
         nets=Tiny(sn=True), ema=Ema(0.9, 1), decay=6, order="epochs", n_dis=2
@@ -303,7 +302,7 @@ def test_a_checkpoint_of_another_precision_is_refused(tmp_path):
         last(train(IMAGES, pictures(), 0, 2, checkpoint=tmp_path / "a.pt", precision="bf16"))
 
 
-# -- bf16 ----------------------------------------------------------------------------------------------------------------
+# -- bf16 ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "parts",
     [
@@ -328,138 +327,7 @@ def test_bf16_runs_the_nets_in_bf16_and_keeps_the_rest_in_fp32(parts):
     ) != float(whole.d_loss)
 
 
-# -- several processes ---------------------------------------------------------------------------------------------------
-def test_shares_of_a_draw_make_up_the_whole():
-    whole = Rng(4)
-    parts = [Rng(4).share(r, 3) for r in range(3)]
-    for draw in (
-        lambda g, n: g.randn(n, 2),
-        lambda g, n: g.rand(n),
-        lambda g, n: g.randint(9, n, 2),
-        lambda g, n: g.beta(2.0, n),
-    ):
-        assert torch.equal(torch.cat([draw(p, 4) for p in parts]), draw(whole, 12))
-    assert len({tuple(p.randperm(50).tolist()) for p in parts}) == 3
-    with pytest.raises(ValueError, match="rank=3, world=3"):
-        Rng(0).share(3, 3)
-
-
-TWO = {
-    "baseline": {},
-    "WGAN-GP": {"objective": WGAN(None), "terms": (GradientPenalty(),), "n_dis": 2},
-    "KDD": {"objective": KDD(tau=0.3)},
-    "joint": {"objective": Hinge() + 0.5 * KDD(stale="g_step"), "ema": Ema(0.9, 1), "decay": 10},
-    "qua": {"latent": IFGSM(0.05, 1, mode="train_frozen")},
-}
-PROGRAM = """
-import sys, torch
-from gantutor import parallel
-from test_engine import SMALL, TWO
-from gantutor import parallel, toy
-from gantutor.train import train
-torch.set_default_dtype(torch.float64)
-rank, world = parallel.start()
-for name, parts in TWO.items():
-    *_, step = train(SMALL.but(**parts), toy.ring(), 0, 3)
-    run = step.run
-    torch.save([p.detach() for p in run.g_weights.params + run.d_weights.params] + [step.d_loss, step.g_loss], f"{sys.argv[1]}/{name}-{rank}-{world}.pt")
-"""
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("two")
-    (folder / "go.py").write_text(PROGRAM)
-    here = os.path.dirname(os.path.abspath(__file__))
-    env = {**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"}
-    launch = [
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"],
-        [sys.executable],
-    ]
-    for command in launch:
-        done = subprocess.run(
-            [*command, str(folder / "go.py"), str(folder)],
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-    return folder
-
-
-@pytest.mark.parametrize("name", TWO)
-def test_two_processes_take_the_step_of_one(two, name):
-    one = torch.load(two / f"{name}-0-1.pt")
-    for rank in (0, 1):
-        got = torch.load(two / f"{name}-{rank}-2.pt")
-        assert max((a - b).abs().max().item() for a, b in zip(got, one, strict=True)) < 1e-10
-
-
-LEAVING = """
-import atexit, sys, warnings
-from pathlib import Path
-from gantutor import parallel, toy
-from gantutor.recipes import TOY
-from gantutor.train import train
-folder, mine = Path(sys.argv[1]), None
-
-def at_the_end():
-    threads = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
-    gloo = sorted(name for name in threads if "gloo" in name)
-    (folder / f"left-{mine}").write_text(f"{parallel.place()} {gloo}")
-
-atexit.register(at_the_end)  # what is registered first is called last
-mine, world = parallel.start()
-assert world == 2 and parallel.start() == (mine, 2)
-*_, step = train(TOY, toy.ring(), 0, 2, checkpoint=folder / "run.pt")
-parallel.together()
-warnings.simplefilter("error" if mine else "ignore")  # the first process alone says it
-# both start over, and one renames the file
-*_, step = train(TOY, toy.ring(), 0, 1, checkpoint=folder / "run.pt")
-assert step.index == 1
-"""
-
-
-def test_a_process_may_leave_its_group_before_its_end(monkeypatch):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    there = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
-    for name, value in {**there, "MASTER_PORT": str(port)}.items():
-        monkeypatch.setenv(name, value)
-    assert parallel.start() == (0, 1) and torch.distributed.is_initialized()
-    parallel.stop()
-    assert not torch.distributed.is_initialized() and parallel.place() == (0, 1)
-    parallel.stop()
-
-
-def test_processes_leave_their_group_at_their_end(tmp_path):
-    (tmp_path / "go.py").write_text(LEAVING)
-    launch = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-        str(tmp_path / "go.py"),
-        str(tmp_path),
-    ]
-    done = subprocess.run(
-        launch,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    # left at the end by itself, and no thread of the group is left behind
-    assert [(tmp_path / f"left-{rank}").read_text() for rank in (0, 1)] == ["(0, 1) []"] * 2
-    assert {p.name for p in tmp_path.glob("*.pt")} == {"run.pt", "run.aside.pt"}
-
-
-# -- captured steps ------------------------------------------------------------------------------------------------------
+# -- captured steps --------------------------------------------------------------------------------
 def test_a_graph_needs_a_gpu():
     with pytest.raises(ValueError, match="graph=True on cpu"):
         Run(IMAGES, pictures(), 0, graph=True)

@@ -1,19 +1,18 @@
 """Norms: one power iteration a pass, and batch norm over the images of several processes."""
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
+from launch import alone_and_in_two
 from tinynets import SPECS, each, labels
 from torch import nn
 from torch.nn.utils import parametrizations
 
 from gantutor import parallel
+from gantutor.methods.advlat import IFGSM
 from gantutor.methods.kdd import KDD
 from gantutor.nets import BatchNorm2d, no_power_iteration
 from gantutor.objectives import Hinge, NonSaturating
@@ -210,20 +209,18 @@ class Normed:
 
 
 RUNS = {
-    "DCGAN": {},
+    "DCGAN": {"latent": IFGSM(0.05, 1, mode="train_frozen")},
     "MSGAN": {"objective": NonSaturating(), "terms": (R1(1.0),)},
     "BigGAN": {"objective": KDD(tau=0.3)},
 }
 
 
 def trained(name):
-    """Two steps of a run, each one marked as the training loop does."""
+    """Weights, buffers and losses after two steps."""
     parts = {"batch": 8, "g_opt": Sgd(0.05), "d_opt": Sgd(0.05)}
     run = Run(Recipe(Normed(name), **parts | RUNS[name]), Noise(SPECS[name].size), 0)
-    for _ in range(2):
-        with parallel.in_step():
-            for _ in run.take_step():
-                pass
+    for _ in run.steps(2):
+        pass
     return [*run.G.state_dict().values(), *run.D.state_dict().values(), run.d_loss, run.g_loss]
 
 
@@ -244,14 +241,7 @@ torch.save(got, f"{sys.argv[1]}/{rank}-{world}.pt")
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
-    (folder / "go.py").write_text(PROGRAM)
-    here = os.path.dirname(os.path.abspath(__file__))
-    env = {**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"}
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    for command in ([*torchrun, "--nproc-per-node", "2"], [sys.executable]):
-        command = [*command, str(folder / "go.py"), str(folder)]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr[-2000:]
+    alone_and_in_two(PROGRAM, folder)
     return [torch.load(folder / f"{which}.pt") for which in ("0-2", "1-2", "0-1")]
 
 
