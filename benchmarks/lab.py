@@ -28,9 +28,8 @@ class Audience:
         self.points: dict[tuple, float] = {}
 
     def __call__(self, session: Session) -> None:
-        found, looks = self.screen.frame(
-            session.timeline, session.view, session.push, session.playing
-        )
+        push = session.playback.slow.push
+        found, looks = self.screen.frame(session.timeline, session.view, push, session.playing)
         self.pictures += sum(name.isdigit() for name in found)
         self.bytes += sum(map(len, found.values()))
         self.points.setdefault(looks[0].point, time.perf_counter())

@@ -1,4 +1,7 @@
-"""Notebooks in a real JupyterLab, and notebook 12 in Voilà, in a headless browser: opened, run, and moved as a person would."""
+"""Notebooks in a real JupyterLab, and notebook 12 in Voila, in a headless browser.
+
+They are opened, run and used as a person would.
+"""
 
 import json
 import os
@@ -22,24 +25,24 @@ pytest.importorskip("jupyterlab", reason="JupyterLab is not installed: pip insta
 SOURCES = Path(__file__).parent.parent / "notebooks"
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    "notebook-extension/tracker": {
-        "windowingMode": "none"
-    },  # every cell is on the page, seen or not
+    # every cell is on the page, whether it is seen or not
+    "notebook-extension/tracker": {"windowingMode": "none"},
 }
 ARRIVED = "([e, old]) => e.src !== old && e.complete && e.naturalWidth > 100"
-PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputArea-prompt')].map(e => e.textContent.trim())"
+PROMPTS = """[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputArea-prompt')]
+    .map(e => e.textContent.trim())"""
 CONNECTED = """() => {
     const context = globalThis.jupyterapp?.shell.currentWidget?.sessionContext;
     const kernel = context?.isReady && context.session?.kernel;
     return kernel?.connectionStatus === "connected" && kernel.status === "idle";
 }"""
-ERRORS = """[...document.querySelectorAll('.jp-Notebook [data-mime-type="application/vnd.jupyter.error"], .jp-Notebook [data-mime-type="application/vnd.jupyter.stderr"]')]
-            .map(e => e.textContent)"""
+ERRORS = """["error", "stderr"].flatMap(kind => [...document.querySelectorAll(
+    `.jp-Notebook [data-mime-type="application/vnd.jupyter.${kind}"]`)]).map(e => e.textContent)"""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The notebooks, at profile smoke, and settings of Jupyter's own."""
+    """The notebooks with profile smoke, and settings for Jupyter."""
     folder = tmp_path_factory.mktemp("jupyter")
     for source in SOURCES.glob("*.ipynb"):
         nb = nbformat.read(source, as_version=4)
@@ -56,7 +59,7 @@ def folder(tmp_path_factory):
 
 @contextmanager
 def serving(folder: Path, *command: str):
-    """Run a server until the block ends; yields a function that waits for its runtime file. Kernels end with it."""
+    """Run a server until the block ends, and its kernels with it; yields its process."""
     own = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_RUNTIME_DIR": "runtime",
@@ -81,9 +84,8 @@ def wait_for(what, seconds: float, folder: Path):
         if found := what():
             return found
         time.sleep(0.2)
-    pytest.fail(
-        f"nothing within {seconds} s; the server said: {(folder / 'server.log').read_text()[-1500:]}"
-    )
+    said = (folder / "server.log").read_text()[-1500:]
+    pytest.fail(f"nothing within {seconds} s; the server said: {said}")
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def lab(folder):
 
 
 def start(lab, notebook: str) -> None:
-    """Give a notebook its kernel, so that the page finds one and need not ask which."""
+    """Give a notebook its kernel, so that the page finds one and does not ask which."""
     asked = {"path": notebook, "name": notebook, "type": "notebook", "kernel": {"name": "python3"}}
     entry = {"Authorization": f"token {lab['token']}"}
     request = Request(f"{lab['url']}api/sessions", json.dumps(asked).encode(), entry)
@@ -108,7 +110,10 @@ def start(lab, notebook: str) -> None:
 
 @pytest.fixture
 def page(browser, request):
-    """A page whose console and network errors fail the test at its end; Voila's own template asks public addresses, and does without."""
+    """A page whose console and network errors fail the test at its end.
+
+    Voila's own template asks public addresses, and does without them.
+    """
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     page, said = context.new_page(), []
     page.set_default_timeout(60_000)
@@ -128,11 +133,11 @@ def page(browser, request):
 def run_all(page, lab, notebook: str, seconds: float = 240) -> None:
     """Open a notebook and run all its cells; none may end in an error or write to stderr."""
     start(lab, notebook)
-    # a workspace for each notebook: JupyterLab would open those of before beside it
+    # a workspace for each notebook: JupyterLab would open the earlier ones next to it
     workspace = f"{lab['url']}lab/workspaces/{Path(notebook).stem}"
     page.goto(f"{workspace}/tree/{notebook}?token={lab['token']}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-    # the page shows "idle" before it has a kernel, too; cells that are run then start one each
+    # the page shows "idle" before it has a kernel, and cells that run then start one each
     page.wait_for_function(CONNECTED)
     page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells'); }")
     end = time.monotonic() + seconds
@@ -146,7 +151,7 @@ def run_all(page, lab, notebook: str, seconds: float = 240) -> None:
 
 
 def shot(page, name: str) -> None:
-    """Keep a screenshot where GANTUTOR_SHOTS says, for a person to look at."""
+    """Keep a screenshot in the folder GANTUTOR_SHOTS, if there is one, for a person to look at."""
     if os.environ.get("GANTUTOR_SHOTS"):
         page.screenshot(path=Path(os.environ["GANTUTOR_SHOTS"]) / f"{name}.png")
 
@@ -191,7 +196,7 @@ def soon(what, seconds: float = 30):
 
 
 def play_scrub_and_branch(page, name: str) -> None:
-    """As a person would: play until the pictures have changed, pause, go back in time, and branch off."""
+    """Play until the pictures have changed, pause, go back in time, and branch off."""
     lab = page.locator(".gt-lab").first
     lab.wait_for()
     lab.scroll_into_view_if_needed()

@@ -1,4 +1,4 @@
-"""`gantutor lab`: what it would start, for this machine alone and with a token; a clear sentence where it cannot."""
+"""`gantutor lab`: what it starts, for this machine alone and with a token, and what it refuses."""
 
 import asyncio
 import importlib.util
@@ -25,7 +25,7 @@ from gantutor.cli import app
 
 @pytest.fixture
 def called(monkeypatch):
-    """What would have been started, with the notebook as it was then."""
+    """What would have been started, with the notebook at that moment."""
     calls = []
 
     class Process:
@@ -126,8 +126,9 @@ def test_sockets_lie_where_their_paths_are_short_or_kernels_use_ports(
 # -- a real server --------------------------------------------------------------------------------
 @contextmanager
 def serving(*arguments: str, home: Path, **environment: str):
-    """`gantutor lab` with a home folder of a length that stops sockets; the address of its server,
-    which answers.
+    """Run `gantutor lab` in a home folder; yields the address of its server, and its log.
+
+    The folder's name may be too long for sockets.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -155,7 +156,7 @@ def serving(*arguments: str, home: Path, **environment: str):
 
 
 def patiently(what, log: Path, seconds: float = 60.0):
-    """What `what()` gives as soon as it is true, whatever it raises before."""
+    """What `what()` returns as soon as it is true, whatever it raises before."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with suppress(OSError):

@@ -1,16 +1,20 @@
-"""Missions are read or refused, judged by what was measured; each failure of the gallery fails as it says, at its pinned seed."""
+"""Missions are read or refused, and judged by what was measured.
+
+Each failure of the gallery fails as it says, with its seed.
+"""
 
 import pytest
 
 from gantutor.course.lab import Lab, gallery
+from gantutor.course.lab.measured import Measured
 from gantutor.course.lab.missions import Mission
-from gantutor.course.lab.timeline import Measured, Timeline
+from gantutor.course.lab.timeline import Timeline
 
 
 def standing(text: str, *looks: tuple, step: int | None = None):
-    """Of one row that was measured so: (step, modes, quality, distance, right)."""
+    """The standing of one row with these measurements: (step, modes, quality, distance, right)."""
     timeline = Timeline(rows=["baseline"], width=8)
-    timeline.measured = {"baseline": {m[0]: Measured(*m) for m in looks}}
+    timeline.measured.looks = {"baseline": {m[0]: Measured(*m) for m in looks}}
     timeline.step = looks[-1][0] if step is None else step
     return Mission(text).standing(timeline)
 
@@ -92,7 +96,7 @@ class TestJudging:
 
     def test_the_nearest_row_leads(self):
         timeline = Timeline(rows=["baseline", "KDD"], width=8)
-        timeline.measured = {
+        timeline.measured.looks = {
             "baseline": {0: Measured(0, 2, 0, 1, 0.5)},
             "KDD": {0: Measured(0, 5, 0, 1, 0.5)},
         }
@@ -100,10 +104,12 @@ class TestJudging:
             Mission("cover 9 modes in 50 steps").standing(timeline).words
             == "KDD leads, 56% of the way"
         )
-        timeline.measured = {name: {0: Measured(0, 0, 0, 1, 0.5)} for name in ("baseline", "KDD")}
+        timeline.measured.looks = {
+            name: {0: Measured(0, 0, 0, 1, 0.5)} for name in ("baseline", "KDD")
+        }
         assert (
             Mission("cover 9 modes in 50 steps").standing(timeline).words
-            == "no row is on its way yet"
+            == "no row has made progress yet"
         )
 
     def test_a_lab_tells_how_it_stands(self):

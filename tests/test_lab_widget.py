@@ -1,4 +1,7 @@
-"""The lab's widget, driven as a person would: buttons clicked, sliders moved, pictures looked at; with a canvas and without."""
+"""The lab's widget, driven as a person would: buttons clicked, sliders moved, pictures looked at.
+
+With a canvas, and without.
+"""
 
 import io
 import re
@@ -22,15 +25,18 @@ import sys
 sys.modules["anywidget"] = None  # an import of it fails from now on
 from gantutor.course.lab import Lab
 lab = Lab(rows=["baseline"], width=8)
-controls = lab.widget() and lab._controls
-plane = controls.cards[0].plane
-assert type(plane).__name__ == "Plain" and plane.value[:4] == b"\\x89PNG" and "baseline at step 0" in plane.tooltip
+controls = lab.widget() and lab._widget
+plane = controls.cards.cards[0].plane
+assert type(plane).__name__ == "Plain" and plane.value[:4] == b"\\x89PNG"
+assert "baseline at step 0" in plane.tooltip
 before = plane.value
-controls.toggles["warp"].value = True
-controls.point.value = "0.5 -0.25"
-controls.typed.value = "0 0; 1 1; -1 0.5"
+controls.layers.toggles["warp"].value = True
+controls.layers.point.value = "0.5 -0.25"
+controls.data.typed.value = "0 0; 1 1; -1 0.5"
 lab.session.wait(lab.session.do("ask", lambda t: controls.show(lab.session)))
-assert plane.value != before and "'xy': [(0.0, 0.0), (1.0, 1.0), (-1.0, 0.5)]" in lab.code() and "point=(0.5, -0.25)" in lab.code()
+assert plane.value != before
+assert "'xy': [(0.0, 0.0), (1.0, 1.0), (-1.0, 0.5)]" in lab.code()
+assert "point=(0.5, -0.25)" in lab.code()
 lab.close()
 print("fine")
 """
@@ -52,8 +58,8 @@ def lab():
 
 def settled(lab: Lab) -> Controls:
     """The controls after all commands so far, and a picture of the state."""
-    lab.session.wait(lab.session.do("ask", lambda _t: lab._controls.show(lab.session)))
-    return lab._controls
+    lab.session.wait(lab.session.do("ask", lambda _t: lab._widget.show(lab.session)))
+    return lab._widget
 
 
 def until(what, seconds: float = 60.0):
@@ -81,25 +87,25 @@ def pixels(png: bytes) -> np.ndarray:
 def test_play_moves_the_pictures_and_pause_stops_them(lab):
     one = lab()
     controls = settled(one)
-    before = controls.cards[0].plane.image
+    before = controls.cards.cards[0].plane.image
     assert before[:4] == b"\x89PNG" and pixels(before).shape == (256, 256, 3)
-    controls.play.click()
-    until(lambda: one.step > 5 and controls.cards[0].plane.image != before)
-    assert controls.play.description == "Pause"
-    controls.play.click()
+    controls.bar.play.click()
+    until(lambda: one.step > 5 and controls.cards.cards[0].plane.image != before)
+    assert controls.bar.play.description == "Pause"
+    controls.bar.play.click()
     until(lambda: not one.session.playing)
     controls = settled(one)
     assert (
-        controls.play.description == "Play"
-        and f"<b>{one.step}</b>" in controls.clock.value
-        and controls.time.max == one.step
+        controls.bar.play.description == "Play"
+        and f"<b>{one.step}</b>" in controls.bar.clock.value
+        and controls.time.slider.max == one.step
     )
 
 
 def test_single_turns_steps_and_reset(lab):
     one = lab()
     for css in ("gt-d", "gt-g", "gt-step"):
-        button(one._controls, css).click()
+        button(one._widget, css).click()
     controls = settled(one)
     assert one.session.timeline.log == [(0, "d"), (0, "g")] and one.step == 1
     button(controls, "gt-reset").click()
@@ -110,49 +116,49 @@ def test_single_turns_steps_and_reset(lab):
 def test_the_slider_of_time_and_a_branch(lab):
     one = lab().run(12)
     controls = settled(one)
-    controls.time.value = 5
+    controls.time.slider.value = 5
     settled(one)
     assert one.step == 5
-    controls.source.value, controls.method.value = "KDD", "hinge"
+    controls.time.source.value, controls.time.method.value = "KDD", "hinge"
     button(controls, "gt-branch").click()
     controls = settled(one)
-    assert one.rows == ["baseline", "KDD", "hinge from 5"] == [c.name for c in controls.cards]
+    assert one.rows == ["baseline", "KDD", "hinge from 5"] == [c.name for c in controls.cards.cards]
     assert (
-        "goes on from KDD" in controls.message.value
-        and controls.row_box.children[2].children[1].image[:4] == b"\x89PNG"
+        "goes on from KDD" in controls.desk.message.value
+        and controls.cards.box.children[2].children[1].image[:4] == b"\x89PNG"
     )
-    controls.source.value = "hinge from 5"
+    controls.time.source.value = "hinge from 5"
     button(controls, "gt-drop").click()
     settled(one)
-    assert one.rows == ["baseline", "KDD"] and len(controls.row_box.children) == 2
+    assert one.rows == ["baseline", "KDD"] and len(controls.cards.box.children) == 2
 
 
 def test_settings_for_all_and_for_one(lab):
     one = lab()
     controls = settled(one)
-    controls.values["g_lr"].value = 0.01
+    controls.settings.values["g_lr"].value = 0.01
     settled(one)
-    controls.to.value = "KDD"
+    controls.settings.to.value = "KDD"
     controls = settled(one)
     assert (
-        controls.values["weight"].layout.display == "none"
-        and controls.values["tau"].layout.display is None
+        controls.settings.values["weight"].layout.display == "none"
+        and controls.settings.values["tau"].layout.display is None
     )
-    controls.values["tau"].value = 1.0
+    controls.settings.values["tau"].value = 1.0
     settled(one)
     assert one.session.timeline.log == [(0, "set", "g_lr", 0.01), (0, "set", "tau", 1.0, "KDD")]
-    controls.width.value = 16
+    controls.settings.width.value = 16
     settled(one)
     assert (
         one.session.timeline.start["width"] == 16
-        and "begun anew: width=16" in controls.message.value
+        and "started again: width=16" in controls.desk.message.value
     )
 
 
 def test_every_layer_changes_the_picture(lab):
     one = lab(rows=["AdaptiveMix", "AdvLatGAN-qua", "KDD"], width=16).run(20)
     controls = settled(one)
-    controls._told({"kind": "point", "at": [0.6, 0.4]})
+    controls.told({"kind": "point", "at": [0.6, 0.4]})
     for name, rows in {
         "map": (0, 1, 2),
         "real": (0, 1, 2),
@@ -163,32 +169,33 @@ def test_every_layer_changes_the_picture(lab):
         "path": (1,),
     }.items():
         controls = settled(one)
-        before = [c.plane.image for c in controls.cards]
-        controls.toggles[name].value = not controls.toggles[name].value
+        before = [c.plane.image for c in controls.cards.cards]
+        controls.layers.toggles[name].value = not controls.layers.toggles[name].value
         settled(one)
-        assert [i for i, c in enumerate(controls.cards) if c.plane.image != before[i]] == list(
-            rows
-        ), name
+        assert [
+            i for i, c in enumerate(controls.cards.cards) if c.plane.image != before[i]
+        ] == list(rows), name
     assert (
-        "steps of 0.01 lift" in controls.cards[1].note.value
-        and "log ratio" in controls.cards[2].note.value
+        "steps of 0.01 raise" in controls.cards.cards[1].note.value
+        and "log ratio" in controls.cards.cards[2].note.value
     )
-    assert controls.cards[0].second.layout.display == "none"
-    controls.toggles["features"].value = True
+    assert controls.cards.cards[0].second.layout.display == "none"
+    controls.layers.toggles["features"].value = True
     settled(one)
     assert all(
-        c.second.image[:4] == b"\x89PNG" and c.second.layout.display is None for c in controls.cards
+        c.second.image[:4] == b"\x89PNG" and c.second.layout.display is None
+        for c in controls.cards.cards
     )
 
 
 def test_a_click_is_where_the_cross_is(lab):
     one = lab()
-    one._controls._told({"kind": "point", "at": [0.75, 0.25]})
+    one._widget.told({"kind": "point", "at": [0.75, 0.25]})
     controls = settled(one)
     assert (
-        one.session.view.point == (1.0, 1.0) and controls.point.value == "1 1"
+        one.session.view.point == (1.0, 1.0) and controls.layers.point.value == "1 1"
     )  # the square is [-2, 2]
-    dark = (pixels(controls.cards[0].plane.image).sum(-1) < 200).nonzero()
+    dark = (pixels(controls.cards.cards[0].plane.image).sum(-1) < 200).nonzero()
     assert (
         abs(np.median(dark[1]) / 256 - 0.75) < 0.02 and abs(np.median(dark[0]) / 256 - 0.25) < 0.02
     )
@@ -196,14 +203,14 @@ def test_a_click_is_where_the_cross_is(lab):
 
 def test_a_drawing_is_a_world(lab):
     one = lab()
-    one._controls._told({"kind": "stroke", "points": [[0.25, 0.5], [0.5, 0.5]]})
+    one._widget.told({"kind": "stroke", "points": [[0.25, 0.5], [0.5, 0.5]]})
     controls = settled(one)
     assert one.session.timeline.start["data"] == (
         "points",
         {"xy": [(-1.0, 0.0), (0.0, 0.0)], "std": 0.08},
     )
-    assert controls.world.value == "drawn" and one.step == 0
-    controls.world.value = "soft ring"
+    assert controls.data.world.value == "drawn" and one.step == 0
+    controls.data.world.value = "soft ring"
     settled(one)
     assert one.session.timeline.start["data"] == ("ring", {"radius": 1.0, "std": 0.1})
 
@@ -211,14 +218,18 @@ def test_a_drawing_is_a_world(lab):
 def test_a_wrong_entry_is_told_beneath_and_loses_nothing(lab):
     one = lab().run(3)
     controls = settled(one)
-    controls.point.value = "here"
-    assert "expected two numbers" in controls.message.value
-    controls.typed.value = "1 2 3"
-    assert "expected pairs of numbers" in controls.message.value
+    controls.layers.point.value = "here"
+    assert "expected two numbers" in controls.desk.message.value
+    controls.data.typed.value = "1 2 3"
+    assert "expected pairs of numbers" in controls.desk.message.value
     for _ in range(4):
         button(controls, "gt-branch").click()
     controls = settled(one)
-    assert "5 rows are the most" in controls.message.value and len(one.rows) == 5 and one.step == 3
+    assert (
+        "5 rows are the most" in controls.desk.message.value
+        and len(one.rows) == 5
+        and one.step == 3
+    )
 
 
 def test_a_row_that_stops_says_so_under_its_picture(lab):
@@ -231,20 +242,23 @@ def test_a_row_that_stops_says_so_under_its_picture(lab):
     one.run(2)
     controls = settled(one)
     assert (
-        "gt-failed" in controls.cards[2].note.value
-        and "AttributeError" in controls.cards[2].note.value
+        "gt-failed" in controls.cards.cards[2].note.value
+        and "AttributeError" in controls.cards.cards[2].note.value
     )
     assert (
-        "stopped" in controls.cards[2].plane.alt and "gt-failed" not in controls.cards[0].note.value
+        "stopped" in controls.cards.cards[2].plane.alt
+        and "gt-failed" not in controls.cards.cards[0].note.value
     )
 
 
 def test_code_appears_in_its_box(lab):
     one = lab().run(2)
-    button(one._controls, "gt-code-button").click()
+    button(one._widget, "gt-code-button").click()
     settled(one)
     assert (
-        one._controls.code.value == one.code() == "Lab(width=8, rows=['baseline', 'KDD'], step=2)"
+        one._widget.code.text.value
+        == one.code()
+        == "Lab(width=8, rows=['baseline', 'KDD'], step=2)"
     )
 
 
@@ -263,7 +277,7 @@ def test_a_teacher_hides_controls(lab):
     } & shown
     assert (
         "cover 4 modes in 200 steps" in settled(one).goal.value
-        and "<progress" in one._controls.goal.value
+        and "<progress" in one._widget.goal.value
     )
 
 
@@ -275,7 +289,7 @@ def test_every_control_says_what_it_is(lab):
             or type(w).__name__ == "Button"
         ):
             assert w.tooltip, w
-    for card in settled(lab()).cards:
+    for card in settled(lab()).cards.cards:
         assert re.match(r"\w+ at step 0: \d of 9 modes covered", card.plane.alt)
 
 
@@ -286,7 +300,9 @@ def test_pictures_are_drawn_in_place_and_alike(lab):
         one.run(steps)
         controls = settled(one)
     fresh = Controls(one.session, None, lambda: None)
-    assert [c.plane.image for c in controls.cards] == [c.plane.image for c in fresh.cards]
+    assert [c.plane.image for c in controls.cards.cards] == [
+        c.plane.image for c in fresh.cards.cards
+    ]
     fresh.close()
 
 

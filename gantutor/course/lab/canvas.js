@@ -1,9 +1,11 @@
-// A picture that can be clicked and drawn on. It gets the bytes of a PNG or JPEG, and sends places as shares of its width and height, from the top left.
+// A picture that can be clicked and drawn on. It gets the bytes of a PNG or JPEG, and sends
+// places as shares of its width and height, from the top left.
 function render({ model, el }) {
   const canvas = document.createElement("canvas");
   canvas.className = "gt-canvas";
   canvas.setAttribute("role", "img");
-  canvas.style.cssText = "width:100%;height:auto;display:block;touch-action:none;outline-offset:2px";
+  canvas.style.cssText =
+    "width:100%;height:auto;display:block;touch-action:none;outline-offset:2px";
   el.appendChild(canvas);
   const ctx = canvas.getContext("2d");
   let picture = null, stroke = null, at = [0.5, 0.5], newest = 0;
@@ -27,8 +29,9 @@ function render({ model, el }) {
     const bytes = model.get("image");
     if (!bytes || !bytes.byteLength) return;
     const mine = ++newest;
-    const next = await createImageBitmap(new Blob([bytes], { type: bytes.getUint8(0) === 0xff ? "image/jpeg" : "image/png" }));
-    if (mine !== newest) return next.close();  // a later picture was quicker
+    const type = bytes.getUint8(0) === 0xff ? "image/jpeg" : "image/png";
+    const next = await createImageBitmap(new Blob([bytes], { type }));
+    if (mine !== newest) return next.close();  // a later picture was faster
     if (picture) picture.close();
     picture = next;
     paint();
@@ -39,9 +42,12 @@ function render({ model, el }) {
     canvas.tabIndex = model.get("mode") === "none" ? -1 : 0;
     canvas.style.cursor = model.get("mode") === "none" ? "default" : "crosshair";
   };
+  const inside = (v) => Math.min(1, Math.max(0, v));
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
-    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height].map((v) => Math.min(1, Math.max(0, v)));
+    const x = (event.clientX - box.left) / box.width;
+    const y = (event.clientY - box.top) / box.height;
+    return [inside(x), inside(y)];
   };
   canvas.addEventListener("pointerdown", (event) => {
     if (model.get("mode") === "point") {
@@ -66,16 +72,20 @@ function render({ model, el }) {
   canvas.addEventListener("pointerup", finish);
   canvas.addEventListener("pointercancel", finish);
   canvas.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const steps = {
+      ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
+    };
+    const step = steps[event.key];
     if (!step || model.get("mode") !== "point") return;
     event.preventDefault();
     event.stopPropagation();
-    at = at.map((v, i) => Math.min(1, Math.max(0, v + 0.02 * step[i])));
+    at = at.map((v, i) => inside(v + 0.02 * step[i]));
     model.send({ kind: "point", at });
   });
-  // a lab that nobody looks at pauses itself
+  // a lab that nobody is looking at pauses itself
   const seen = () => {
-    if (document.visibilityState === "visible" && canvas.isConnected && canvas.offsetParent) model.send({ kind: "seen" });
+    const shown = document.visibilityState === "visible" && canvas.isConnected;
+    if (shown && canvas.offsetParent) model.send({ kind: "seen" });
   };
   const clock = setInterval(seen, 3000);
   seen();

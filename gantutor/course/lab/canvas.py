@@ -1,4 +1,4 @@
-"""A picture in the browser: a canvas that can be clicked and drawn on, or a plain image where anywidget is not installed."""
+"""A picture in the browser: a canvas for clicks and strokes, or a plain image without anywidget."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +8,18 @@ import traitlets
 
 try:
     import anywidget
-except ImportError:  # an old classroom image: everything but clicking and drawing still works
+except ImportError:  # on an old classroom image all but clicking and drawing still works
     anywidget = None
 
 
 def canvas(alt: str = "", mode: str = "none", told: Callable[[dict], None] | None = None):
-    """A picture with `.image` (bytes of a PNG or JPEG), `.alt` and `.mode`: "none", "point" (click) or "draw". `told(message)` gets what it sends."""
+    """A picture with `.image` (bytes of a PNG or JPEG), `.alt` and `.mode`.
+
+    mode: "none", "point" (it can be clicked) or "draw"
+    told: called with each message that it sends: {"kind": "point", "at": ...}, {"kind": "stroke",
+        "points": ...} with places as shares of width and height from the top left, and {"kind":
+        "seen"} now and then while somebody is looking
+    """
     picture = Canvas(alt=alt, mode=mode) if anywidget is not None else Plain(alt=alt, mode=mode)
     if told is not None and anywidget is not None:
         picture.on_msg(lambda _widget, message, _buffers: told(message))
@@ -23,7 +29,7 @@ def canvas(alt: str = "", mode: str = "none", told: Callable[[dict], None] | Non
 if anywidget is not None:
 
     class Canvas(anywidget.AnyWidget):
-        """A PNG or JPEG on a canvas; its module stands beside this file and asks no other address for anything."""
+        """A PNG or JPEG on a canvas; its script is next to this file and loads nothing else."""
 
         _esm = (Path(__file__).parent / "canvas.js").read_text(encoding="utf-8")
         image = traitlets.Bytes(b"").tag(sync=True)
@@ -32,7 +38,7 @@ if anywidget is not None:
 
 
 class Plain(widgets.Image):
-    """The same with core widgets alone; what it shows is told by the words beside it."""
+    """The same with core widgets alone; it can be neither clicked nor drawn on."""
 
     alt = traitlets.Unicode("")
     mode = traitlets.Enum(("none", "point", "draw"), "none")

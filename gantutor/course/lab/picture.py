@@ -1,6 +1,10 @@
-"""The lab's pictures: layers of `plot` whose artists stay and move; small figures for the screen, one large one for a page."""
+"""The lab's pictures: small figures for the screen, one large one for a page.
+
+On the screen the artists of `gantutor.plot` stay and only move.
+"""
 
 import io
+import textwrap
 import time
 
 import numpy as np
@@ -11,68 +15,66 @@ from PIL import Image
 
 from gantutor import plot
 from gantutor.course.lab.look import LAYERS, Seen, View, see
-from gantutor.course.lab.timeline import Row, Timeline
+from gantutor.course.lab.rows import Row
+from gantutor.course.lab.timeline import Timeline
 
-SIDE, DPI = 256, 96  # pixels of a row's square on the screen: four stand side by side
-HASTE = 1.0  # seconds between two pictures of the curves while something moves: text is what takes long to draw
+SIDE, DPI = 256, 96  # pixels of a row's square on the screen: four fit side by side
+HASTE = 1.0  # seconds between two pictures of moving curves: their text takes long to draw
 CURVES = {"modes": "modes covered", "quality": "share near a centre", "distance": "energy distance"}
-LOWEST = 2e-3  # of the energy distance's axis: 600 fakes cannot tell less from 0
+LOWEST = 2e-3  # the bottom of the energy distance's axis: 600 fakes cannot tell less from 0
 
 
 class Plane:
-    """A row on the plane: every layer's artist is made once and moved then."""
+    """A row on the plane; every layer's artist is made once, and then moved."""
 
     def __init__(self, ax, limit: float):
-        self.ax, self.artists = ax, {}
+        self.ax, self.limit, self.artists = ax, limit, {}
         plot.square(ax, limit)
-        self.limit = limit
 
     def update(self, seen: Seen) -> None:
         """Show what is seen; layers that are off are hidden."""
-        ax, l = self.ax, self.limit  # noqa: E741
+        ax = self.ax
         self._put("map", seen.map, lambda d, into: plot.confidence(ax, d, into=into))
-        self._put(
-            "real", seen.real, lambda d, into: plot.points(ax, d, "real", 4, alpha=0.5, into=into)
-        )
+        self._points("real", seen.real, "real", 4, alpha=0.5)
         self._put("warp", seen.warp, lambda d, into: plot.warp(ax, d, into=into))
-        self._put("fake", seen.fake, lambda d, into: plot.points(ax, d, "fake", 6, into=into))
+        self._points("fake", seen.fake, "fake", 6)
         self._put("field", seen.field, lambda d, into: plot.arrows(ax, d, zorder=5, into=into))
+        self._kernels(seen)
+        path = seen.path
+        steps = None if path is None else (path[:-1], path[1:])
+        self._segments("path", steps, plot.LATENT, 2.2)
+        self._points("end", None if path is None else path[-1:], "latent", 36, alpha=1)
+        self._cross(seen.point)
+
+    def _kernels(self, seen: Seen) -> None:
+        """Anchors with areas that follow their shares, above all else."""
         k = seen.kernels
-        sides = (
-            [(None, None)] * 2
-            if k is None
-            else [(k.reals, k.real_shares), (k.fakes, k.fake_shares)]
-        )
-        for kind, (x, share) in zip(("real", "fake"), sides, strict=True):
+        places = (None, None) if k is None else (k.reals, k.fakes)
+        shares = (None, None) if k is None else (k.real_shares, k.fake_shares)
+        for kind, x, share in zip(("real", "fake"), places, shares, strict=True):
+            name = f"{kind} kernels"
             size = None if x is None else 1500 * share
-            self._put(
-                f"{kind} kernels",
-                x,
-                lambda d, into, size=size, kind=kind: plot.points(
-                    ax, d, kind, size, alpha=0.9, into=into
-                ),
-            )
-            if x is not None:
-                self.artists[f"{kind} kernels"].set(
-                    edgecolor="white", linewidth=np.sqrt(size).clip(max=9) / 9, zorder=6
-                )  # rims: the map below has their colours
-        p = seen.path
-        self._put(
-            "path", p, lambda d, into: plot.segments(ax, d[:-1], d[1:], plot.LATENT, 2.2, into=into)
-        )
-        self._put(
-            "end",
-            None if p is None else p[-1:],
-            lambda d, into: plot.points(ax, d, "latent", 36, alpha=1, into=into),
-        )
-        cross = (
-            None
-            if seen.point is None
-            else np.array(seen.point) + 0.05 * l * np.array([[[-1, 0], [0, -1]], [[1, 0], [0, 1]]])
-        )
-        self._put("point", cross, lambda d, into: plot.segments(ax, *d, plot.INK, 1.2, into=into))
+            self._points(name, x, kind, size, alpha=0.9)
+            if x is not None:  # white rims, because the map below has the same colours
+                rims = np.sqrt(size).clip(max=9) / 9
+                self.artists[name].set(edgecolor="white", linewidth=rims, zorder=6)
+
+    def _cross(self, point: tuple[float, float] | None) -> None:
+        ends = None
+        if point is not None:
+            arms = np.array([[[-1, 0], [0, -1]], [[1, 0], [0, 1]]])
+            ends = np.array(point) + 0.05 * self.limit * arms
+        self._segments("point", ends, plot.INK, 1.2)
+
+    def _points(self, name: str, data, kind: str, size, **how) -> None:
+        self._put(name, data, lambda d, into: plot.points(self.ax, d, kind, size, into=into, **how))
+
+    def _segments(self, name: str, ends, *how) -> None:
+        """Segments from ends[0] to ends[1]."""
+        self._put(name, ends, lambda d, into: plot.segments(self.ax, *d, *how, into=into))
 
     def _put(self, name: str, data, layer) -> None:
+        """Draw a layer into its artist, or hide it where there are no data."""
         artist = self.artists.get(name)
         if data is None:
             if artist is not None:
@@ -83,45 +85,34 @@ class Plane:
 
 
 class FeatureSpace(Plane):
-    """A row's features on two fixed axes: reals, fakes, and pairs with what AdaptiveMix pulls together."""
+    """A row's features on two fixed axes, with pairs of points that AdaptiveMix pulls together."""
 
-    def __init__(self, ax):
-        super().__init__(ax, 1.0)
+    def __init__(self, ax, limit: float = 1.0):
+        super().__init__(ax, limit)
         self.label = ax.text(
             0.03, 0.97, "", transform=ax.transAxes, va="top", fontsize=8, color="#555555"
         )
 
     def update(self, seen: Seen) -> None:
-        ax = self.ax
+        """Show the features that are seen."""
         if seen.features is None:
             return
         real, fake, mix, step = seen.features
-        self._put("parents", (mix.a, mix.b), lambda d, into: plot.segments(ax, *d, into=into))
-        self._put("real", real, lambda d, into: plot.points(ax, d, "real", 5, alpha=0.5, into=into))
-        self._put("fake", fake, lambda d, into: plot.points(ax, d, "fake", 5, alpha=0.5, into=into))
-        self._put(
-            "gap",
-            (mix.target, mix.mixed),
-            lambda d, into: plot.segments(ax, *d, plot.MIXED, 1.6, into=into),
-        )
-        self._put(
-            "mixed", mix.mixed, lambda d, into: plot.points(ax, d, "mixed", 22, alpha=1, into=into)
-        )
-        self._put(
-            "target",
-            mix.target,
-            lambda d, into: plot.points(ax, d, "latent", 9, alpha=1, into=into),
-        )
+        self._segments("parents", (mix.a, mix.b))
+        self._points("real", real, "real", 5, alpha=0.5)
+        self._points("fake", fake, "fake", 5, alpha=0.5)
+        self._segments("gap", (mix.target, mix.mixed), plot.MIXED, 1.6)
+        self._points("mixed", mix.mixed, "mixed", 22, alpha=1)
+        self._points("target", mix.target, "latent", 9, alpha=1)
         reach = float(np.quantile(np.abs(np.concatenate([real, fake])), 0.99))
-        limit = 2.0 ** (
-            np.ceil(2 * np.log2(max(reach, 1e-6) * 1.05)) / 2
-        )  # in few sizes, so that the frame does not breathe
-        ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
+        # powers of sqrt(2), so that the frame does not change all the time
+        limit = 2.0 ** (np.ceil(2 * np.log2(max(reach, 1e-6) * 1.05)) / 2)
+        self.ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
         self.label.set_text(f"axes of step {step}, side {2 * limit:.2g}\ngap {mix.gap:.2f}")
 
 
 class Curves:
-    """Three measures in time, one line a row, the truth dashed."""
+    """Three measures in time, one line per row, the truth dashed."""
 
     def __init__(self, axes, truth: dict[str, float]):
         self.axes, self.lines = dict(zip(CURVES, axes, strict=True)), {}
@@ -186,20 +177,20 @@ class Sheet:
                 )
 
     def packed(self, moving: bool = False) -> bytes:
-        """The figure as PNG; while it moves as JPEG, which takes a sixth of the time and half the bytes."""
+        """The figure as PNG; while it moves as JPEG, in a sixth of the time and half the bytes."""
         self.canvas.draw()
-        size, buffer = self.canvas.get_width_height(), io.BytesIO()
-        image = Image.frombuffer(
-            "RGBA", size, self.canvas.buffer_rgba(), "raw", "RGBA", 0, 1
-        ).convert("RGB")
-        image.save(buffer, "jpeg", quality=90, subsampling=0) if moving else image.save(
-            buffer, "png", compress_level=1
-        )
+        size, pixels = self.canvas.get_width_height(), self.canvas.buffer_rgba()
+        image = Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB")
+        buffer = io.BytesIO()
+        if moving:
+            image.save(buffer, "jpeg", quality=90, subsampling=0)
+        else:
+            image.save(buffer, "png", compress_level=1)
         return buffer.getvalue()
 
 
 class Screen:
-    """The sheets of a lab: `frame` draws what has changed and returns {name: PNG or JPEG}; names are row indices, "f" + index, "curves"."""
+    """The sheets of a lab, by name: "0" and so on for rows, "f0" for features, "curves"."""
 
     def __init__(self):
         self.sheets: dict[str, tuple[Sheet, object]] = {}
@@ -210,8 +201,10 @@ class Screen:
     def frame(
         self, timeline: Timeline, view: View, push: bool = False, moving: bool = False
     ) -> tuple[dict[str, bytes], list[Seen]]:
-        """Pictures of all rows, and of the curves where these have changed; and what is seen of each row. While it is `moving`, the
-        curves come once a second.
+        """Draw all rows, and the curves where these have changed.
+
+        Returns the pictures by name (PNG, or JPEG while the lab is `moving`) and what is seen of
+        each row. While it is moving, the curves are drawn once a second.
         """
         if timeline.world is not self.world:  # another world has another frame
             self.sheets, self.world, self.drawn_curves = {}, timeline.world, None
@@ -219,64 +212,62 @@ class Screen:
         for i, row in enumerate(timeline.rows):
             seen = see(row, view, seed, push)
             looks.append(seen)
-            found[str(i)] = self._draw(
-                str(i), lambda sheet: Plane(sheet.axes[0], timeline.world.limit), seen, moving
-            )
+            found[str(i)] = self._draw(str(i), Plane, timeline.world.limit, seen, moving)
             if seen.features is not None:
-                found[f"f{i}"] = self._draw(
-                    f"f{i}", lambda sheet: FeatureSpace(sheet.axes[0]), seen, moving
-                )
-        state = (round_up(timeline.step), [(r.name, timeline.curve(r.name)) for r in timeline.rows])
-        if state != self.drawn_curves and not (moving and time.monotonic() < self.curves_due):
-            self.curves_due = time.monotonic() + HASTE
-            if "curves" not in self.sheets:
-                sheet = Sheet(1150, 170, 3, filled=False)
-                self.sheets["curves"] = sheet, Curves(sheet.axes, timeline.truth)
-            sheet, curves = self.sheets["curves"]
-            curves.update(timeline)
-            found["curves"], self.drawn_curves = sheet.packed(), state
+                found[f"f{i}"] = self._draw(f"f{i}", FeatureSpace, 1.0, seen, moving)
+        curves = self._curves(timeline, moving)
+        if curves is not None:
+            found["curves"] = curves
         return found, looks
 
-    def _draw(self, name: str, make, seen: Seen, moving: bool) -> bytes:
+    def _draw(self, name: str, kind: type[Plane], limit: float, seen: Seen, moving: bool) -> bytes:
+        """A square sheet, made when it is first needed."""
         if name not in self.sheets:
             sheet = Sheet(SIDE, SIDE)
-            self.sheets[name] = sheet, make(sheet)
+            self.sheets[name] = sheet, kind(sheet.axes[0], limit)
         sheet, picture = self.sheets[name]
         picture.update(seen)
         return sheet.packed(moving)
 
+    def _curves(self, timeline: Timeline, moving: bool) -> bytes | None:
+        """The curves, or None where they have not changed or were drawn a moment ago."""
+        state = (round_up(timeline.step), [(r.name, timeline.curve(r.name)) for r in timeline.rows])
+        if state == self.drawn_curves or (moving and time.monotonic() < self.curves_due):
+            return None
+        self.curves_due, self.drawn_curves = time.monotonic() + HASTE, state
+        if "curves" not in self.sheets:
+            sheet = Sheet(1150, 170, 3, filled=False)
+            self.sheets["curves"] = sheet, Curves(sheet.axes, timeline.truth)
+        sheet, curves = self.sheets["curves"]
+        curves.update(timeline)
+        return sheet.packed()
+
 
 def still(timeline: Timeline, view: View, title: str = "") -> plot.Plate:
-    """The whole lab as one figure for a page: rows, feature spaces where they are on, curves, caption."""
+    """The whole lab as one figure for a page: rows, feature spaces if they are on, and curves."""
     rows = timeline.rows
     looks = [see(row, view, timeline.start["seed"]) for row in rows]
     tall = "features" in view.layers
-    width = max(10.6, 2.65 * len(rows))
-    columns = max(3, len(rows))
+    width, columns = max(10.6, 2.65 * len(rows)), max(3, len(rows))
     side = width / columns
-    caption = caption_of(timeline, view, looks)
     height = side * (2 if tall else 1) + 2.9 + 0.3 * any(r.failed for r in rows)
+    caption = caption_of(timeline, view, looks)
     with rc_context(plot.STYLE):
         figure = plot.Plate(figsize=(width, height), layout="constrained")
         top, bottom = figure.subfigures(2, 1, height_ratios=[height - 2.5, 2.5])
         axes = top.subplots(2 if tall else 1, columns, squeeze=False)
-        for i in range(columns):
-            for ax in axes[:, i]:
-                ax.set_axis_off() if i >= len(rows) else None
-            if i >= len(rows):
-                continue
-            axes[0, i].set_title(
-                f"{rows[i].name}{' *' if looks[i].raw else ''}", color=colour(i), fontsize=10.5
-            )
-            Plane(axes[0, i], timeline.world.limit).update(looks[i])
+        for ax in axes[:, len(rows) :].flat:
+            ax.set_axis_off()
+        for i, (row, seen) in enumerate(zip(rows, looks, strict=True)):
+            name = f"{row.name}{' *' if seen.raw else ''}"
+            axes[0, i].set_title(name, color=colour(i), fontsize=10.5)
+            Plane(axes[0, i], timeline.world.limit).update(seen)
             if tall:
-                FeatureSpace(axes[1, i]).update(looks[i])
-            if rows[i].failed:
-                axes[-1, i].set_xlabel(
-                    _wrapped(rows[i].failed, 42), fontsize=7.5, color=plot.MIXED, loc="left"
-                )
-        curves = Curves(bottom.subplots(1, 3), timeline.truth)
-        curves.update(timeline)
+                FeatureSpace(axes[1, i]).update(seen)
+            if row.failed:
+                reason = _wrapped(row.failed, 42)
+                axes[-1, i].set_xlabel(reason, fontsize=7.5, color=plot.MIXED, loc="left")
+        Curves(bottom.subplots(1, 3), timeline.truth).update(timeline)
         figure.caption_text = bottom.supxlabel(
             _wrapped(caption, int(width * 12.5)), x=0.012, ha="left", fontsize=9.5, color="#444444"
         )
@@ -287,33 +278,33 @@ def still(timeline: Timeline, view: View, title: str = "") -> plot.Plate:
 
 
 def caption_of(timeline: Timeline, view: View, looks: list[Seen]) -> str:
-    """What the picture shows, in words: also its alt text."""
-    shown = ", ".join(LAYERS[x] for x in view.layers if x not in ("kernels", "path") or view.point)
-    data = timeline.start["data"]
-    words = f"Step {timeline.step} on {data if isinstance(data, str) else data[0]}, seed {timeline.start['seed']}; shown: {shown}. "
+    """What the picture shows, in words; also its alt text."""
+    layers = [x for x in view.layers if x not in ("kernels", "path") or view.point]
+    data, seed = timeline.start["data"], timeline.start["seed"]
+    name = data if isinstance(data, str) else data[0]
+    sentences = [
+        f"Step {timeline.step} on {name}, seed {seed}; shown: "
+        f"{', '.join(LAYERS[x] for x in layers)}."
+    ]
     if any(s.raw for s in looks):
-        words += "With a star: the raw score from lowest to highest. "
-    if any(s.note for s in looks):
-        words += (
-            " ".join(
-                f"{r.name}: {s.note}." for r, s in zip(timeline.rows, looks, strict=True) if s.note
-            )
-            + " "
-        )
-    return words + "Below: 600 fakes of each row, in its colour, against the exact truth (dashed)."
+        sentences.append("With a star: the raw score from lowest to highest.")
+    noted = zip(timeline.rows, looks, strict=True)
+    sentences += [f"{r.name}: {s.note}." for r, s in noted if s.note]
+    sentences.append(
+        "Below: 600 fakes of each row, in its colour, compared with the exact truth (dashed)."
+    )
+    return " ".join(sentences)
 
 
 def alt(row: Row, timeline: Timeline) -> str:
     """One row's picture in words."""
-    seen = timeline.curve(row.name)
-    now = (
-        f"{seen[-1].modes:.0f} of {timeline.truth['modes']:.0f} modes covered, {seen[-1].quality:.0%} near a centre"
-        if seen
-        else "not measured yet"
-    )
-    return f"{row.name} at step {timeline.step}: {now}" + (
-        f"; stopped: {row.failed}" if row.failed else ""
-    )
+    curve = timeline.curve(row.name)
+    now = "not measured yet"
+    if curve:
+        last, modes = curve[-1], timeline.truth["modes"]
+        now = f"{last.modes:.0f} of {modes:.0f} modes covered, {last.quality:.0%} near a centre"
+    stopped = f"; stopped: {row.failed}" if row.failed else ""
+    return f"{row.name} at step {timeline.step}: {now}{stopped}"
 
 
 def colour(i: int) -> str:
@@ -322,13 +313,14 @@ def colour(i: int) -> str:
 
 
 def round_up(step: int) -> int:
-    """The curves' right end: few sizes, so that the axis stands still."""
-    return next(
-        n for k in range(1, 12) for n in (10**k, 2 * 10**k, 5 * 10**k) if n >= max(step, 50)
-    )
+    """The curves' right end: a round number, so that the axis stands still.
+
+    >>> round_up(3), round_up(120), round_up(700)
+    (50, 200, 1000)
+    """
+    powers = (10**k for k in range(1, 12))
+    return next(n for p in powers for n in (p, 2 * p, 5 * p) if n >= max(step, 50))
 
 
 def _wrapped(text: str, width: int) -> str:
-    import textwrap
-
     return "\n".join(textwrap.wrap(text, width))

@@ -1,268 +1,119 @@
-"""What a row of the lab is made of: worlds and settings as plain literals, methods by name, and losses written in a cell."""
+"""One GAN of the lab, and what may happen to it."""
 
-import inspect
-import math
-import traceback
 from collections.abc import Callable
-from dataclasses import InitVar, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
 
-from gantutor import toy
-from gantutor.methods import IFGSM, KDD, AdaptiveMix
-from gantutor.nets import Critique
-from gantutor.objectives import Objective
-from gantutor.recipes import METHODS, OBJECTIVES, TOY, Adam, Recipe
-from gantutor.rng import Rng
-from gantutor.turn import Turn
-
-MOST_ROWS = 5
-LIBRARIES = (str(Path(__file__).parents[1]), str(Path(torch.__file__).parent))
-MOST_POINTS = 400
-BRUSH = 0.08  # std of a drawn point's Gaussian: what a finger's width is on the square [-2, 2]
+from gantutor.course.lab.entries import Plan
+from gantutor.course.lab.own import Own, told
+from gantutor.course.lab.settings import recipe_of
+from gantutor.descriptions import describe
+from gantutor.fields import Axes, principal_axes
+from gantutor.train import Run
 
 
-# -- worlds -------------------------------------------------------------------------------------------------------------
-def world_literal(data) -> str | tuple[str, dict]:
-    """`data` as the lab writes it down: a name of `gantutor.toy`, or (name, arguments); a list of points is a drawing."""
-    if isinstance(data, str):
-        name, arguments = data, {}
-    elif (
-        isinstance(data, tuple)
-        and len(data) == 2
-        and isinstance(data[0], str)
-        and isinstance(data[1], dict)
-    ):
-        name, arguments = data
-    else:
-        try:
-            xy = [(round(float(x), 3), round(float(y), 3)) for x, y in data]
-        except (TypeError, ValueError):
-            raise ValueError(
-                f'data={data!r}: expected a name as "nine", ("ring", {{"std": 0.1}}) or points [(0, 0), (1, 2)]'
-            ) from None
-        name, arguments = "points", {"xy": xy, "std": BRUSH}
-    if name == "points" and len(arguments.get("xy", ())) > MOST_POINTS:
-        raise ValueError(
-            f"{len(arguments['xy'])} points are drawn: at most {MOST_POINTS} make a world"
-        )
-    world((name, arguments))
-    return (name, arguments) if arguments else name
+@dataclass
+class Row:
+    """A run with its name, its method and its settings.
 
-
-def world(literal: str | tuple[str, dict]):
-    """The distribution that a literal names; raises ValueError for an unknown name or argument."""
-    name, arguments = (literal, {}) if isinstance(literal, str) else literal
-    if name not in toy.BY_NAME | {"points": toy.points}:
-        raise ValueError(
-            f"data={name!r} is unknown; known: {', '.join(toy.BY_NAME)}, or points that you draw"
-        )
-    make = toy.points if name == "points" else toy.BY_NAME[name]
-    try:
-        return make(**arguments)
-    except TypeError:
-        raise ValueError(
-            f"data={literal!r}: {name} takes {', '.join(inspect.signature(make).parameters)}"
-        ) from None
-
-
-# -- settings -----------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Setting:
-    """A number or a name that may change while rows train; `low` and `high` are its limits, `names` its choices."""
-
-    words: str
-    low: float = 0.0
-    high: float = math.inf
-    whole: bool = False
-    names: tuple[str, ...] = ()
-
-    def check(self, name: str, value):
-        """The value as it goes into the log; raises ValueError."""
-        if self.names:
-            if value not in self.names:
-                raise ValueError(f"{name}={value!r}: expected one of {', '.join(self.names)}")
-            return value
-        number = (
-            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        )
-        if not number or not self.low <= value <= self.high or (self.whole and value != int(value)):
-            kind = "a whole number" if self.whole else "a number"
-            raise ValueError(
-                f"{name}={value!r}: expected {kind} from {self.low:g} to {self.high:g}"
-            )
-        return int(value) if self.whole else float(value)
-
-
-ADVERSARIES = {name: recipe.objective for name, recipe in OBJECTIVES.items() if not recipe.terms}
-SETTINGS = {
-    "g_lr": Setting("G's learning rate", 1e-6, 1.0),
-    "d_lr": Setting("D's learning rate", 1e-6, 1.0),
-    "n_dis": Setting("turns of D a step (k_d)", 1, 20, whole=True),
-    "batch": Setting("batch", 4, 1024, whole=True),
-    "objective": Setting("objective", names=tuple(ADVERSARIES)),
-    "weight": Setting("AdaptiveMix: weight", 0.0, 1000.0),
-    "tau": Setting("KDD: temperature", 1e-3, 100.0),
-    "eps": Setting("AdvLatGAN-qua: step", 0.0, 1.0),
-}
-PACE = {
-    "g_lr": 1e-3,
-    "d_lr": 2e-3,
-    "batch": 64,
-}  # the lessons' class profile (notebook 01): a look at the plane, not a paper's budget
-
-
-def recipe_of(method: "str | Own", settings: dict, width: int, limit: float) -> Recipe:
-    """The recipe of a method in the lab: G ends in limit * tanh, hidden layers are `width` wide, `settings` on top."""
-    recipe = (
-        TOY.but(objective=method) if isinstance(method, Own) else (METHODS | OBJECTIVES)[method]
-    )
-    if isinstance(
-        recipe.g_opt, Adam
-    ):  # a WGAN's RMSprop keeps its own rates until somebody sets them
-        recipe = _with(recipe, PACE)
-    else:
-        recipe = _with(recipe, {"batch": PACE["batch"]})
-    nets = replace(
-        recipe.nets,
-        g_hidden=(width,) * len(recipe.nets.g_hidden),
-        d_hidden=(width,) * len(recipe.nets.d_hidden),
-        bound=limit,
-    )
-    return _with(recipe.but(nets=nets), settings)
-
-
-def _with(recipe: Recipe, settings: dict) -> Recipe:
-    """Settings that a recipe has no part for change nothing."""
-    for name, value in settings.items():
-        if name in ("g_lr", "d_lr"):
-            part = f"{name[0]}_opt"
-            recipe = recipe.but(**{part: replace(getattr(recipe, part), lr=value)})
-        elif name in ("n_dis", "batch"):
-            recipe = recipe.but(**{name: value})
-        elif name == "objective":
-            recipe = recipe.but(objective=ADVERSARIES[value])
-        elif name == "weight":
-            recipe = recipe.but(
-                terms=tuple(
-                    replace(t, weight=value) if isinstance(t, AdaptiveMix) else t
-                    for t in recipe.terms
-                )
-            )
-        elif name == "tau" and isinstance(recipe.objective, KDD):
-            recipe = recipe.but(objective=replace(recipe.objective, tau=value))
-        elif name == "eps" and isinstance(recipe.latent, IFGSM):
-            recipe = recipe.but(latent=replace(recipe.latent, eps=value))
-    return recipe
-
-
-def is_objective(method: "str | Own") -> bool:
-    """Whether the method itself is the objective, so that a change of everybody's objective leaves it alone."""
-    return isinstance(method, Own) or method == "KDD" or method in OBJECTIVES
-
-
-# -- losses written in a cell -------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Own(Objective):
-    """A student's loss as an Objective, known by its name.
-
-    A function of the `Turn` gives D's and G's loss, one number: `turn.player` says whose, `turn.real.score` (D's turn) and
-    `turn.fake.score` (B,) are D's scores. A class gives three functions of scores, `real(a)`, `fake(b)` and `gen(b)`. Raises
-    TypeError for anything else, and ValueError where the loss is not one finite number with a gradient.
+    failed: what went wrong with it, "" as long as it trains
+    axes: the directions in which its features are drawn, and the step at which they were chosen
+    at_hand: whether a turn of D alone has just left reals for a turn of G
     """
 
     name: str
-    loss: InitVar[object]
+    method: str | Own
+    run: Run
+    settings: dict = field(default_factory=dict)
+    failed: str = ""
+    axes: tuple[int, Axes] | None = None
+    at_hand: bool = False
 
-    def __post_init__(self, loss):
-        object.__setattr__(self, "source", loss)
-        parts = None
-        if inspect.isclass(loss):
-            missing = [p for p in ("real", "fake", "gen") if not callable(getattr(loss, p, None))]
-            if missing:
-                raise TypeError(
-                    f"class {self.name} lacks {', '.join(missing)}: a loss has real(a), fake(b) and gen(b)"
-                )
-            parts = {p: _bound(loss, p) for p in ("real", "fake", "gen")}
-        elif not callable(loss) or len(inspect.signature(loss).parameters) != 1:
-            raise TypeError(
-                f"{self.name}: expected a function of the turn, or a class with real(a), fake(b) and gen(b)"
-            )
-        object.__setattr__(self, "parts", parts)
+    @classmethod
+    def begin(cls, plan: Plan, world, width: int, seed: int) -> "Row":
+        """The row of a plan, with its first weights."""
+        recipe = recipe_of(plan.method, plan.settings, width, world.limit)
+        return cls(plan.name, plan.method, Run(recipe, world, seed), dict(plan.settings))
 
-    def real(self, a: Tensor) -> Tensor:
-        return self.parts["real"](a)
+    @torch.no_grad()
+    def choose_axes(self, step: int) -> None:
+        """Draw features along the two directions in which they now spread most."""
+        turn = self.run.fresh_turn(256)
+        self.axes = (step, principal_axes(torch.cat([turn.real.features, turn.fake.features])))
 
-    def fake(self, b: Tensor) -> Tensor:
-        return self.parts["fake"](b)
+    def attempt(self, act: Callable[[], object]) -> None:
+        """Do something with the run; a row that fails stops and keeps the reason."""
+        if self.failed:
+            return
+        try:
+            act()
+        except Exception as error:  # a student's loss may raise anything
+            self.failed = told(error)
 
-    def gen(self, b: Tensor) -> Tensor:
-        if self.parts is not None:
-            return self.parts["gen"](b)
-        # for fields, which ask for G's loss of scores alone: times their number, as the mean divides by it
-        alone = Turn("g", None, None, Rng(0), None, None, None, True, None, Critique(b, None))
-        return self.source(alone) * b.shape[-1]
+    def take_step(self) -> None:
+        """One whole step."""
+        self.attempt(lambda: [None for _ in self.run.take_step()])
 
-    def d_loss(self, turn: Turn) -> Tensor:
-        return self._checked(
-            super().d_loss(turn) if self.parts is not None else self.source(turn), turn
-        )
+    def take_turn(self, player: str) -> None:
+        """One player's turn alone; G's uses the reals of a turn of D just before, or fresh ones."""
+        if player == "d":
+            self.attempt(self.run.d_turn)
+            self.at_hand = not self.failed
+            return
+        self.attempt(self._g_turn)
 
-    def g_loss(self, turn: Turn) -> Tensor:
-        return self._checked(
-            super().g_loss(turn) if self.parts is not None else self.source(turn), turn
-        )
+    def _g_turn(self) -> None:
+        if not self.at_hand:
+            self.run.turns = [self.run.fresh_turn(self.run.batch, self.run.rng)]
+        self.run.g_turn()
 
-    def _checked(self, loss, turn: Turn) -> Tensor:
-        where = f"{self.name} in {turn.player.upper()}'s turn"
-        if not isinstance(loss, Tensor) or loss.ndim != 0:
-            found = (
-                f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
-            )
-            raise ValueError(
-                f"{where} gave {found}: expected one number, for example a mean() over the batch"
-            )
-        if not loss.requires_grad:
-            raise ValueError(
-                f"{where} gave a number without a gradient: it must depend on D's scores, without detach()"
-            )
-        return loss
+    def become(self, settings: dict, width: int) -> None:
+        """Train with other settings from the next turn on."""
+        self.settings = dict(settings)
+        recipe = recipe_of(self.method, settings, width, self.run.data.limit)
+        _use(self.run, recipe)
 
+    def take_over(self, source: "Row") -> None:
+        """Go on from another row's state with a method and rates of its own."""
+        state = source.run.state_dict()
+        state["recipe"] = describe(self.run.recipe)
+        for name in ("g_opt", "d_opt"):
+            # an optimiser of another kind starts afresh
+            mine = getattr(self.run, name).state_dict()
+            if mine["param_groups"][0].keys() != state[name]["param_groups"][0].keys():
+                state[name] = mine
+        state["memory"] = {}
+        self.run.load_state_dict(state)
+        _use(self.run, self.run.recipe)
+        self.axes = source.axes
 
-def _bound(cls: type, part: str) -> Callable:
-    """A class's function, written with `self` or without."""
-    function = inspect.getattr_static(cls, part)
-    if (
-        isinstance(function, staticmethod)
-        or len(inspect.signature(getattr(cls, part)).parameters) == 1
-    ):
-        return getattr(cls, part)
-    return getattr(cls(), part)
+    def state(self) -> tuple[dict, str, tuple[int, Axes] | None]:
+        """What `restore` needs."""
+        return self.run.state_dict(), self.failed, self.axes
 
-
-def told(error: Exception) -> str:
-    """An exception of a row in one sentence, with the line of the cell that raised it."""
-    here = [
-        f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(LIBRARIES)
-    ]
-    where = f" (line {here[-1].lineno} of {here[-1].name})" if here else ""
-    return f"{type(error).__name__}: {error}{where}".replace("\n", " ")
+    def restore(self, state: tuple, settings: dict, width: int) -> None:
+        """Stand where `state` was taken."""
+        saved, self.failed, self.axes = state
+        self.settings = dict(settings)
+        self.run.recipe = recipe_of(self.method, settings, width, self.run.data.limit)
+        self.run.load_state_dict(saved)
+        self.run.turns = []
 
 
-def describe_settings(recipe: Recipe) -> dict[str, float | int | str]:
-    """What the settings are in a recipe, for controls."""
-    found = {
-        "g_lr": recipe.g_opt.lr,
-        "d_lr": recipe.d_opt.lr,
-        "n_dis": recipe.n_dis,
-        "batch": recipe.batch,
-    }
-    found |= {"objective": name for name, o in ADVERSARIES.items() if o == recipe.objective}
-    found |= {"weight": t.weight for t in recipe.terms if isinstance(t, AdaptiveMix)}
-    if isinstance(recipe.objective, KDD):
-        found["tau"] = recipe.objective.tau
-    if isinstance(recipe.latent, IFGSM):
-        found["eps"] = recipe.latent.eps
-    return found
+def axes_due(step: int) -> bool:
+    """Whether feature axes are chosen anew at a step, so that they stand still most of the time.
+
+    >>> [step for step in range(1000) if axes_due(step)]
+    [0, 50, 100, 200, 400, 800]
+    """
+    times = step // 50
+    return step == 0 or (step % 50 == 0 and times & (times - 1) == 0)
+
+
+def _use(run: Run, recipe) -> None:
+    """Another recipe with the same nets and kinds of optimisers, from the next turn on."""
+    run.recipe = recipe
+    for opt, rule in ((run.g_opt, recipe.g_opt), (run.d_opt, recipe.d_opt)):
+        for group in opt.param_groups:
+            group["lr"] = rule.lr
