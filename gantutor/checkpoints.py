@@ -1,4 +1,4 @@
-"""Checkpoint files: whole or not there, verified to the last bit when read, and of known origin."""
+"""Checkpoint files: complete or absent, verified to the last bit when read, of known origin."""
 
 import hashlib
 import os
@@ -13,11 +13,15 @@ from torch import Tensor
 from gantutor import __version__
 from gantutor.files import replacing
 
-KNOWN = {"recipe", "data", "step", "rng", "G", "D", "memory"}  # what every version has written
+KNOWN = {"recipe", "data", "step", "rng", "G", "D", "memory"}  # written by all versions
 
 
 def digest(state: Any) -> str:
-    """SHA-256 of a nested state: names, numbers, and each tensor's type, shape and bytes."""
+    """SHA-256 of a nested state: names, numbers, and the type, shape and bytes of each tensor.
+
+    >>> digest({"step": 1})[:8] == digest({"step": 2})[:8]
+    False
+    """
     found = hashlib.sha256()
     _feed(found, state)
     return found.hexdigest()
@@ -41,14 +45,14 @@ def _feed(found, part: Any) -> None:
 
 
 def write(path: str | Path, code: str, state: dict) -> None:
-    """Write a state beside `path`, with version, hash `code` and digest; then move it there.
+    """Write a state to `path`, with the version, the hash `code` and a digest.
 
-    A kill leaves the old file or the new one, and so does a power cut. Raises OSError, naming the
-    file, where the disk refuses; the old file is then still there.
+    A kill or a power cut leaves either the old file or the new one. Raises OSError, with the name
+    of the file, if the disk refuses; the old file is then still there.
     """
     state = {"gantutor": __version__, "code": code, **state}
     checked = torch.serialization.get_crc32_options()
-    # somebody may have switched off what `read` looks at
+    # `read` needs the checksums, which the user may have switched off
     torch.serialization.set_crc32_options(True)
     try:
         with replacing(path) as partial:
@@ -60,18 +64,18 @@ def write(path: str | Path, code: str, state: dict) -> None:
             raise
         why = str(error).splitlines()[0]
         raise OSError(
-            f"checkpoint {path} cannot be written ({why}): free space there, or give another "
-            "folder; the one before it is kept"
+            f"checkpoint {path} cannot be written ({why}): free some space there, or choose "
+            "another folder; the previous checkpoint is kept"
         ) from error
     finally:
         torch.serialization.set_crc32_options(checked)
 
 
 def read(path: str | Path, device: torch.device) -> dict:
-    """The state in a file, with "gantutor" and "code", None where the file is too old to say.
+    """Read the state in a file; its "gantutor" and "code" are None if the file is older than these.
 
-    Raises FileNotFoundError, and ValueError, naming the file and the remedy, where it is truncated,
-    damaged by a single bit, or no checkpoint.
+    Raises FileNotFoundError, and ValueError, with the file and the remedy, if the file is
+    truncated, damaged in even a single bit, or not a checkpoint.
     """
     try:
         with zipfile.ZipFile(path) as file:
@@ -87,28 +91,31 @@ def read(path: str | Path, device: torch.device) -> dict:
         ) from error
     if not isinstance(state, dict) or not state.keys() >= KNOWN:
         raise ValueError(
-            f"{path} is no checkpoint of this version of gantutor: delete it to start over"
+            f"{path} is not a checkpoint of this version of gantutor: delete it to start over"
         )
     if "gantutor" in state and state.pop("digest", None) != digest(state):
         raise ValueError(
-            f"checkpoint {path} does not hold what was written: delete it to start over"
+            f"checkpoint {path} has changed since it was written: delete it to start over"
         )
     return {"gantutor": None, "code": None} | state
 
 
 def foreign(state: dict, code: str) -> str | None:
-    """Why a state that was read is not to be continued by this `code`, or None."""
+    """Why this `code` must not continue from a state that was read; None if it may."""
     if state["gantutor"] is None:
         return "was made by an older version of gantutor"
     if state["gantutor"] != __version__:
         return f"was made by gantutor {state['gantutor']}, and this is {__version__}"
     if state["code"] != code:
-        return "was made by other code: gantutor, or a class of your own, was changed since"
+        return "was made by other code: gantutor, or a class of yours, has changed since"
     return None
 
 
 def differs(mine: Any, saved: Any, at: str) -> str | None:
-    """Where a saved state has other names, kinds of values or shapes than `mine`, or None."""
+    """Where a saved state differs from `mine` in names, kinds of values or shapes; None if nowhere.
+
+    `at` is the path of the state so far, such as "G.weights".
+    """
     if isinstance(mine, Tensor):
         fits = isinstance(saved, Tensor) and (saved.shape, saved.dtype) == (mine.shape, mine.dtype)
         return None if fits else at

@@ -1,4 +1,4 @@
-"""What a long run says while it goes: a line with speed and remaining time, a log of numbers and sample grids on disk."""
+"""What a long run prints and stores as it goes: progress lines, a log of numbers, sample grids."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from gantutor.train import Step
 
 
 def _span(seconds: float) -> str:
-    """12 s, 3 min, 2 h 05 min."""
+    """A duration for people: 12 s, 3 min, 2 h 05 min."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -23,34 +23,33 @@ def _span(seconds: float) -> str:
 def progress(
     steps: Iterator[Step], total: int, every_s: float = 10.0, say: Callable[[str], None] = print
 ) -> Iterator[Step]:
-    """Pass steps on and say every `every_s` seconds where training stands: step, it/s, time left, both losses.
+    """Pass training steps through, and print a line about every `every_s` seconds.
 
-    Losses are read only for the line, so that the device runs on in between. Have `train` yield often enough to be asked.
+    The line has the step, steps per second, the time left and both losses. Losses are read from
+    the device only for this line, so that the device keeps working in between. `train` must yield
+    often enough: the line is printed when a step arrives.
     """
     begun = told = time.monotonic()
     first = last = None
     for step in steps:
         now = time.monotonic()
         if first is None:
-            first, begun = (
-                step.index,
-                now,
-            )  # what came before was set-up, or an earlier session's work
+            # the time before the first step was set-up, and earlier steps are another session's
+            first, begun = step.index, now
         elif now - told >= every_s and step.index != last:
             rate = (step.index - first) / (now - begun)
-            losses = ", ".join(
-                f"{name} {float(loss.mean()):.3g}"
-                for name, loss in (("D", step.d_loss), ("G", step.g_loss))
-            )
+            left = _span((total - step.index) / max(rate, 1e-9))
+            d_loss, g_loss = float(step.d_loss.mean()), float(step.g_loss.mean())
             say(
-                f"{step.index}/{total} steps, {rate:.3g} it/s, {_span((total - step.index) / max(rate, 1e-9))} left, {losses}"
+                f"{step.index}/{total} steps, {rate:.3g} it/s, {left} left, "
+                f"D {d_loss:.3g}, G {g_loss:.3g}"
             )
             told, last = now, step.index
         yield step
 
 
 def _row(line: str) -> dict | None:
-    """A journal's line: a step and numbers by name; None where it is anything else."""
+    """Parse a journal's line, a step and named numbers; None if it is anything else."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
@@ -61,11 +60,17 @@ def _row(line: str) -> dict | None:
 
 
 class Journal:
-    """Numbers and sample grids of one run in a folder: `history.jsonl`, a line a moment, and `grids/<step>.png`.
+    """The numbers and sample grids of one run, stored in a folder.
 
-    A run that goes on from a checkpoint at `step` forgets what it had written after it, lines and
-    grids, and writes it again. A line that is none of a journal's is left out with a warning, and
-    the file that it stood in is set aside. `folder` None keeps everything in memory.
+    Numbers go to `history.jsonl`, one line per call, and grids to `grids/<step>.png`. A run that
+    continues from a checkpoint at `step` drops what it had written after that step, because it
+    will write it again. Damaged lines are left out with a warning, and the original file is moved
+    aside. With `folder` None everything stays in memory.
+
+    >>> journal = Journal(None)
+    >>> journal.numbers(100, fid=31.5)
+    >>> journal.rows
+    [{'step': 100, 'fid': 31.5}]
     """
 
     def __init__(self, folder: str | Path | None, step: int = 0):
@@ -75,7 +80,7 @@ class Journal:
             return
         (self.folder / "grids").mkdir(parents=True, exist_ok=True)
         step = whole("step", step, 0)
-        self.rows = [row for row in self._kept() if row["step"] <= step]
+        self.rows = [row for row in self._read() if row["step"] <= step]
         with replacing(self._file) as partial:
             lines = [json.dumps(row) + "\n" for row in self.rows]
             partial.write_text("".join(lines), encoding="utf-8")
@@ -87,29 +92,32 @@ class Journal:
     def _file(self) -> Path:
         return self.folder / "history.jsonl"
 
-    def _kept(self) -> list[dict]:
-        """The whole lines; a kill may have cut the last one, which is nothing to speak of."""
+    def _read(self) -> list[dict]:
+        """The rows of the file, without damaged lines.
+
+        A last line without its end was cut off by a kill, which needs no warning.
+        """
         try:
             *lines, cut = self._file.read_text(encoding="utf-8", errors="replace").split("\n")
         except FileNotFoundError:
             return []
-        except OSError:  # a folder of that name, say
+        except OSError:  # for example a folder of that name
             lines, cut = [""], ""
         rows = [_row(line) for line in lines]
-        last = _row(cut)  # whole but for its end
+        last = _row(cut)  # only the line feed may be missing
         bad = [i for i, row in enumerate(rows, 1) if row is None]
         if bad:
             aside = set_aside(self._file)
             numbers = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
             warnings.warn(
-                f"{self._file}: line {numbers} is no line of a journal, the others are used; the "
-                f"file as it was is {aside.name}",
+                f"{self._file}: line {numbers} is not a journal's and is left out; "
+                f"the original file is now {aside.name}",
                 stacklevel=3,
             )
         return [row for row in (*rows, last) if row is not None]
 
     def numbers(self, step: int, **values: float) -> None:
-        """Write numbers of this moment, at once: a crash keeps them."""
+        """Write numbers at once, so that a crash does not lose them."""
         row = {"step": whole("step", step, 0), **{k: float(v) for k, v in values.items()}}
         self.rows.append(row)
         if self.folder is not None:
@@ -117,7 +125,7 @@ class Journal:
                 file.write(json.dumps(row) + "\n")
 
     def grid(self, step: int, batch, columns: int = 8) -> None:
-        """Keep images (n, C, H, W) in [-1, 1] as one picture."""
+        """Save images (n, C, H, W) with values in [-1, 1] as one picture."""
         if self.folder is None:
             return
         step = whole("step", step, 0)
@@ -127,7 +135,7 @@ class Journal:
             partial.write_bytes(png(figure))
 
     def frame(self):
-        """The numbers as a tidy pandas frame: step, metric, value."""
+        """The numbers as a tidy pandas frame with columns step, metric and value."""
         import pandas as pd
 
         wide = pd.DataFrame(self.rows, columns=None if self.rows else ["step"])

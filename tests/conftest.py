@@ -1,4 +1,4 @@
-"""What several tests need: a browser, and at the end the minutes that notebooks took, beside those that they promise."""
+"""What several tests need: a browser, and a final table of the minutes that notebooks took."""
 
 import os
 import shutil
@@ -7,10 +7,10 @@ import pytest
 
 from gantutor.course.lessons import LESSONS
 
-# two workers with a thread for each core each are several times slower; before torch is imported
+# before torch is imported: several workers with one thread per core each would be much slower
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# a browser that asks nobody for anything: it runs as root in containers too, and without a screen
+# no sandbox, so that it runs as root in containers; no GPU; nothing that contacts a server
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -24,13 +24,15 @@ QUIET = [
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium without a window. A module's, not a session's: its event loop is in the way of other tests' own."""
+    """Chromium without a window.
+
+    Its scope is a module, because its event loop would interfere with those of other tests.
+    """
     sync_api = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed: pip install 'gantutor[test]'"
     )
-    chromium = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, names)), None)
     if chromium is None:
         pytest.skip("no chromium here: apt-get install chromium")
     with sync_api.sync_playwright() as driver:
@@ -40,10 +42,9 @@ def browser():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """One line for each notebook that ran, none where no notebook did. The times are told and decide nothing."""
-    found = [
-        dict(r.user_properties) for r in terminalreporter.getreports("passed") if r.when == "call"
-    ]
+    """Print one line for each notebook that ran; the times do not make a test fail."""
+    calls = [r for r in terminalreporter.getreports("passed") if r.when == "call"]
+    found = [dict(r.user_properties) for r in calls]
     told = sorted((p["notebook"], p["profile"], p["minutes"]) for p in found if "minutes" in p)
     if not told:
         return

@@ -1,4 +1,4 @@
-"""A server that a test starts, with all the processes that it starts in turn, and what it says."""
+"""For tests: a server together with all processes that it starts, and the file that it writes."""
 
 import json
 import os
@@ -11,11 +11,12 @@ from pathlib import Path
 
 @contextmanager
 def running(command: Sequence[str], log: Path, **how) -> Iterator[subprocess.Popen]:
-    """A command in a process group of its own, its talk in `log`, until the block ends; `how` goes
-    to Popen.
+    """Run a command until the block ends, in a process group of its own.
+
+    Its output goes to `log`, and further arguments to Popen.
     """
-    with open(log, "w") as talk:
-        process = subprocess.Popen(command, stdout=talk, stderr=talk, start_new_session=True, **how)
+    with open(log, "w") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True, **how)
     try:
         yield process
     finally:
@@ -29,6 +30,6 @@ def running(command: Sequence[str], log: Path, **how) -> Iterator[subprocess.Pop
 
 
 def told(file: Path) -> dict | None:
-    """What a server says in its file; None where the file is not there yet, or not whole."""
+    """Read the JSON file that a server writes; None if it does not exist yet or is incomplete."""
     text = file.read_text() if file.exists() else ""
     return json.loads(text) if text.rstrip().endswith("}") else None

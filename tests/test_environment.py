@@ -14,7 +14,7 @@ import gantutor
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-WISHED = {
+REQUIRED = {
     "torch",
     "torchvision",
     "jupyterlab",
@@ -27,6 +27,7 @@ WISHED = {
 
 
 def name(requirement: Requirement) -> str:
+    """The normalised name of a package."""
     return re.sub(r"[-_.]+", "-", requirement.name).lower()
 
 
@@ -34,11 +35,12 @@ def requirements(lines) -> list[Requirement]:
     return [Requirement(line) for line in lines]
 
 
+# an extra may include other extras of gantutor, which need no pin
 ALL = [
     r
     for r in requirements(PROJECT["dependencies"] + sum(EXTRAS.values(), []))
     if name(r) != "gantutor"
-]  # an extra may name others
+]
 PINS = requirements(
     line
     for line in (ROOT / "constraints.txt").read_text().splitlines()
@@ -46,9 +48,9 @@ PINS = requirements(
 )
 
 
-def test_the_extras_and_the_wished_packages_are_there():
+def test_the_extras_and_the_required_packages_are_declared():
     assert set(EXTRAS) == {"test", "lab", "site", "slurm", "parquet", "metrics", "teaching"}
-    assert {name(r) for r in ALL} >= WISHED
+    assert {name(r) for r in ALL} >= REQUIRED
     assert PROJECT["version"] == gantutor.__version__
 
 
@@ -56,7 +58,8 @@ def test_the_extras_and_the_wished_packages_are_there():
 def test_every_requirement_is_pinned_to_a_version_in_its_range(requirement):
     pins = [p for p in PINS if name(p) == name(requirement)]
     assert pins, (
-        f"{requirement} is not in constraints.txt: compile it anew, the command is in pyproject.toml"
+        f"{requirement} is not in constraints.txt: compile it again, "
+        "with the command in pyproject.toml"
     )
     for pin in pins:
         version = str(pin.specifier).removeprefix("==")
@@ -72,17 +75,13 @@ def test_constraints_are_exact_versions_without_any_address():
         assert re.fullmatch(r"==[^*,]+", str(pin.specifier)), pin
 
 
-def test_conda_gives_python_and_pip_and_the_project_the_rest():
+def test_conda_provides_python_and_pip_and_the_project_the_rest():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     python, pip, section = environment["dependencies"]
-    assert (
-        SpecifierSet(python.removeprefix("python")) == SpecifierSet(PROJECT["requires-python"])
-        and pip == "pip"
-    )
+    assert SpecifierSet(python.removeprefix("python")) == SpecifierSet(PROJECT["requires-python"])
+    assert pip == "pip"
     constraints, project = section["pip"]
     assert constraints == "-c constraints.txt"
     extras = Requirement("gantutor" + project.removeprefix("-e .")).extras
-    assert {
-        name(r)
-        for r in requirements(PROJECT["dependencies"] + sum((EXTRAS[e] for e in extras), []))
-    } >= WISHED
+    installed = requirements(PROJECT["dependencies"] + sum((EXTRAS[e] for e in extras), []))
+    assert {name(r) for r in installed} >= REQUIRED

@@ -1,4 +1,4 @@
-"""A file or folder appears whole or not at all."""
+"""A file or folder appears complete or not at all."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from gantutor import files
 from gantutor.files import NotOurs, ours, replacing
 
 
-def test_a_file_appears_when_it_is_whole(tmp_path):
+def test_a_file_appears_when_it_is_complete(tmp_path):
     place = tmp_path / "deep" / "x.npy"
     with replacing(place) as partial:
         assert partial.suffix == ".npy" and partial.parent == place.parent and not place.exists()
@@ -21,7 +21,7 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
     assert place.read_text() == "new" and list(place.parent.iterdir()) == [place]
 
 
-def test_a_failure_leaves_the_old_one_and_no_trace(tmp_path):
+def test_a_failure_leaves_the_old_file_and_no_trace(tmp_path):
     place = tmp_path / "x.json"
     place.write_text("old")
     for error in (ValueError, KeyboardInterrupt):
@@ -33,7 +33,7 @@ def test_a_failure_leaves_the_old_one_and_no_trace(tmp_path):
         pass
 
 
-def test_folders_too_and_the_first_one_stays(tmp_path):
+def test_folders_too_and_the_first_writer_wins(tmp_path):
     place = tmp_path / "entry"
     for _ in range(2):
         try:
@@ -63,12 +63,13 @@ with replacing(sys.argv[1]) as partial:
 
 
 def writer(place: Path, kind: str, fate: str) -> tuple[subprocess.Popen, Path]:
+    """A process that writes half of a file or folder, and the path that it writes to."""
     command = [sys.executable, "-c", WRITES, str(place), kind, fate]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     return process, Path(process.stdout.readline().strip())
 
 
-def test_what_a_killed_process_left_is_swept_by_the_next_write_and_a_live_one_s_stays(tmp_path):
+def test_the_next_write_sweeps_what_a_killed_process_left_but_not_a_live_one_s(tmp_path):
     names = [
         ".x.partial",
         ".x.12-ab.partial.json",
@@ -76,7 +77,7 @@ def test_what_a_killed_process_left_is_swept_by_the_next_write_and_a_live_one_s_
         ".x.99999999-0123abcg.partial",
         ".x.99999999-0123abcd.partial.tar.gz",
     ]
-    for name in names:  # a person's
+    for name in names:  # not quite our names
         (tmp_path / name).write_text("mine")
     live, living = writer(tmp_path / "entry.json", "file", "lives")
     for kind in ("file", "folder"):
@@ -93,8 +94,8 @@ def test_what_a_killed_process_left_is_swept_by_the_next_write_and_a_live_one_s_
     )
 
 
-def test_of_another_machine_s_writers_a_day_s_silence_tells(tmp_path):
-    """And of those of earlier versions, whose names did not say the machine."""
+def test_writers_on_other_machines_are_presumed_dead_after_a_day(tmp_path):
+    """So are those of earlier versions, whose names did not contain the machine."""
     old = time.time() - 2 * files.writing.DAY
     mine = os.getpid()
     for name, age, stays in [
@@ -108,7 +109,7 @@ def test_of_another_machine_s_writers_a_day_s_silence_tells(tmp_path):
             os.utime(tmp_path / name, (age, age))
         files.sweep(tmp_path)
         assert (tmp_path / name).exists() == stays, name
-    # a folder in which something is still written
+    # a folder into which something was written lately
     young = tmp_path / ".e.00000000-1-0123abcd.partial"
     young.mkdir()
     (young / "images.npy").touch()

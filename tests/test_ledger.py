@@ -1,4 +1,4 @@
-"""The report finds records wherever they came from, a plan only grows, and damaged files cost themselves alone."""
+"""The report finds records wherever they came from, and leaves out only what is damaged."""
 
 import json
 import math
@@ -6,16 +6,16 @@ import os
 import shutil
 
 import pytest
+from commands import gantutor
 from matplotlib.figure import Figure
-from test_cli import gantutor
 from tiny import course
 
 from gantutor.course.lessons import LESSONS, FullRunConfig
 from gantutor.course.records import Record, read
 from gantutor.descriptions import describe
-from gantutor.reproduce import report, sections
-from gantutor.reproduce.grid import load_plan, make_plan
+from gantutor.reproduce import report
 from gantutor.reproduce.ledger import look
+from gantutor.reproduce.plan import load_plan, make_plan
 from gantutor.reproduce.tables import ROWS
 from gantutor.reproduce.targets import choose
 
@@ -23,7 +23,7 @@ BARE, QUA = (f"advlatgan/table4/cifar10/dcgan/{name}" for name in ("bare", "qua"
 
 
 def recorded(folder, stem, values=(0.5, 0.6, 0.7), status="ok", **parameters):
-    """A record as `gantutor run` leaves one, of made-up numbers."""
+    """Write a record as `gantutor run` does, with made-up numbers."""
     cfg = LESSONS[stem].config(out=str(folder), **parameters)
     record = Record(cfg, stem)
     fig = Figure(figsize=(2, 1))
@@ -41,12 +41,13 @@ def recorded(folder, stem, values=(0.5, 0.6, 0.7), status="ok", **parameters):
 
 
 def found(out):
-    return {s.target.name: s for s in sections.collect(out)}
+    """The sections of a folder's report, by their targets."""
+    return {s.target.name: s for s in report.collect(out)}
 
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A folder with the course's notebooks, and no data."""
+    """A folder with some of the course's notebooks, and no data."""
     for stem in ("02_adaptivemix", "03_kdd", "10_full_run"):
         course(tmp_path / "notebooks", stem)
     monkeypatch.chdir(tmp_path)
@@ -54,55 +55,46 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-# -- records are found -----------------------------------------------------------------------------------------------------
+# -- records are found -----------------------------------------------------------------------------
 def test_a_row_that_was_run_alone_is_in_the_report(here):
     recorded(here / "out/mine", "10_full_run", row=QUA, profile="class")
     qua = found(here / "out")["advlatgan/table4:cifar10/dcgan/qua"]
     assert qua.status == "not run" or qua.own[0] == "mine"
-    assert [run for run, _ in qua.results] == [
-        "mine"
-    ] and "no record of it under these parameters" in " ".join(qua.problems)
+    assert [run for run, _ in qua.results] == ["mine"]
+    assert "no record of it under these parameters" in " ".join(qua.problems)
     recorded(here / "out/plain", "10_full_run", (1.5, 1.6, 1.7), row=BARE, profile="class")
     qua = found(here / "out")["advlatgan/table4:cifar10/dcgan/qua"]
     assert (qua.status, [run for run, _ in qua.results]) == ("direction only", ["plain", "mine"])
 
 
-def test_a_row_is_held_against_a_baseline_of_the_same_parameters_alone(here):
+def test_a_row_is_compared_only_with_a_baseline_of_the_same_parameters(here):
     recorded(here / "out/mine", "10_full_run", row=QUA, profile="class", width=8)
     recorded(here / "out/plain", "10_full_run", row=BARE, profile="class", width=4)
     qua = found(here / "out")["advlatgan/table4:cifar10/dcgan/qua"]
     assert [run for run, _ in qua.results] == ["mine"]
 
 
-def test_a_record_that_no_target_asks_for_stands_in_a_place_of_its_own(here):
+def test_a_record_that_no_target_asks_for_has_a_section_of_its_own(here):
     recorded(here / "out/mine", "10_full_run", profile="class", objective="kdd")
     page = report.build(here / "out").page.read_text()
-    assert (
-        "Other records in this folder" in page
-        and "<code>mine</code>" in page
-        and "objective = kdd" in page
-    )
+    for words in ("Other records in this folder", "<code>mine</code>", "objective = kdd"):
+        assert words in page, words
 
 
-def test_of_two_records_of_a_row_the_newer_is_judged_and_the_other_shown(here):
+def test_the_newer_of_two_records_of_a_row_is_judged_and_the_other_shown(here):
     for i, name in enumerate(("old", "new")):
-        folder = recorded(
-            here / "out" / name, "10_full_run", row=BARE, profile="class", width=4 + i
-        )
-        record = json.loads((folder / "result.json").read_text())
-        (folder / "result.json").write_text(
-            json.dumps(record | {"started": f"2026-01-0{i + 1}T00:00:00+00:00"})
-        )
+        place = here / "out" / name
+        folder = recorded(place, "10_full_run", row=BARE, profile="class", width=4 + i)
+        put("started", f"2026-01-0{i + 1}T00:00:00+00:00")(folder)
     bare = found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"]
-    assert [run for run, _ in bare.results] == ["new"] and [run for run, _ in bare.others] == [
-        "old"
-    ]
+    assert [run for run, _ in bare.results] == ["new"]
+    assert [run for run, _ in bare.others] == ["old"]
     page = report.build(here / "out").page.read_text()
-    assert "1 more record in this folder, made otherwise" in page and "width = 4" in page
+    assert "1 more record in this folder, with other parameters" in page and "width = 4" in page
 
 
-def test_a_plan_that_finds_its_data_no_more_keeps_what_ran(here):
-    """The same command in a shell without GANTUTOR_DATA used to turn finished rows into rows that did not run."""
+def test_a_plan_whose_data_are_no_longer_found_keeps_what_ran(here):
+    """Finished rows stay finished if the command is repeated without GANTUTOR_DATA."""
     (here / "data/cifar10-jpeg").mkdir(parents=True)
     targets = choose(["advlatgan/table4:cifar10/dcgan/bare", "kddgan/fig1"])
     plan = make_plan(targets, here / "out", "class", 0, 3)
@@ -122,21 +114,16 @@ def test_a_plan_that_finds_its_data_no_more_keeps_what_ran(here):
     assert found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"].status == "measured"
 
 
-# -- what ran is said ------------------------------------------------------------------------------------------------------
-def test_a_record_says_what_ran_and_not_what_a_row_stood_above(here):
+# -- the page says what ran ------------------------------------------------------------------------
+def test_a_record_says_what_ran_and_not_which_defaults_a_row_replaced(here):
     row = "kddgan/table1/kdd-tau1"
     recorded(here / "out/mine", "10_full_run", row=row, profile="class")
     result = read(here / "out/mine")
     asked = result["parameters"]
-    assert not {
-        k: asked[k]
-        for k in ("nets", "objective", "terms", "n_dis", "beta1", "ema")
-        if asked[k] is not None
-    }
-    assert (
-        result["trained"][row]["recipe"] == describe(ROWS[row].recipe)
-        and result["trained"][row]["steps"] == 30
-    )
+    own = ("nets", "objective", "terms", "n_dis", "beta1", "ema")
+    assert {asked[k] for k in own} == {None}
+    assert result["trained"][row]["recipe"] == describe(ROWS[row].recipe)
+    assert result["trained"][row]["steps"] == 30
     page = report.build(here / "out").page.read_text()
     for words in (
         "Trained: objective",
@@ -145,14 +132,12 @@ def test_a_record_says_what_ran_and_not_what_a_row_stood_above(here):
         "Trained: n_dis",
     ):
         assert words in page, words
-    assert (
-        "nets = dcgan" not in page
-        and "non-saturating" not in page.split("Other records")[0].split("<h2>")[0]
-    )
+    assert "nets = dcgan" not in page
+    assert "non-saturating" not in page.split("Other records")[0].split("<h2>")[0]
 
 
-def test_an_old_record_does_not_show_what_its_row_ignored(here):
-    """Records of 0.1.0's first days hold the notebook's defaults beside a row that had its own."""
+def test_an_old_record_does_not_show_the_parameters_that_its_row_ignored(here):
+    """The first records of 0.1.0 hold the notebook's defaults, although the row had its own."""
     folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
     record = json.loads((folder / "result.json").read_text())
     record["parameters"] |= {
@@ -165,14 +150,11 @@ def test_an_old_record_does_not_show_what_its_row_ignored(here):
     del record["trained"]
     (folder / "result.json").write_text(json.dumps(record))
     page = report.build(here / "out").page.read_text()
-    assert (
-        "nets = dcgan" not in page
-        and "n_dis = 1" not in page
-        and "not in this record, which an earlier version made" in page
-    )
+    assert "nets = dcgan" not in page and "n_dis = 1" not in page
+    assert "not in this record, which an earlier version made" in page
 
 
-def test_a_variant_is_trained_in_one_way_within_a_record():
+def test_a_variant_of_a_record_is_trained_in_one_way_only():
     record = Record(FullRunConfig(), "10_full_run")
     recipe = ROWS[BARE].recipe
     record.trained("a", recipe, 3).trained("a", recipe, 3)
@@ -180,8 +162,10 @@ def test_a_variant_is_trained_in_one_way_within_a_record():
         record.trained("a", recipe, 4)
 
 
-# -- what is damaged -------------------------------------------------------------------------------------------------------
+# -- damaged files ---------------------------------------------------------------------------------
 def spoiled(change):
+    """A function that changes the record in a folder."""
+
     def spoil(folder):
         record = json.loads((folder / "result.json").read_text())
         change(record)
@@ -191,18 +175,20 @@ def spoiled(change):
 
 
 def put(name, value):
+    """A function that sets a field of the record in a folder."""
     return spoiled(lambda record: record.__setitem__(name, value))
 
 
 def in_row(**values):
+    """A function that sets values in the first row of the record in a folder."""
     return spoiled(lambda record: record["rows"][0].update(values))
 
 
-WHOLLY = {
+DAMAGE = {
     "rows null": put("rows", None),
     "rows a text": put("rows", "many"),
     "a text where a number belongs": in_row(value="0.5"),
-    "no number and no reason": in_row(value=None),
+    "neither a number nor a reason": in_row(value=None),
     "a seed that is a text": in_row(seed="0"),
     "a number of samples beyond any table": in_row(n=10**30),
     "a variant that is a number": in_row(variant=3),
@@ -213,14 +199,14 @@ WHOLLY = {
     "versions null": put("versions", None),
     "hardware a text": put("hardware", "a laptop"),
     "a wall time that is a text": put("wall_s", "long"),
-    "a status that nobody knows": put("status", "fine"),
+    "an unknown status": put("status", "fine"),
     "another schema": put("schema", 99),
-    "a recipe that is none": put("trained", {"a": {"steps": 3, "recipe": 3}}),
+    "a recipe that is a number": put("trained", {"a": {"steps": 3, "recipe": 3}}),
     "a recipe without nets": put(
         "trained", {"a": {"steps": 3, "recipe": {"kind": "Recipe", "nets": None}}}
     ),
-    "a value that is no number": in_row(value=math.nan),
-    "a value without bounds": lambda folder: (folder / "result.json").write_text(
+    "a value that is NaN": in_row(value=math.nan),
+    "a value beyond all bounds": lambda folder: (folder / "result.json").write_text(
         (folder / "result.json").read_text().replace('"value": 0.5', '"value": 1e999')
     ),
     "a list": lambda folder: (folder / "result.json").write_text("[]"),
@@ -233,19 +219,18 @@ WHOLLY = {
 }
 
 
-@pytest.mark.parametrize("how", WHOLLY)
+@pytest.mark.parametrize("how", DAMAGE)
 def test_a_damaged_record_is_named_and_the_rest_is_judged(here, how):
     recorded(here / "out/whole", "10_full_run", row=BARE, profile="class")
-    WHOLLY[how](recorded(here / "out/broken", "10_full_run", row=QUA, profile="class"))
+    DAMAGE[how](recorded(here / "out/broken", "10_full_run", row=QUA, profile="class"))
     ledger = look(here / "out")
     assert [words for words in ledger.damage if "broken/result.json" in words] == ledger.damage
-    sections_ = {s.target.name: s for s in sections.collect(ledger)}
-    assert sections_["advlatgan/table4:cifar10/dcgan/bare"].status == "measured"
+    assert found(ledger)["advlatgan/table4:cifar10/dcgan/bare"].status == "measured"
 
 
-def test_a_damaged_record_stands_on_the_page_beside_the_whole_ones(here):
+def test_a_damaged_record_is_on_the_page_next_to_the_intact_ones(here):
     recorded(here / "out/whole", "10_full_run", row=BARE, profile="class")
-    WHOLLY["rows null"](recorded(here / "out/broken", "10_full_run", row=QUA, profile="class"))
+    DAMAGE["rows null"](recorded(here / "out/broken", "10_full_run", row=QUA, profile="class"))
     page = report.build(here / "out").page.read_text()
     assert "<li>broken/result.json is damaged" in page and "<code>whole</code>" in page
 
@@ -261,7 +246,7 @@ def test_a_damaged_record_stands_on_the_page_beside_the_whole_ones(here):
         {"name": 3, "file": "a.png", "caption": ""},
     ],
 )
-def test_a_damaged_figure_costs_itself_alone(here, figure):
+def test_a_damaged_figure_is_left_out_alone(here, figure):
     folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
     spoiled(lambda record: record["figures"].append(figure))(folder)
     built = report.build(here / "out")
@@ -279,7 +264,7 @@ def test_a_damaged_figure_costs_itself_alone(here, figure):
     ],
 )
 def test_a_record_may_note_anything(here, data):
-    """A user's own notebook does."""
+    """Users' own notebooks do."""
     folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
     spoiled(lambda record: record["data"].update(data))(folder)
     built = report.build(here / "out")
@@ -295,7 +280,8 @@ def test_a_record_may_note_anything(here, data):
         '{"kddgan/fig1": {}}',
         '{"kddgan/fig1": {"runs": null}}',
         '{"kddgan/fig1": 3}',
-        '{"kddgan/fig1": {"profile": "class", "seed": 0, "seeds": 3, "runs": ["../x"], "missing": null}}',
+        '{"kddgan/fig1": {"profile": "class", "seed": 0, "seeds": 3, '
+        '"runs": ["../x"], "missing": null}}',
         "\x00",
     ],
 )
@@ -306,15 +292,15 @@ def test_a_damaged_plan_is_named_and_the_records_are_shown(here, text):
     assert code == 1 and "plan.json" in err and out.strip().endswith("report.html")
     assert "<code>mine</code>" in (here / "out/report.html").read_text()
     plan = make_plan(choose(["kddgan/fig1"]), here / "out", "class", 0, 3)
-    plan.save()  # what could not be read is kept aside
+    plan.save()  # copies what could not be read
     assert (here / "out/plan.damaged.json").read_text() == text and load_plan(here / "out")[1] == []
     (here / "out/plan.json").write_text("again")
     assert plan.save() == here / "out/plan.damaged-2.json"
     assert (here / "out/plan.damaged.json").read_text() == text
 
 
-def test_what_no_encoding_has_and_what_a_row_lacks_take_no_page_down(here):
-    """Half a pair of surrogates, from JSON or from the name of a folder."""
+def test_what_cannot_be_encoded_and_missing_fields_do_not_stop_the_page(here):
+    """Lone surrogates, from JSON or from the name of a folder."""
     odd = os.fsdecode(b"mine\xff")
     folder = recorded(here / "out" / odd, "10_full_run", row=BARE, profile="class")
     in_row(metric="kd\ud800")(folder)
@@ -340,10 +326,10 @@ def test_a_damaged_status_is_named(here, text):
 
 
 @pytest.mark.parametrize("text", ["[1", "[]", '{"status": 3}'])
-def test_a_run_whose_status_is_damaged_is_named_though_nothing_asks_for_it(here, text):
+def test_a_run_with_a_damaged_status_is_named_even_if_no_target_asks_for_it(here, text):
     folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
     (folder / "status.json").write_text(text)
-    built = report.build(here / "out")  # its record is whole
+    built = report.build(here / "out")  # its record is intact
     assert any("mine/status.json is damaged" in words for words in built.damage)
     assert found(here / "out")["advlatgan/table4:cifar10/dcgan/bare"].status == "measured"
     (folder / "result.json").unlink()
@@ -352,7 +338,7 @@ def test_a_run_whose_status_is_damaged_is_named_though_nothing_asks_for_it(here,
     assert "Runs without a record" in built.page.read_text()
 
 
-def test_a_run_whose_record_is_lost_is_named(here):
+def test_a_run_with_a_lost_record_is_named(here):
     folder = recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
     (folder / "status.json").write_text(
         '{"status": "ok", "message": "", "notebook": "10_full_run"}'
@@ -363,7 +349,7 @@ def test_a_run_whose_record_is_lost_is_named(here):
     assert len(built.damage) == 1 and said in built.damage[0] and said in built.page.read_text()
 
 
-def test_what_no_check_foresaw_costs_its_own_place(here, monkeypatch):
+def test_an_unexpected_error_loses_only_its_own_section(here, monkeypatch):
     recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
     recorded(here / "out/flow", "03_kdd", profile="class")
     monkeypatch.setattr(report.page, "_measures", lambda s: 1 / 0)
@@ -377,13 +363,10 @@ def test_what_no_check_foresaw_costs_its_own_place(here, monkeypatch):
 
 def test_a_damaged_record_is_the_exit_code_of_report_and_export(here):
     recorded(here / "out/whole", "10_full_run", row=BARE, profile="class")
-    WHOLLY["rows null"](recorded(here / "out/broken", "10_full_run", row=QUA, profile="class"))
+    DAMAGE["rows null"](recorded(here / "out/broken", "10_full_run", row=QUA, profile="class"))
     code, out, err = gantutor("report", "--out", "out", "--export", "all.csv", cwd=here)
-    assert (
-        code == 1
-        and "broken/result.json is damaged (rows is null" in err
-        and err.count("broken/result.json") == 1
-        and "Warning" not in err
-    )
+    assert code == 1 and "Warning" not in err
+    assert "broken/result.json is damaged (rows is null" in err
+    assert err.count("broken/result.json") == 1
     assert BARE in (here / "all.csv").read_text()
     assert look(here / "out").record("whole")

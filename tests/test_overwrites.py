@@ -1,22 +1,20 @@
-"""What a command writes replaces only what an earlier command wrote: a person's file of that name
-stays, and one sentence says so.
-"""
+"""Commands overwrite only what earlier commands wrote; other files of that name stay."""
 
 import json
 
 import nbformat
 import pandas as pd
 import pytest
-from test_site import executed, make_up, png
+from made_up_site import executed, make_up, png
 from tiny import write
 from typer.testing import CliRunner
 
-from gantutor import datasets
 from gantutor.cli import app
 from gantutor.course import versions
 from gantutor.course.grader import grade
 from gantutor.course.lessons import PlaneConfig
 from gantutor.course.records import Record
+from gantutor.datasets import download
 from gantutor.files import NotOurs
 from gantutor.journal import Journal
 from gantutor.reproduce import records
@@ -24,11 +22,12 @@ from gantutor.reproduce.site import pages as site
 
 
 def gantutor(*arguments):
+    """Run a command in this process."""
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.csv"])
-def test_a_report_of_somebody_else_s(tmp_path, name):
+def test_a_report_that_somebody_else_wrote_stays(tmp_path, name):
     Record(PlaneConfig(out=str(tmp_path / "runs" / "a"), seeds=1), "01_plane").add(
         "loss", 1.0
     ).save()
@@ -40,11 +39,11 @@ def test_a_report_of_somebody_else_s(tmp_path, name):
     assert (tmp_path / name).read_text() == "<title>My thesis</title>"
     assert len(list(tmp_path.glob("report.*"))) == 1
     (tmp_path / name).unlink()
-    for _ in range(2):  # its own it replaces
+    for _ in range(2):  # its own are replaced
         assert gantutor("report", "--out", tmp_path).exit_code == 0
 
 
-def test_an_export_over_another_table(tmp_path):
+def test_an_export_replaces_no_other_table(tmp_path):
     Record(PlaneConfig(out=str(tmp_path / "runs" / "a"), seeds=1), "01_plane").add(
         "loss", 1.0
     ).save()
@@ -67,7 +66,7 @@ def test_an_export_over_another_table(tmp_path):
             records.export(tmp_path / "runs", tmp_path / name)
 
 
-def test_marks_over_another_table(tmp_path):
+def test_marks_replace_no_other_table(tmp_path):
     write(tmp_path / "in", "1")
     (tmp_path / "marks.csv").write_text("name,mark\nAda,1\n")
     done = gantutor("check", tmp_path / "in", "--out", tmp_path / "marks.csv")
@@ -78,7 +77,7 @@ def test_marks_over_another_table(tmp_path):
         grade.write_marks(tmp_path / "ours.csv", [])
 
 
-def test_a_site_among_a_person_s_files_or_over_their_pages(tmp_path):
+def test_a_site_is_not_built_among_other_files_or_over_other_pages(tmp_path):
     place, (source,) = tmp_path / "place", versions.course()[1:2]
     place.mkdir()
     (place / "thesis.tex").write_text("mine")
@@ -104,22 +103,20 @@ def test_a_site_among_a_person_s_files_or_over_their_pages(tmp_path):
             site.check_place(other, [source])
     made = make_up(tmp_path / "made", ("01_plane",))
     (made / "notes.txt").write_text("mine")
-    site.check_place(made, [source])  # ours, with a person's beside it
-    assert (
-        (make_up(tmp_path / "again", ("01_plane",)) / "style.css").read_text().startswith("\n:root")
-    )
+    site.check_place(made, [source])  # ours, with somebody's file next to it
+    assert site.STYLE_MARK in (make_up(tmp_path / "again", ("01_plane",)) / "style.css").read_text()
 
 
-def test_a_damaged_picture_of_a_run_gives_way_to_the_notebook_s_own(tmp_path):
+def test_a_damaged_picture_of_a_run_is_replaced_by_the_notebook_s_own(tmp_path):
     (source,) = versions.course()[1:2]
-    executed(source, tmp_path / "runs" / "a", tmp_path)
+    executed(source, tmp_path / "runs" / "a")
     for picture in (tmp_path / "runs" / "a").glob("*.png"):
         picture.write_bytes(png()[:300])
     assert site.build([source], tmp_path / "site", "smoke", tmp_path / "runs", pytest.fail) == ""
     assert list((tmp_path / "site" / "01_plane").glob("*.png"))
 
 
-def test_a_notebook_that_somebody_wrote_into_is_not_built_over(tmp_path):
+def test_a_notebook_that_somebody_edited_is_not_overwritten(tmp_path):
     (source,) = versions.course()[1:2]
     versions.build([source], tmp_path, ["student", "solution"])
     built = tmp_path / "student" / source.name
@@ -140,9 +137,9 @@ def test_a_notebook_that_somebody_wrote_into_is_not_built_over(tmp_path):
     )["cells"][0]["source"] == ["mine = 1"]
 
 
-def test_a_history_of_somebody_else_s_is_kept_aside(tmp_path):
+def test_a_foreign_history_is_moved_aside(tmp_path):
     (tmp_path / "history.jsonl").write_text('{"day": 1}\n')
-    with pytest.warns(UserWarning, match="the file as it was is history.aside.jsonl"):
+    with pytest.warns(UserWarning, match="the original file is now history.aside.jsonl"):
         assert Journal(tmp_path).rows == []
     assert (tmp_path / "history.aside.jsonl").read_text() == '{"day": 1}\n'
 
@@ -152,12 +149,12 @@ def test_a_checksum_that_a_person_laid_beside_a_download_is_held_to_and_stays(
     monkeypatch,
 ):
     monkeypatch.setattr(
-        datasets,
+        download,
         "_transfer",
         lambda url, part, size, say: part.write_bytes(b"other"),
     )
-    file, target = datasets.File("x.gz", ("http://127.0.0.1/x.gz",)), tmp_path / "x.gz"
+    file, target = download.File("x.gz", ("http://127.0.0.1/x.gz",)), tmp_path / "x.gz"
     (tmp_path / "x.gz.sha256").write_text(f"{'0' * 64}  x.gz\n")
-    with pytest.raises(datasets.DataError, match="is not the one in x.gz.sha256"):
-        datasets._download(file, target, datasets.SOURCES["mnist"], str)
+    with pytest.raises(download.DataError, match="is not the one in x.gz.sha256"):
+        download._download(file, target, download.SOURCES["mnist"], str)
     assert (tmp_path / "x.gz.sha256").read_text().startswith("000") and not target.exists()

@@ -1,7 +1,8 @@
-"""A run is what its own notebook wrote: every way to fail has a status and a sentence, and nothing finished is lost."""
+"""A run is judged by what its notebook wrote; every way to fail has a status and a sentence."""
 
 import json
 import math
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -12,12 +13,15 @@ from gantutor.course import records
 from gantutor.course.config import BadParameters
 from gantutor.course.lessons import PlaneConfig, find_notebook
 from gantutor.course.records import Record, code_hash, read, source_hash
-from gantutor.reproduce import run as run_module
+from gantutor.reproduce import execute
+from gantutor.reproduce.notebook import check, parameters_cell, typed
+from gantutor.reproduce.outcome import Outcome
 from gantutor.reproduce.records import load
-from gantutor.reproduce.run import check, parameters_cell, run_one, typed
+from gantutor.reproduce.run import run_one
 
 
-def run(notebook, out, **parameters):
+def run(notebook: Path, out: Path, **parameters) -> Outcome:
+    """Run a notebook, and check that its status file says the same as the outcome."""
     lines = []
     outcome = run_one(notebook, parameters, out, say=lines.append, heartbeat=0.5)
     written = json.loads((out / "status.json").read_text())
@@ -26,10 +30,8 @@ def run(notebook, out, **parameters):
 
 
 def test_a_good_run_is_recorded_kept_and_run_again_only_when_the_notebook_changes(tmp_path):
-    notebook, out = (
-        write(tmp_path, SETUP, SAVE),
-        tmp_path / "out {x}",
-    )  # braces: papermill would format them
+    notebook = write(tmp_path, SETUP, SAVE)
+    out = tmp_path / "out {x}"  # papermill would format the braces
     first = run(notebook, out, steps=5)
     assert (first.status, first.reused) == ("ok", False)
     result = read(out)
@@ -47,22 +49,15 @@ def test_a_good_run_is_recorded_kept_and_run_again_only_when_the_notebook_change
 
 def test_a_cell_that_raises(tmp_path):
     outcome = run(write(tmp_path, SETUP, "1 / 0", SAVE), tmp_path / "out")
-    assert (
-        outcome.status == "error"
-        and outcome.message == "cell 4 of 5 raised ZeroDivisionError: division by zero"
-    )
+    assert outcome.status == "error"
+    assert outcome.message == "cell 4 of 5 raised ZeroDivisionError: division by zero"
 
 
 def test_a_killed_kernel(tmp_path):
-    outcome = run(
-        write(tmp_path, SETUP, SAVE, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"),
-        tmp_path / "out",
-    )
-    assert (
-        outcome.status == "kernel_died"
-        and "cell 5 of 5" in outcome.message
-        and "smaller batch" in outcome.message
-    )
+    dies = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    outcome = run(write(tmp_path, SETUP, SAVE, dies), tmp_path / "out")
+    assert outcome.status == "kernel_died"
+    assert "cell 5 of 5" in outcome.message and "smaller batch" in outcome.message
 
 
 @pytest.mark.parametrize("limits", [{"cell_timeout": 1.0}, {"limit": 3.0}], ids=["cell", "run"])
@@ -81,26 +76,20 @@ def test_out_of_time(tmp_path, limits):
         (60.0, "error", "its error message was lost"),
     ],
 )
-def test_an_error_that_never_arrived_is_told_from_one_that_ran_out_of_time(limit, status, said):
-    """What papermill makes of a cell that failed without a word: on a busy machine the words of an interrupted cell may be late."""
+def test_a_lost_error_message_is_distinguished_from_a_cell_out_of_time(limit, status, said):
+    """On a busy machine the message of an interrupted cell may arrive too late for papermill."""
     error = PapermillExecutionError(2, 3, "import time", "CellExecutionError", "", [])
-    clock = run_module._Clock(600.0, limit or 1e-9, 15.0, "tiny", print)
+    clock = execute.Clock(600.0, limit or 1e-9, 15.0, "tiny", print)
     clock(None)
-    outcome = run_module._raised(error, clock)
+    outcome = execute.raised(error, clock)
     assert outcome.status == status and said in outcome.message
 
 
 def test_no_result_and_a_result_of_other_parameters(tmp_path):
     outcome = run(write(tmp_path, SETUP), tmp_path / "out")
     assert outcome.status == "error" and "the notebook wrote no result" in outcome.message
-    assert (
-        run(
-            write(tmp_path, SETUP.replace("globals()", "{'out': out}"), SAVE),
-            tmp_path / "out",
-            steps=9,
-        ).status
-        == "error"
-    )
+    ignores = SETUP.replace("globals()", "{'out': out}")
+    assert run(write(tmp_path, ignores, SAVE), tmp_path / "out", steps=9).status == "error"
 
 
 def test_divergence_raised_or_recorded(tmp_path):
@@ -109,9 +98,8 @@ def test_divergence_raised_or_recorded(tmp_path):
     raise Diverged("diverged at step 12 in D's turn (seed 0): lower the learning rate")
     """
     outcome = run(write(tmp_path, SETUP, raised), tmp_path / "a")
-    assert (outcome.status, outcome.step) == ("diverged", 12) and outcome.message.startswith(
-        "diverged at step 12"
-    )
+    assert (outcome.status, outcome.step) == ("diverged", 12)
+    assert outcome.message.startswith("diverged at step 12")
     outcome = run(write(tmp_path, SETUP, 'record.save(status="diverged", step=7)'), tmp_path / "b")
     assert (outcome.status, outcome.step) == ("diverged", 7)
 
@@ -127,11 +115,8 @@ def test_divergence_raised_or_recorded(tmp_path):
 )
 def test_a_users_own_notebook_is_checked_by_its_own_literals(tmp_path, given, sentence):
     outcome = run(write(tmp_path, SETUP, SAVE), tmp_path / "out", **given)
-    assert (
-        outcome.status == "bad_input"
-        and sentence in outcome.message
-        and not (tmp_path / "out/executed.ipynb").exists()
-    )
+    assert outcome.status == "bad_input" and sentence in outcome.message
+    assert not (tmp_path / "out/executed.ipynb").exists()
 
 
 def test_the_courses_notebooks_are_checked_by_their_config(tmp_path):
@@ -156,7 +141,7 @@ def test_a_parameters_cell_holds_literals_and_nothing_else(tmp_path):
         with pytest.raises(BadParameters, match="expected `name = literal` and nothing else"):
             parameters_cell(write(tmp_path, parameters=wrong))
     (tmp_path / "tiny.ipynb").write_text('{"cells": [')
-    with pytest.raises(BadParameters, match="no intact notebook"):
+    with pytest.raises(BadParameters, match="not an intact notebook"):
         parameters_cell(tmp_path / "tiny.ipynb")
     assert run(tmp_path / "tiny.ipynb", tmp_path / "out").status == "bad_input"
 
@@ -164,11 +149,8 @@ def test_a_parameters_cell_holds_literals_and_nothing_else(tmp_path):
 def test_an_output_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     outcome = run_one(write(tmp_path, SETUP, SAVE), {}, tmp_path / "file" / "out")
-    assert (
-        outcome.status == "bad_input"
-        and "cannot be written" in outcome.message
-        and "--out" in outcome.message
-    )
+    assert outcome.status == "bad_input"
+    assert "cannot be written" in outcome.message and "--out" in outcome.message
 
 
 def test_notebooks_are_found_by_stem_number_and_path(tmp_path, monkeypatch):
@@ -188,7 +170,7 @@ def test_notebooks_are_found_by_stem_number_and_path(tmp_path, monkeypatch):
 
 
 def test_the_code_of_a_run_is_what_its_notebook_reaches(tmp_path, monkeypatch):
-    """A change is seen where it can change a number, through any chain of imports and in the papers' tables, and nowhere else."""
+    """A change counts where it can change a number, also through imports and the papers' tables."""
     monkeypatch.setattr(records, "PACKAGE", tmp_path / "gantutor")
     files = {
         "gantutor/train.py": "def loop():\n    from gantutor.nets.mlp import G",
@@ -242,7 +224,7 @@ def test_the_code_of_a_run_is_what_its_notebook_reaches(tmp_path, monkeypatch):
     assert changed("gantutor/course/exercises/__init__.py") == (set(), False, False)
 
 
-# -- records ---------------------------------------------------------------------------------------------------------------
+# -- records --------------------------------------------------------------------------------------
 def test_a_record_survives_json_with_nan_and_infinities(tmp_path):
     record = Record(PlaneConfig(out=str(tmp_path / "a"), seeds=3), "01_plane")
     record.add("loss", [1.0, math.nan, -math.inf], "hinge", se=0.1, unit="nat", n=50).add(
@@ -269,7 +251,7 @@ def test_a_record_survives_json_with_nan_and_infinities(tmp_path):
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_a_record_refuses_what_it_cannot_mean(tmp_path):
+def test_a_record_refuses_meaningless_values(tmp_path):
     record = Record(PlaneConfig(seeds=3), "01_plane").add("loss", 1.0)
     with pytest.raises(
         ValueError,

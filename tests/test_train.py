@@ -245,7 +245,7 @@ def test_a_truncated_checkpoint_is_named_and_left(keep, tmp_path):
 def test_another_file_is_no_checkpoint(tmp_path):
     file = tmp_path / "other.pt"
     torch.save({"weights": torch.zeros(3)}, file)
-    with pytest.raises(ValueError, match="other.pt is no checkpoint"):
+    with pytest.raises(ValueError, match="other.pt is not a checkpoint"):
         next(train(SMALLER["baseline"], toy.ring(), 0, 4, checkpoint=file))
     with pytest.raises(FileNotFoundError):
         Run(SMALLER["baseline"], toy.ring(), 0).load(tmp_path / "none.pt")

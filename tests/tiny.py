@@ -1,4 +1,7 @@
-"""Tiny notebooks for the tests of the runner: no torch in them, so that a run costs little more than a kernel's start."""
+"""For tests of the runner: tiny notebooks.
+
+They do not import torch, so a run takes little longer than the start of a kernel.
+"""
 
 import textwrap
 from pathlib import Path
@@ -35,19 +38,21 @@ record.save()
 
 
 def write(folder: Path, *cells: str, parameters: str | None = OWN, stem: str = "tiny") -> Path:
-    """A notebook of these code cells."""
+    """Write a notebook of these code cells."""
     made = [nbformat.v4.new_code_cell(textwrap.dedent(c).strip()) for c in cells]
     if parameters is not None:
-        made.insert(
-            0, nbformat.v4.new_code_cell(parameters.strip(), metadata={"tags": ["parameters"]})
-        )
+        tagged = {"tags": ["parameters"]}
+        made.insert(0, nbformat.v4.new_code_cell(parameters.strip(), metadata=tagged))
     folder.mkdir(parents=True, exist_ok=True)
     nbformat.write(nbformat.v4.new_notebook(cells=made), folder / f"{stem}.ipynb")
     return folder / f"{stem}.ipynb"
 
 
 def course(folder: Path, stem: str, *cells: str) -> Path:
-    """A stand-in for a notebook of the course: its parameters cell, its Config, a record; `cells` go in between."""
+    """Write a stand-in for a notebook of the course.
+
+    It has the parameters cell, the Config and the record of the real one, and `cells` in between.
+    """
     config = LESSONS[stem].config
     parameters = "\n".join(f"{k} = {f.default!r}" for k, f in config.model_fields.items())
     setup = f"""
