@@ -16,6 +16,7 @@ from gantutor.descriptions import describe
 from gantutor.reproduce import report
 from gantutor.reproduce.ledger import look
 from gantutor.reproduce.plan import load_plan, make_plan
+from gantutor.reproduce.report import page
 from gantutor.reproduce.tables import ROWS
 from gantutor.reproduce.targets import choose
 
@@ -352,7 +353,7 @@ def test_a_run_with_a_lost_record_is_named(here):
 def test_an_unexpected_error_loses_only_its_own_section(here, monkeypatch):
     recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
     recorded(here / "out/flow", "03_kdd", profile="class")
-    monkeypatch.setattr(report.page, "_measures", lambda s: 1 / 0)
+    monkeypatch.setattr(page, "_measures", lambda s: 1 / 0)
     built = report.build(here / "out")
     assert any(
         "kddgan/fig1 cannot be drawn (ZeroDivisionError: division by zero); its runs: flow" in words

@@ -1,11 +1,12 @@
-"""A paper's claim against our seeds: the status is computed, never written by hand.
+"""A paper's claim, judged against our seeds: the status is computed, never written by hand.
 
 reproduced      a printed number, or an exact statement, falls inside our spread
-direction only  the direction holds beyond the spread (the most that fewer than 3 seeds can say)
-not reached     the spread hides it
+direction only  the direction holds beyond the spread (the most that fewer than 3 seeds can show)
+not reached     the spread hides the effect
 contradicts     the opposite holds beyond the spread
-measured        values of a row that nothing is claimed of
+measured        values of a row about which nothing is claimed
 not run         no values
+
 The spread is the 95 % t interval of the mean over seeds; two variants are compared seed by seed.
 """
 
@@ -14,14 +15,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-# the worst first: a target is as good as its worst claim
+from gantutor.statistics import t_interval
+
+# the worst first: the status of a target is that of its worst claim
 STATUSES = ("contradicts", "not reached", "not run", "measured", "direction only", "reproduced")
-ENOUGH = 3
+ENOUGH = 3  # seeds
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean of n values and its 95 % t interval; a single value has none (low and high are NaN)."""
+    """Mean of n values and the ends of its 95 % t interval, which are NaN for a single value."""
 
     mean: float
     low: float
@@ -30,27 +33,35 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        from scipy.special import stdtrit
+        """The spread of finite values.
 
+        >>> print(Spread.of([2.0, 2.5, 3.0]))
+        2.5 [1.26, 3.74]
+        >>> print(Spread.of([0.25]))
+        0.25
+        """
         n, mean = len(values), math.fsum(values) / len(values)
         if n == 1:
             return cls(mean, math.nan, math.nan, 1)
-        half = float(stdtrit(n - 1, 0.975)) * math.sqrt(
-            math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n
-        )
-        return cls(mean, mean - half, mean + half, n)
+        return cls(mean, *t_interval(values), n)
+
+    @property
+    def interval(self) -> str:
+        """The interval in brackets; "" for a single value."""
+        return "" if self.n == 1 else f"[{number(self.low)}, {number(self.high)}]"
 
     def __str__(self) -> str:
-        return (
-            number(self.mean)
-            if self.n == 1
-            else f"{number(self.mean)} [{number(self.low)}, {number(self.high)}]"
-        )
+        return f"{number(self.mean)} {self.interval}".rstrip()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a claim came to: `ours` as a sentence, `spread` of the quantity that was judged, the number of seeds."""
+    """The status of a claim, and why.
+
+    ours: our values in words
+    spread: of the quantity that was judged
+    seeds: how many were judged
+    """
 
     status: str
     ours: str = ""
@@ -61,7 +72,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Claim:
-    """`paper`: the claim in words, with the paper's own numbers where it prints some."""
+    """What a paper claims about a measure of a variant.
+
+    paper: the claim in words, with the paper's own numbers where it prints some
+    """
 
     metric: str
     variant: str
@@ -83,9 +97,11 @@ class Claim:
 
     @property
     def variants(self) -> tuple[str, ...]:
+        """The variants whose values are needed."""
         return (self.variant,)
 
     def verdict(self, *columns: list[float]) -> Verdict:
+        """The verdict on finite values, one list for each variant, in the order of the seeds."""
         raise NotImplementedError
 
 
@@ -109,7 +125,7 @@ class Direction(Claim):
 
 @dataclass(frozen=True)
 class Ratio(Claim):
-    """metric(variant) / metric(against), paired over seeds; `value`: the ratio that the paper prints."""
+    """metric(variant) / metric(against), paired over seeds; `value` is the paper's ratio."""
 
     against: str
     value: float
@@ -130,50 +146,50 @@ class Ratio(Claim):
 
 @dataclass(frozen=True)
 class Printed(Claim):
-    """The paper prints `value`: is it inside our spread?"""
+    """The paper prints `value`, which is inside our spread or not."""
 
     value: float
 
     def verdict(self, mine: list[float]) -> Verdict:
         s = Spread.of(mine)
         inside = s.n > 1 and s.low <= self.value <= s.high
-        return Verdict(
-            _capped("reproduced" if inside else "not reached", s.n), str(s), s, s.n, _few(s.n)
-        )
+        status = _capped("reproduced" if inside else "not reached", s.n)
+        return Verdict(status, str(s), s, s.n, _few(s.n))
 
 
 @dataclass(frozen=True)
 class Within(Claim):
-    """Every seed's value lies in [low, high]: an exact statement, or, with `ours`, a bar that the paper did not set."""
+    """Every seed's value is in [low, high].
+
+    ours: False for an exact statement of the paper, True for a bar that we set
+    """
 
     low: float
     high: float
     ours: bool = False
 
     def verdict(self, mine: list[float]) -> Verdict:
-        slack = 1e-6  # a share of 0.95 in float32 is a little less
+        slack = 1e-6  # a share of 0.95 in float32 is slightly less
         low, high = self.low - slack * abs(self.low), self.high + slack * abs(self.high)
         s, inside = Spread.of(mine), [low <= v <= high for v in mine]
-        best = "direction only" if self.ours else "reproduced"
-        status = (
-            _capped(best, s.n) if all(inside) else "not reached" if any(inside) else "contradicts"
-        )
-        bar = "our bar" if self.ours else "exact"
-        return Verdict(
-            status,
-            f"{number(min(mine))} to {number(max(mine))}",
-            s,
-            s.n,
-            "; ".join(filter(None, [f"{bar}: {self.low:g} to {self.high:g}", _few(s.n)])),
-        )
+        if all(inside):
+            status = _capped("direction only" if self.ours else "reproduced", s.n)
+        else:
+            status = "not reached" if any(inside) else "contradicts"
+        bar = f"{'our bar' if self.ours else 'exact'}: {self.low:g} to {self.high:g}"
+        ours = f"{number(min(mine))} to {number(max(mine))}"
+        return Verdict(status, ours, s, s.n, _joined(bar, _few(s.n)))
 
 
 @dataclass(frozen=True)
 class TableRow(Claim):
-    """A row of a paper's table: `value` is printed, and where the row `against` is, it is `better` ("lower" or "higher") than that.
+    """A row of a paper's table, where `value` is printed.
 
-    The number is judged where ours was measured as the paper's; else the direction alone, by `metric` or, where that was not
-    measured, by a kernel distance.
+    against: the row that it is compared with, "" for none
+    better: "lower" or "higher": which side of `against` the paper has it on
+
+    The number is judged where ours was measured as the paper's was. Otherwise only the direction
+    is, by `metric` or, where that was not measured, by a kernel distance.
     """
 
     against: str
@@ -184,56 +200,44 @@ class TableRow(Claim):
     def variants(self) -> tuple[str, ...]:
         return (self.variant, self.against) if self.against else (self.variant,)
 
-    def judge(self, frame, other: str = "") -> Verdict:
-        """`other`: why ours was measured in another way than the printed number; "" where it was not."""
+    def judge(self, frame, unlike: str = "") -> Verdict:
+        """The verdict on a frame of records.
+
+        unlike: how our measurement differs from the paper's; "" where it does not
+        """
         printed = Printed(self.metric, self.variant, self.paper, self.value).judge(frame)
-        if printed.status == "reproduced" and not other:
+        if printed.status == "reproduced" and not unlike:
             return printed
-        metric = (
-            self.metric
-            if all(values(frame, self.metric, v) for v in self.variants)
-            else kernel_distance(frame, *self.variants)
-        )
-        why = other if metric == self.metric else f"{metric} has no printed number"
+        measured = all(values(frame, self.metric, v) for v in self.variants)
+        metric = self.metric if measured else kernel_distance(frame, *self.variants)
         if self.against:
-            verdict = Direction(metric, self.variant, self.paper, self.against, self.better).judge(
-                frame
-            )
-            return replace(
-                verdict,
-                note="; ".join(
-                    filter(None, [verdict.note, other if metric == self.metric else ""])
-                ),
-            )
-        there = Printed(metric, self.variant, self.paper, self.value).judge(frame)
-        return (
-            there
-            if there.status == "not run" or not why
-            else replace(there, status="measured", note=why)
-        )
+            direction = Direction(metric, self.variant, self.paper, self.against, self.better)
+            verdict = direction.judge(frame)
+            return replace(verdict, note=_joined(verdict.note, unlike if measured else ""))
+        alone = Printed(metric, self.variant, self.paper, self.value).judge(frame)
+        why = unlike if measured else f"{metric} has no printed number"
+        if alone.status == "not run" or not why:
+            return alone
+        return replace(alone, status="measured", note=why)
 
 
 def kernel_distance(frame, *variants: str) -> str:
-    """The name of the kernel distance that all these variants have, kid or a stand-in by features; "kd_small" where none is."""
-    names = dict.fromkeys(frame.loc[frame["variant"].isin(variants), "metric"])
-    return next(
-        (
-            m
-            for m in names
-            if re.fullmatch(r"kid|kd_\w+(?<!_std)", m)
-            and all(values(frame, m, v) for v in variants)
-        ),
-        "kd_small",
-    )
+    """The name of the kernel distance that all these variants have: kid, or a stand-in.
+
+    "kd_small" where they have none in common.
+    """
+    for metric in dict.fromkeys(frame.loc[frame["variant"].isin(variants), "metric"]):
+        named = re.fullmatch(r"kid|kd_\w+(?<!_std)", metric)
+        if named and all(values(frame, metric, v) for v in variants):
+            return metric
+    return "kd_small"
 
 
 def values(frame, metric: str, variant: str) -> dict[int, float]:
     """{seed: value}; a value that belongs to no seed has key -1."""
     rows = frame[(frame["metric"] == metric) & (frame["variant"] == variant)]
-    return {
-        int(seed): float(value)
-        for seed, value in zip(rows["seed"].fillna(-1), rows["value"], strict=True)
-    }
+    seeds = rows["seed"].fillna(-1)
+    return {int(seed): float(v) for seed, v in zip(seeds, rows["value"], strict=True)}
 
 
 def worst(verdicts: Sequence[Verdict]) -> str:
@@ -242,19 +246,25 @@ def worst(verdicts: Sequence[Verdict]) -> str:
 
 
 def number(x: float) -> str:
-    """Three significant digits; nothing is rounded to a 0 that it is not."""
+    """Three significant digits; a number that is not 0 is never rounded to 0.
+
+    >>> number(0.1234), number(0.00012), number(2500)
+    ('0.123', '1.2e-04', '2.5e+03')
+    """
     plain = x == 0 or not math.isfinite(x) or 1e-3 <= abs(x) < 1e4
-    return (f"{x:.3g}" if plain else f"{x:.1e}").replace(
-        "-", "\N{MINUS SIGN}" if x < 0 and plain else "-"
-    )
+    if not plain:
+        return f"{x:.1e}"
+    return f"{x:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _side(d: Spread, sign: int) -> str:
-    """Of a difference d that should have this sign. A single seed has no spread to hold beyond."""
+    """The status of a difference that should have this sign; one seed alone shows nothing."""
     if d.n == 1:
         return "not reached"
     low, high = sorted((sign * d.low, sign * d.high))
-    return "direction only" if low > 0 else "contradicts" if high < 0 else "not reached"
+    if low > 0:
+        return "direction only"
+    return "contradicts" if high < 0 else "not reached"
 
 
 def _capped(status: str, n: int) -> str:
@@ -263,3 +273,7 @@ def _capped(status: str, n: int) -> str:
 
 def _few(n: int) -> str:
     return f"{n} seed{'s' * (n > 1)}: {ENOUGH} are needed to say more" if n < ENOUGH else ""
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))

@@ -1,0 +1,180 @@
+"""Which records answer a target, and the verdict on them."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from gantutor.course.records import frame_of
+from gantutor.reproduce.claims import TableRow, Verdict, worst
+from gantutor.reproduce.ledger import Ledger, answers, look
+from gantutor.reproduce.report.sections import BASELINE, Section, printed_fid, short, unlike
+from gantutor.reproduce.targets import ALL, Target
+
+OTHERS = "Other records in this folder"
+
+
+def collect(out: str | Path | Ledger) -> list[Section]:
+    """All targets, judged by the records in a folder, then the records that answer no target."""
+    ledger = out if isinstance(out, Ledger) else look(out)
+    sections = [section_of(target, ledger) for target in ALL]
+    used = {run for s in sections for run in s.runs}
+    homes: dict[str, Section] = {}
+    for s in sections:
+        for run in ledger.answering(s.target, s.target.runs[-1]) if s.target.notebook else ():
+            if run not in used:
+                homes.setdefault(run, s)
+    for run, s in homes.items():
+        s.others.append((run, ledger.runs[run].result))
+    used |= set(homes)
+    left = [run for run, kept in ledger.runs.items() if kept.result and run not in used]
+    return sections + [_unasked(run, ledger) for run in left]
+
+
+def _unasked(run: str, ledger: Ledger) -> Section:
+    """A record that answers no target: of a user's own parameters, or of their own notebook."""
+    kept = ledger.runs[run]
+    notebook, profile = kept.result["notebook"], kept.result["parameters"].get("profile", "")
+    title = f"Notebook {notebook} with parameters of its own"
+    return Section(
+        Target(run, OTHERS, "not in a paper", title, notebook),
+        "measured",
+        verdicts=[],
+        command="",
+        profile=str(profile),
+        results=[(run, kept.result)],
+        problems=kept.problems,
+        starts={run: kept.starts},
+    )
+
+
+def section_of(target: Target, ledger: Ledger) -> Section:
+    """A target, judged by the records that answer it."""
+    if target.not_yet:
+        verdicts = [Verdict("not yet")] * len(target.claims)
+        return Section(target, "not yet", verdicts, "", problems=[target.not_yet])
+    entry = ledger.plan.get(target.name) or shared(target, ledger.plan)
+    runs = _runs_of(target, entry, ledger)
+    problems = [entry["missing"]] if entry and entry["missing"] else []
+    if not entry and not any(runs):
+        problems.append("not asked for yet" + (f" (needs {target.needs})" if target.needs else ""))
+    results, starts = [], {}
+    for run, changes in zip(runs, target.runs, strict=True):
+        whose = "" if changes is target.runs[-1] or "row" not in changes else BASELINE
+        if run is None:
+            if any(runs):
+                problems.append(f"{whose}no record of it under these parameters")
+            continue
+        problems += [whose + words for words in ledger.problems(run)]
+        if kept := ledger.runs.get(run):
+            starts[run] = kept.starts
+        if result := ledger.record(run):
+            results.append((run, result))
+    entry = entry or _entry_of(results)
+    verdicts = _judge(target, [result for _, result in results])
+    return Section(
+        target,
+        _status(target, verdicts, results),
+        verdicts,
+        _command(target.name, entry, ledger.out),
+        str(results[-1][1]["parameters"].get("profile", "")) if results else entry["profile"],
+        results,
+        list(dict.fromkeys(problems)),
+        starts,
+    )
+
+
+def shared(target: Target, plan: dict[str, Any]) -> dict[str, Any] | None:
+    """The plan's entry of another target whose runs include all that this target needs.
+
+    One notebook may serve two figures, and a row may have run as another row's baseline.
+    """
+    more = None
+    for other in ALL:
+        entry = plan.get(other.name)
+        if entry is None or (other.notebook, other.needs) != (target.notebook, target.needs):
+            continue
+        if other.runs == target.runs:
+            return entry
+        whole = len(entry["runs"]) == len(other.runs)
+        if more is None and whole and all(changes in other.runs for changes in target.runs):
+            runs = [entry["runs"][other.runs.index(changes)] for changes in target.runs]
+            more = {**entry, "runs": runs}
+    return more
+
+
+def _runs_of(target: Target, entry: dict[str, Any] | None, ledger: Ledger) -> list[str | None]:
+    """The folder of each of a target's runs: the planned one, else one that the ledger finds."""
+    planned: list[str | None] = [None] * len(target.runs)
+    if entry and len(entry["runs"]) == len(target.runs):
+        planned = entry["runs"]
+    for run, changes in zip(planned, target.runs, strict=True):
+        result = ledger.record(run) if run else None
+        if result and not answers(result, target, {k: v for k, v in changes.items() if k == "row"}):
+            # a plan that was edited, or that another version of the package made
+            planned = [None] * len(target.runs)
+    done = [bool(run and ledger.record(run)) for run in planned]
+    own = planned[-1]
+    if not done[-1]:
+        if any(done):  # a plan that is half done is not completed by records made otherwise
+            return planned
+        own = next(iter(ledger.answering(target, target.runs[-1])), None)
+    if own is None:
+        return planned
+    others = [
+        run if is_done else ledger.beside(own, target, changes) or run
+        for run, is_done, changes in zip(planned[:-1], done[:-1], target.runs[:-1], strict=True)
+    ]
+    return [*others, own]
+
+
+def _entry_of(results: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """What a plan's entry would hold for records that are in no plan."""
+    p = results[-1][1]["parameters"] if results else {}
+    usual = {"profile": "class", "seed": 0, "seeds": 3}
+    return {"missing": None} | {name: p.get(name, value) for name, value in usual.items()}
+
+
+def _judge(target: Target, results: list[dict[str, Any]]) -> list[Verdict]:
+    if not results:  # most targets of most folders: no frame is needed to know the answer
+        return [
+            Verdict("not run", note=f"no values of {claim.metric} for {claim.variant}")
+            for claim in target.claims
+        ]
+    row = target.runs[-1].get("row")
+    diverged = next((r for r in results[::-1] if r["status"] == "diverged"), None)
+    if diverged:
+        of = diverged["parameters"].get("row")
+        whose = "its baseline " if of and of != row else ""
+        verdict = Verdict("not reached", note=f"{whose}diverged at step {diverged['step']}")
+        return [verdict] * len(target.claims)
+    frame = frame_of(results)
+    own = next((r for r in results if row and r["parameters"].get("row") == row), None)
+    why = unlike(printed_fid(row), own) if own else ""
+    return [
+        claim.judge(frame, why) if isinstance(claim, TableRow) else claim.judge(frame)
+        for claim in target.claims
+    ]
+
+
+def _status(target: Target, verdicts: list[Verdict], results: list) -> str:
+    if not results:
+        return "not run"
+    if verdicts:
+        return worst(verdicts)
+    if len(results) < len(target.runs):
+        return "not run"
+    return "measured" if target.row else "shown"
+
+
+def _command(name: str, entry: dict[str, Any], out: Path) -> str:
+    seed, seeds = entry.get("seed"), entry.get("seeds")
+    given = [f"-p {shlex.quote(f'{k}={v}')}" for k, v in entry.get("given", {}).items()]
+    words = [
+        f"gantutor reproduce {name}",
+        f"--profile {entry['profile']}",
+        f"--seed {seed}" if seed else "",
+        f"--seeds {seeds}" if seeds else "",
+        *given,
+        f"--out {short(out)}",
+    ]
+    return " ".join(filter(None, words))
