@@ -49,7 +49,7 @@ PINS = requirements(
 
 
 def test_the_extras_and_the_required_packages_are_declared():
-    assert set(EXTRAS) == {"test", "lab", "site", "slurm", "parquet", "metrics", "teaching"}
+    assert set(EXTRAS) == {"test", "lab", "site", "slurm", "parquet", "lmdb", "metrics", "teaching"}
     assert {name(r) for r in ALL} >= REQUIRED
     assert PROJECT["version"] == gantutor.__version__
 
