@@ -153,7 +153,7 @@ def test_smoke_profile_by_papermill(stem, tmp_path, record_property):
             )
             assert shown.strip() == texts[c.id].strip(), c.id
     assert re.search(
-        r"[\d.]+ minutes since this record was opened; profile smoke promises [\d.]+",
+        r"[\d.]+ minutes since this record was opened; promised for profile smoke: [\d.]+",
         executed.cells[-1].outputs[0].text,
     )
     printed = [

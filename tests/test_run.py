@@ -9,7 +9,7 @@ import pytest
 from papermill import PapermillExecutionError
 from tiny import SAVE, SETUP, course, write
 
-from gantutor.course import records
+from gantutor import sources
 from gantutor.course.config import BadParameters
 from gantutor.course.lessons import PlaneConfig, find_notebook
 from gantutor.course.records import Record, code_hash, read, source_hash
@@ -171,7 +171,7 @@ def test_notebooks_are_found_by_stem_number_and_path(tmp_path, monkeypatch):
 
 def test_the_code_of_a_run_is_what_its_notebook_reaches(tmp_path, monkeypatch):
     """A change counts where it can change a number, also through imports and the papers' tables."""
-    monkeypatch.setattr(records, "PACKAGE", tmp_path / "gantutor")
+    monkeypatch.setattr("gantutor.course.records.hashes.PACKAGE", tmp_path / "gantutor")
     files = {
         "gantutor/train.py": "def loop():\n    from gantutor.nets.mlp import G",
         "gantutor/nets/__init__.py": "",
@@ -199,8 +199,8 @@ def test_the_code_of_a_run_is_what_its_notebook_reaches(tmp_path, monkeypatch):
     }
 
     def hashes():
-        records._reached.cache_clear()
-        records._module.cache_clear()
+        sources.reached.cache_clear()
+        sources.module.cache_clear()
         return {stem: code_hash(path) for stem, path in books.items()}
 
     def changed(name):
@@ -272,7 +272,7 @@ def test_a_truncated_record_is_named_and_does_not_hide_the_others(tmp_path):
     path = tmp_path / "b/result.json"
     path.write_text(path.read_text()[:100])
     with pytest.raises(
-        ValueError, match="truncated or no JSON: delete it and run its notebook again"
+        ValueError, match="truncated or not JSON: delete it and run its notebook again"
     ):
         read(tmp_path / "b")
     with pytest.warns(UserWarning, match="truncated"):
