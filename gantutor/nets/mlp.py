@@ -155,7 +155,11 @@ class Mlp:
 
 
 def mlp(
-    z: int = 8, hidden: int = 64, depth: int = 3, bound: str | float | None = "data", leak: float = 0.2
+    z: int = 8,
+    hidden: int = 64,
+    depth: int = 3,
+    bound: str | float | None = "data",
+    leak: float = 0.2,
 ) -> Mlp:
     """An `Mlp` of the same width everywhere: `depth` hidden layers in both nets.
 
