@@ -1,4 +1,4 @@
-"""The papers' tables as data: as transcribed, whole, numeric, and tied to the package's rows."""
+"""The papers' tables as data: as transcribed, complete, numeric, and tied to the recipes."""
 
 import hashlib
 import math
@@ -296,9 +296,8 @@ def test_layout_is_the_paper_s():
 
 
 def test_what_is_wrong_is_said(tmp_path, monkeypatch):
-    with pytest.raises(
-        ValueError, match="paper='gan': expected one of adaptivemix, advlatgan, kddgan"
-    ):
+    said = "paper='gan': expected one of 'adaptivemix', 'advlatgan', 'kddgan'"
+    with pytest.raises(ValueError, match=said):
         papers.load("gan")
     with pytest.raises(ValueError, match="table='table7': kddgan has table1, table2"):
         papers.layout("kddgan", "table7")

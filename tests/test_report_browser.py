@@ -3,28 +3,40 @@
 import re
 
 import pytest
-from test_report import make_up
+from made_up_runs import report_of
 
-from gantutor.reproduce import papers, report
+from gantutor.reproduce import papers
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 # what sticks out to the right, named so that a failure says where to look
-OUTSIDE = """[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)
-             .map(e => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 40)}`)"""
+OUTSIDE = """[...document.querySelectorAll('body *')]
+    .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+    .map(e => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 40)}`)"""
+# {table: [[row, badges that are seen], ...]}: a printed row goes on to the next one, with its lines
+ROWS = """() => Object.fromEntries([...document.querySelectorAll('article.table')].map(a => {
+    const rows = [];
+    for (const tr of a.querySelector('table.printed').tBodies[0].rows) {
+        const below = tr.classList.contains('below');
+        if (!below) rows.push([tr.cells[0].childNodes[0].textContent, 0]);
+        const badges = [...tr.querySelectorAll('.badge')];
+        rows.at(-1)[1] += badges.filter(b => b.checkVisibility()).length;
+    }
+    return [a.id, rows];
+}))"""
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("browser")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.delenv("GANTUTOR_DATA", raising=False)
-        return report.build(make_up(folder)).page.resolve().as_uri()
+    with report_of(tmp_path_factory.mktemp("browser")) as out:
+        return (out / "report.html").resolve().as_uri()
 
 
 @pytest.fixture
 def open_page(browser, address):
-    """open_page(size): the page with no network, all folds open or left alone; at the end nothing but the file itself was asked for."""
+    """open_page(size): the page without a network, with all folds open or left alone.
+
+    At the end nothing but the file itself was asked for.
+    """
     asked, context = [], browser.new_context(offline=True)
 
     def visit(size=DESK, folds=True):
@@ -45,47 +57,28 @@ def open_page(browser, address):
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_nothing_sticks_out_and_nothing_is_asked_of_a_network(open_page, size):
     page = open_page(size)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.evaluate(
-        OUTSIDE
-    )
     assert page.evaluate(OUTSIDE) == []
-    assert (
-        page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
-        and page.locator("img").count() > 10
-    )
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+    assert page.locator("img").count() > 10
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-def test_every_row_of_every_table_stands_with_a_visible_status(open_page, size):
+def test_every_row_of_every_table_has_a_visible_status(open_page, size):
     page = open_page(size)
-    # rows as the reader meets them: a printed row, then its own lines up to the next one
-    found = page.evaluate("""() => Object.fromEntries([...document.querySelectorAll('article.table')].map(a => {
-        const rows = [];
-        for (const tr of a.querySelector('table.printed').tBodies[0].rows) {
-            if (!tr.classList.contains('below')) rows.push([tr.cells[0].childNodes[0].textContent, 0]);
-            rows.at(-1)[1] += [...tr.querySelectorAll('.badge')].filter(b => b.checkVisibility()).length;
-        }
-        return [a.id, rows];
-    }))""")
+    found = page.evaluate(ROWS)
     for table in papers.tables():
         rows = found[f"table-{table['paper']}-{table['table']}"]
-        printed = list(
-            dict.fromkeys(
-                c["row"] for c in papers.cells(table["paper"]) if c["table"] == table["table"]
-            )
-        )
+        cells = [c for c in papers.cells(table["paper"]) if c["table"] == table["table"]]
+        printed = list(dict.fromkeys(c["row"] for c in cells))
         assert [name for name, _ in rows][: len(printed)] == printed
         assert all(badges >= 1 for _, badges in rows), rows
 
 
 def test_links_lead_somewhere_and_names_are_given_once(open_page):
     page = open_page()
-    assert (
-        page.evaluate(
-            "[...document.links].filter(a => !document.getElementById(a.hash.slice(1))).map(a => a.href)"
-        )
-        == []
-    )
+    nowhere = "filter(a => !document.getElementById(a.hash.slice(1)))"
+    assert page.evaluate(f"[...document.links].{nowhere}.map(a => a.href)") == []
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(ids) == len(set(ids)) > 40 and page.locator(".front a").count() > 40
 
@@ -101,7 +94,7 @@ def test_statuses_are_told_apart_without_colour(open_page):
     )
 
 
-def test_paper_gets_the_statuses_and_tables_and_all_the_rest_on_demand(open_page):
+def test_paper_gets_the_statuses_and_tables_and_the_rest_on_demand(open_page):
     page = open_page({"width": 695, "height": 1000}, folds=False)  # A4 between the margins
     seen = "e => e.checkVisibility({contentVisibilityAuto: true})"
 

@@ -1,4 +1,4 @@
-"""All records below a folder as one tidy table, beside what the papers print."""
+"""All records below a folder as one tidy table, next to what the papers print."""
 
 import warnings
 from pathlib import Path
@@ -7,16 +7,22 @@ from gantutor.course.records import COLUMNS, frame_of, read
 from gantutor.files import NotOurs, ours, replacing
 from gantutor.reproduce import papers
 
-# a paper's measure -> what a record calls it when it was measured by the paper's own features, on enough images
+# a paper's measure: its name in a record, if it was measured on the paper's own features and on
+# enough images
 SAME = {"FID": "fid", "IS": "is", "density": "density", "coverage": "coverage"}
+PRINTED = ["variant", "metric", "paper_value", "paper_spread", "paper_note"]
 
 
 def load(folder: str | Path, damage: list[str] | None = None):
     """A pandas frame with one row for each run, variant, metric and seed.
 
-    Columns: notebook, variant, metric, seed, value, se, unit, n; run, profile, status; where the variant is a row of a paper's
-    table, paper_table and paper_fid, the FID printed of it, whatever was measured here; where the metric is the paper's too,
-    paper_value, paper_spread, paper_note. Records that cannot be read are left out, and named in `damage` or by a warning.
+    notebook, variant, metric, seed, value, se, unit, n: of the record
+    run, profile, status: of its run
+    paper_table, paper_fid: where the variant is a row of a paper's table; the FID that is printed
+        for it, whatever was measured here
+    paper_value, paper_spread, paper_note: where the paper has the metric too
+
+    Records that cannot be read are left out, and named in `damage`, or in a warning without it.
     """
     import pandas as pd
 
@@ -31,45 +37,38 @@ def load(folder: str | Path, damage: list[str] | None = None):
                 damage.append(str(error))
         else:
             runs.append(path.parent.relative_to(folder).as_posix())
-    printed, tables = {}, {}
-    for cell in (
-        papers.cells()
-    ):  # of a measure that is printed for all images and for each class, the first is the whole
-        if cell["recipe"]:
-            tables.setdefault(cell["recipe"], f"{cell['paper']}/{cell['table']}")
-        if cell["recipe"] and cell["metric"] in SAME:
-            printed.setdefault((cell["recipe"], SAME[cell["metric"]]), cell)
+    printed, tables = _printed()
     fids = {
-        variant: _number(cell["value"])
-        for (variant, metric), cell in printed.items()
-        if metric == "fid"
+        row: _number(cell["value"]) for (row, metric), cell in printed.items() if metric == "fid"
     }
     rows = [
-        {
-            "variant": variant,
-            "metric": metric,
-            "paper_value": _number(cell["value"]),
-            "paper_spread": _number(cell["spread"]),
-            "paper_note": cell["note"],
-        }
-        for (variant, metric), cell in printed.items()
+        (row, metric, _number(cell["value"]), _number(cell["spread"]), cell["note"])
+        for (row, metric), cell in printed.items()
     ]
     frame = frame_of(results, runs)
     frame["paper_table"], frame["paper_fid"] = frame.variant.map(tables), frame.variant.map(fids)
-    return frame.merge(
-        pd.DataFrame(
-            rows, columns=["variant", "metric", "paper_value", "paper_spread", "paper_note"]
-        ),
-        how="left",
-        on=["variant", "metric"],
-    )
+    return frame.merge(pd.DataFrame(rows, columns=PRINTED), how="left", on=["variant", "metric"])
+
+
+def _printed() -> tuple[dict[tuple[str, str], dict[str, str]], dict[str, str]]:
+    """{(row, metric): its printed cell} and {row: its table}.
+
+    Where a measure is printed for all images and for each class, the cell for all is taken.
+    """
+    printed, tables = {}, {}
+    for cell in papers.cells():
+        if cell["recipe"]:
+            tables.setdefault(cell["recipe"], f"{cell['paper']}/{cell['table']}")
+            if cell["metric"] in SAME:
+                printed.setdefault((cell["recipe"], SAME[cell["metric"]]), cell)
+    return printed, tables
 
 
 def export(folder: str | Path, path: str | Path) -> Path:
-    """Write `load(folder)` as CSV or, by the suffix, Parquet (which needs pyarrow).
+    """Write `load(folder)` as CSV or, by the suffix, as Parquet (which needs pyarrow).
 
-    ValueError for another suffix, and where a file stands there that is no earlier export
-    (NotOurs).
+    Raises ValueError for another suffix, and NotOurs, a ValueError too, where a file is there that
+    is not an earlier export.
     """
     path = Path(path)
     if path.suffix not in (".csv", ".parquet"):
@@ -81,7 +80,7 @@ def export(folder: str | Path, path: str | Path) -> Path:
             ours(path, ",".join(COLUMNS[:4]))
         elif path.is_file():
             _earlier(path)
-        frame = load(folder, damage=[])  # the report, which is made beside it, names them
+        frame = load(folder, damage=[])  # the report, which is made with it, names them
         with replacing(path) as partial:
             if path.suffix == ".csv":
                 frame.to_csv(partial, index=False)
@@ -95,7 +94,7 @@ def export(folder: str | Path, path: str | Path) -> Path:
 
 
 def _earlier(path: Path) -> None:
-    """NotOurs where a Parquet file is no export of ours."""
+    """Raise NotOurs where a Parquet file is not an export of ours."""
     import pyarrow.parquet
 
     try:
