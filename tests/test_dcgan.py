@@ -1,3 +1,5 @@
+"""DCGANs: parameters, shapes, seeds, spectral norm, and runs that are killed and go on."""
+
 import pytest
 import torch
 

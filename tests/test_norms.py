@@ -14,7 +14,7 @@ from torch.nn.utils import parametrizations
 from gantutor import parallel
 from gantutor.methods.advlat import IFGSM
 from gantutor.methods.kdd import KDD
-from gantutor.nets import BatchNorm2d, no_power_iteration
+from gantutor.nets import BatchNorm2d, no_power_iteration, norms
 from gantutor.objectives import Hinge, NonSaturating
 from gantutor.penalties import R1
 from gantutor.recipes import Recipe, Sgd
@@ -135,6 +135,26 @@ def test_a_single_process_has_torchs_batch_norm(affine, momentum):
         assert ours.state_dict().keys() == theirs.state_dict().keys()
         for a, b in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
             assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_the_synchronised_statistics_of_one_process_are_torchs(
+    momentum, affine, dtype, monkeypatch
+):
+    monkeypatch.setattr(norms, "synchronised", lambda: True)
+    ours, theirs = (
+        kind(3, momentum=momentum, affine=affine) for kind in (BatchNorm2d, nn.BatchNorm2d)
+    )
+    for seed in range(3):
+        x = (3 * Rng(seed).randn(6, 3, 4, 4) + 2).to(dtype, memory_format=torch.channels_last)
+        got, want = ours(x), theirs(x)
+        assert got.dtype == want.dtype == dtype
+        assert got.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(got, want)
+    for key, value in theirs.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[key], value, rtol=1e-5, atol=1e-5)
 
 
 def test_a_step_is_over_when_its_block_is():
