@@ -1,7 +1,7 @@
-"""Decodes damaged pictures of every format, 200 each, in a process that a decoder may end.
+"""Decode 200 damaged pictures of every format, in a process that a decoder may end.
 
-Run by test_images.py. Prints how many were decoded and how many refused, a line a format; exits
-with 1 where one raised anything but a DataError that names it.
+Run by test_pictures.py. Prints a line per format with how many were decoded and how many refused;
+exits with 1 if one raised anything but a DataError that names it.
 """
 
 import io
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from gantutor.datasets import DataError
-from gantutor.images import decode
+from gantutor.images.pictures import pixels, readable, strict_pillow
 
 COUNT = 200
 rng = random.Random(0)
@@ -68,7 +68,7 @@ def originals() -> dict[str, bytes]:
         "bit.msp": (bit, {}),
         "rgb.qoi": (colour, {}),
     }
-    made, formats = {}, decode.readable()
+    made, formats = {}, readable()
     for name, (picture, how) in ways.items():
         out = io.BytesIO()
         kind = formats[f".{name.rpartition('.')[2]}"]
@@ -109,7 +109,7 @@ def damaged_png(data: bytes) -> bytes:
         del parts[chosen]
     elif how == 3:
         parts.insert(chosen, parts[chosen])
-    else:  # the checksum is right, what it is of is not
+    else:  # the content is wrong, with the right checksum
         if how == 4:
             content = content[: rng.randrange(len(content) + 1)]
         elif content:
@@ -125,7 +125,7 @@ def damaged(data: bytes, name: str) -> bytes:
         return data[: rng.randrange(len(data))]
     if name.endswith("png") and how in (1, 2):
         return damaged_png(data)
-    if how == 3:  # a piece is missing, or zeros stand there
+    if how == 3:  # a piece is missing, or replaced by zeros
         a, b = sorted(rng.randrange(len(data)) for _ in range(2))
         return data[:a] + bytes(b - a if rng.random() < 0.5 else 0) + data[b:]
     changed = bytearray(data)
@@ -136,21 +136,21 @@ def damaged(data: bytes, name: str) -> bytes:
 
 
 def main() -> int:
-    formats, wrong = decode.readable(), 0
-    with decode._strict_pillow():
+    formats, wrong = readable(), 0
+    with strict_pillow():
         for name, whole in originals().items():
-            pixels, _ = decode._pixels(whole, 16, "crop", name, Path("set"), formats)
-            assert pixels.shape == (3, 16, 16) and pixels.std() > 20, name
+            image, _ = pixels(whole, 16, "crop", name, Path("set"), formats)
+            assert image.shape == (3, 16, 16) and image.std() > 20, name
             decoded = refused = 0
             for number in range(COUNT):
                 data = damaged(whole, name)
                 try:
-                    pixels, _ = decode._pixels(data, 16, "crop", name, Path("set"), formats)
-                    assert pixels.shape == (3, 16, 16)
+                    image, _ = pixels(data, 16, "crop", name, Path("set"), formats)
+                    assert image.shape == (3, 16, 16)
                     decoded += 1
                 except DataError as error:
                     refused += 1
-                    named = str(error).startswith(f"image {name} in set is no readable picture")
+                    named = str(error).startswith(f"image {name} in set cannot be read")
                     if not named or "\n" in str(error):
                         print(f"{name} {number}: {error}")
                         wrong += 1

@@ -1,19 +1,23 @@
-"""Instance selection: training on the typical images of each class alone (DeVries et al. 2020; KDD GAN's ImageNet-64 rows)."""
+"""Instance selection: training only on the typical images of each class.
+
+Source: DeVries et al., Instance Selection for GANs (2020); KDD GAN's ImageNet-64 rows use it.
+"""
 
 import math
 
 import torch
 from torch import Tensor
 
-REG_COVAR = (
-    1e-5  # added to the covariance's diagonal: with more features than images it would be singular
-)
+# added to the covariance's diagonal: with more features than images it would be singular
+REG_COVAR = 1e-5
 
 
 def gaussian_scores(features: Tensor, reg_covar: float = REG_COVAR) -> Tensor:
-    """Log-density (n,), float64, of each row of `features` (n, d) under the Gaussian fitted to all of them by maximum likelihood.
+    """Return the log-density of each row of `features` (n, d) under the Gaussian fitted to all.
 
-    The covariance is full, divided by n, plus `reg_covar` on its diagonal. Raises ValueError where that is not positive definite.
+    The result is float64 (n,). The fit is that of maximum likelihood: the covariance is full and
+    divided by n, plus `reg_covar` on its diagonal. Raises ValueError unless that is positive
+    definite.
     """
     x = features.double()
     n, d = x.shape
@@ -23,7 +27,8 @@ def gaussian_scores(features: Tensor, reg_covar: float = REG_COVAR) -> Tensor:
     root, failed = torch.linalg.cholesky_ex(covariance)
     if failed or not root.isfinite().all():
         raise ValueError(
-            f"features {tuple(features.shape)}: their covariance is not positive definite; are they finite?"
+            f"features {tuple(features.shape)}: their covariance is not positive definite; "
+            "are they finite?"
         )
     z = torch.linalg.solve_triangular(root, x.T, upper=False)
     return -0.5 * (d * math.log(2 * math.pi) + z.square().sum(0)) - root.diagonal().log().sum()
@@ -32,15 +37,21 @@ def gaussian_scores(features: Tensor, reg_covar: float = REG_COVAR) -> Tensor:
 def instance_selection(
     features: Tensor, labels: Tensor, keep: float = 0.5, reg_covar: float = REG_COVAR
 ) -> Tensor:
-    """Places, int64 and sorted, of the images to train on: in each class the share `keep` of highest Gaussian density.
+    """Return the indices of the images to train on, int64 and sorted.
 
-    `features` (N, d) of any embedding, `labels` (N,); kept are scores strictly above the (100 - 100 keep) percentile of
-    the class, all for keep=1. The reference of FID stays the full set. Raises ValueError. Source: kept as in DeVries et
-    al., Instance Selection for GANs (2020), Section 3.
+    In each class these are the part `keep` with the highest Gaussian density: scores strictly above
+    the (100 - 100 keep) percentile of the class, or all for keep=1. `features` (N, d) come from any
+    embedding, `labels` are (N,). The reference of FID remains the full set. Raises ValueError.
+    Source: DeVries et al. 2020, Section 3.
+
+    >>> features = torch.tensor([[0.0], [0.1], [-0.1], [9.0]])
+    >>> instance_selection(features, torch.zeros(4), keep=0.75).tolist()
+    [0, 1, 2]
     """
     if not 0 < keep <= 1 or len(features) != len(labels):
         raise ValueError(
-            f"keep={keep}, {len(features)} features, {len(labels)} labels: expected 0 < keep <= 1 and as many of both"
+            f"keep={keep}, {len(features)} features, {len(labels)} labels: "
+            "expected 0 < keep <= 1 and as many features as labels"
         )
     if keep == 1:
         return torch.arange(len(labels), device=features.device)

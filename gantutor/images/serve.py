@@ -1,4 +1,11 @@
-"""Feeding a run: images in device memory where they fit, else gathered ahead by a thread; epochs that resume exactly."""
+"""Feeding a run with images, from device memory or gathered ahead by a thread.
+
+>>> from gantutor.images import open_images
+>>> feed = Epochs(open_images("digits", size=8), batch=64)
+>>> x, y = feed()
+>>> x.shape, feed.position, feed.per_epoch
+(torch.Size([64, 1, 8, 8]), 1, 23)
+"""
 
 import queue
 import threading
@@ -12,7 +19,10 @@ from gantutor.plain import whole
 
 
 def serve(images, device: str | torch.device):
-    """The ImageSet where batches are drawn fastest: in the memory of a CUDA device if it takes at most half of what is free there."""
+    """Return the ImageSet in the place from which its batches are drawn fastest.
+
+    That is the memory of a CUDA device if the set needs at most half of what is free there.
+    """
     if torch.device(device).type != "cuda":
         return images
     free, _ = torch.cuda.mem_get_info(device)
@@ -23,13 +33,14 @@ def serve(images, device: str | torch.device):
 class Epochs:
     """Batches in a new random order each epoch; an incomplete last batch is dropped.
 
-    A call gives the next batch, x float32 (batch, C, H, W) in [-1, 1] and y int64 (batch,), on `device`. Batch number
-    `position` is a pure function of (seed, position): saving and setting that number is exact resume. Of `world` ranks
-    each gets its own rows of the same global batch of `batch * world` images.
+    A call returns the next batch, x float32 (batch, C, H, W) in [-1, 1] and y int64 (batch,), on
+    `device`. Batch number `position` depends only on the seed and that number, so saving and
+    setting `position` resumes exactly. Each of `world` ranks gets its own rows of the same global
+    batch of `batch * world` images.
 
-    Where the images are on the host and the device is CUDA (or with `thread=True`) a thread gathers up to `ahead`
-    batches beforehand, in pinned memory for CUDA; `close` ends it, as does forgetting the object. Raises ValueError
-    where the set is smaller than the global batch.
+    If the images are on the host and the device is CUDA (or with `thread=True`), a thread gathers
+    up to `ahead` batches in advance, in pinned memory for CUDA. It ends with `close`, and when the
+    object is garbage. Raises ValueError if the set is smaller than the global batch.
     """
 
     def __init__(
@@ -54,7 +65,8 @@ class Epochs:
             )
         if len(images) < batch * world:
             raise ValueError(
-                f"{len(images)} images in {images.name}: fewer than one batch of {batch} on {world} rank(s)"
+                f"{len(images)} images in {images.name}: "
+                f"fewer than one batch of {batch} on {world} rank(s)"
             )
         self.device, self.ahead = torch.device(device), ahead
         on_host = not isinstance(images.images, Tensor) or images.images.device.type == "cpu"
@@ -73,7 +85,7 @@ class Epochs:
 
     @property
     def position(self) -> int:
-        """How many batches were given so far; set it to go on from there."""
+        """The number of batches returned so far; set it to continue from there."""
         return self._position
 
     @position.setter
@@ -105,12 +117,9 @@ class Epochs:
             self._stop = None
 
     def _begin(self) -> None:
-        self._ready, self._slots, over = (
-            queue.SimpleQueue(),
-            threading.Semaphore(self.ahead),
-            threading.Event(),
-        )
-        # the thread must not know this object, or it would never be forgotten
+        self._ready, self._slots = queue.SimpleQueue(), threading.Semaphore(self.ahead)
+        over = threading.Event()
+        # the thread must not refer to this object, or it would never become garbage
         known = (self._batches, self._position, self._ready, self._slots, over)
         self._worker = threading.Thread(target=_gather, args=known, daemon=True)
         self._stop = weakref.finalize(self, _end, over, self._slots)
@@ -127,7 +136,7 @@ def _gather(
     while slots.acquire() and not over.is_set():
         try:
             ready.put(batches(position))
-        except BaseException as error:  # raised where the batch is asked for
+        except BaseException as error:  # raised again by the call that asks for the batch
             ready.put((None, error))
             return
         position += 1
@@ -139,28 +148,22 @@ def _end(over: threading.Event, slots: threading.Semaphore) -> None:
 
 
 class _Batches:
-    """Batch k as uint8 images and labels where the set lies, or pinned."""
+    """Batch k as uint8 images and labels, where the set is or in pinned memory."""
 
     def __init__(self, images, batch: int, seed: int, rank: int, world: int, pinned: bool):
-        self.images, self.batch, self.seed, self.rank, self.world, self.pinned = (
-            images,
-            batch,
-            seed,
-            rank,
-            world,
-            pinned,
-        )
+        self.images, self.batch, self.seed = images, batch, seed
+        self.rank, self.world, self.pinned = rank, world, pinned
         self.per_epoch = len(images) // (batch * world)
         self.epoch, self.order = -1, None
 
     def __call__(self, k: int) -> tuple[Tensor, Tensor]:
         epoch, k = divmod(k, self.per_epoch)
         if epoch != self.epoch:
-            # one number out of two, so that neighbouring seeds share no epochs; drawn on the CPU, the same on every device
+            # seed and epoch are mixed into one number, so that neighbouring seeds share no epochs;
+            # the order is drawn on the CPU, so that it is the same on every device
             mixed = np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)[0]
-            order = torch.randperm(
-                len(self.images), generator=torch.Generator().manual_seed(int(mixed))
-            )
+            generator = torch.Generator().manual_seed(int(mixed))
+            order = torch.randperm(len(self.images), generator=generator)
             self.epoch, self.order = epoch, order.to(self.images.labels.device)
         begin = (k * self.world + self.rank) * self.batch
         index = self.order[begin : begin + self.batch]
