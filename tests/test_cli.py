@@ -234,7 +234,7 @@ def test_data_lists_and_verifies_sets_and_says_how_to_get_missing_ones(tmp_path)
             "celeba cannot be fetched by a program: download img_align_celeba.zip",
         ),
         (["fetch", "cifar"], "image set 'cifar' is unknown; known: digits, cifar10"),
-        (["verify", "cifar10-jpeg"], f"{tmp_path / 'data/cifar10-jpeg'} holds no images"),
+        (["verify", "cifar10-jpeg"], f"{tmp_path / 'data/cifar10-jpeg'} contains no images"),
     ):
         code, _, err = gantutor("data", *arguments, cwd=tmp_path)
         assert code == 1
