@@ -1,4 +1,4 @@
-"""What is typed: numbers that are amounts, values as they stand, options beside what they belong to, patterns for targets."""
+"""What is typed on the command line: amounts, values, options that need each other, patterns."""
 
 import pytest
 from typer.testing import CliRunner

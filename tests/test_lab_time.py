@@ -34,9 +34,8 @@ class TestTime:
             for _ in range(25):
                 alone.advance()
                 beside.advance(pool.map)
-        assert same(weights(alone.rows), weights(beside.rows)) and (
-            alone.measured.looks == beside.measured.looks
-        )
+        assert same(weights(alone.rows), weights(beside.rows))
+        assert alone.measured.looks == beside.measured.looks
 
     def test_a_change_in_the_past_writes_the_future_anew(self):
         timeline = forward(Timeline(rows=TWO), 10)
@@ -111,6 +110,15 @@ class TestTime:
             not torch.equal(first[0], weights(timeline.rows)[0])
             and timeline.rows[1].run.recipe.objective.tau == 1
         )
+
+    def test_a_reset_keeps_an_objective_that_was_set_for_one_row(self):
+        """KDD is an objective itself, which a change for all rows leaves alone."""
+        timeline = Timeline(rows=TWO)
+        for row in TWO:
+            timeline.change("set", "objective", "hinge", row)
+        timeline.restart()
+        assert [type(r.run.recipe.objective).__name__ for r in timeline.rows] == ["Hinge"] * 2
+        assert equal(timeline, again(timeline))
 
     def test_a_width_begins_anew_with_nets_of_that_width(self):
         timeline = forward(Timeline(rows=TWO), 3)

@@ -158,7 +158,7 @@ def test_settings_for_all_and_for_one(lab):
 def test_every_layer_changes_the_picture(lab):
     one = lab(rows=["AdaptiveMix", "AdvLatGAN-qua", "KDD"], width=16).run(20)
     controls = settled(one)
-    controls.told({"kind": "point", "at": [0.6, 0.4]})
+    controls.on_message({"kind": "point", "at": [0.6, 0.4]})
     for name, rows in {
         "map": (0, 1, 2),
         "real": (0, 1, 2),
@@ -190,7 +190,7 @@ def test_every_layer_changes_the_picture(lab):
 
 def test_a_click_is_where_the_cross_is(lab):
     one = lab()
-    one._widget.told({"kind": "point", "at": [0.75, 0.25]})
+    one._widget.on_message({"kind": "point", "at": [0.75, 0.25]})
     controls = settled(one)
     assert (
         one.session.view.point == (1.0, 1.0) and controls.layers.point.value == "1 1"
@@ -203,7 +203,7 @@ def test_a_click_is_where_the_cross_is(lab):
 
 def test_a_drawing_is_a_world(lab):
     one = lab()
-    one._widget.told({"kind": "stroke", "points": [[0.25, 0.5], [0.5, 0.5]]})
+    one._widget.on_message({"kind": "stroke", "points": [[0.25, 0.5], [0.5, 0.5]]})
     controls = settled(one)
     assert one.session.timeline.start["data"] == (
         "points",
@@ -213,6 +213,17 @@ def test_a_drawing_is_a_world(lab):
     controls.data.world.value = "soft ring"
     settled(one)
     assert one.session.timeline.start["data"] == ("ring", {"radius": 1.0, "std": 0.1})
+
+
+def test_a_new_row_can_be_drawn_on_while_the_others_can(lab):
+    one = lab()
+    controls = settled(one)
+    controls.data.brush.value = True
+    one.branch("KDD", "hinge")
+    controls = settled(one)
+    assert [card.plane.mode for card in controls.cards.cards] == ["draw"] * 3
+    controls.data.brush.value = False
+    assert [card.plane.mode for card in controls.cards.cards] == ["point"] * 3
 
 
 def test_a_wrong_entry_is_told_beneath_and_loses_nothing(lab):

@@ -12,17 +12,19 @@ except ImportError:  # on an old classroom image all but clicking and drawing st
     anywidget = None
 
 
-def canvas(alt: str = "", mode: str = "none", told: Callable[[dict], None] | None = None):
+def canvas(
+    alt: str = "", mode: str = "none", on_message: Callable[[dict], None] | None = None
+) -> widgets.Widget:
     """A picture with `.image` (bytes of a PNG or JPEG), `.alt` and `.mode`.
 
     mode: "none", "point" (it can be clicked) or "draw"
-    told: called with each message that it sends: {"kind": "point", "at": ...}, {"kind": "stroke",
+    on_message: called with each message that it sends: {"kind": "point", "at": ...}, {"kind": "stroke",
         "points": ...} with places as shares of width and height from the top left, and {"kind":
         "seen"} now and then while somebody is looking
     """
     picture = Canvas(alt=alt, mode=mode) if anywidget is not None else Plain(alt=alt, mode=mode)
-    if told is not None and anywidget is not None:
-        picture.on_msg(lambda _widget, message, _buffers: told(message))
+    if on_message is not None and anywidget is not None:
+        picture.on_msg(lambda _widget, message, _buffers: on_message(message))
     return picture
 
 

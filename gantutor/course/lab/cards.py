@@ -15,10 +15,10 @@ from gantutor.course.lab.timeline import Timeline
 
 
 class Cards:
-    """A card for each row, side by side; `told(message)` gets what their canvases send."""
+    """A card for each row, side by side; `on_message` gets what their canvases send."""
 
-    def __init__(self, told: Callable[[dict], None]):
-        self._told, self._mode = told, "point"
+    def __init__(self, on_message: Callable[[dict], None]):
+        self._on_message, self._mode = on_message, "point"
         self.cards: list[Card] = []
         self.box = widgets.HBox().add_class("gt-cards")
 
@@ -45,7 +45,7 @@ class Cards:
         while len(self.cards) > len(names):
             self.cards.pop().close()
         while len(self.cards) < len(names):
-            self.cards.append(Card(len(self.cards), self._mode, self._told))
+            self.cards.append(Card(len(self.cards), self._mode, self._on_message))
         for card, name in zip(self.cards, names, strict=True):
             card.name = name
         self.box.children = [card.box for card in self.cards]
@@ -59,10 +59,10 @@ class Cards:
 class Card:
     """One row on the screen: name, plane, feature space, measurements."""
 
-    def __init__(self, index: int, mode: str, told: Callable[[dict], None]):
+    def __init__(self, index: int, mode: str, on_message: Callable[[dict], None]):
         self.name, self.index = "", index
         self.title = widgets.HTML().add_class("gt-title")
-        self.plane = canvas(mode=mode, told=told).add_class("gt-plane")
+        self.plane = canvas(mode=mode, on_message=on_message).add_class("gt-plane")
         self.second = canvas().add_class("gt-features")
         self.note = widgets.HTML().add_class("gt-note")
         self.box = widgets.VBox([self.title, self.plane, self.second, self.note])

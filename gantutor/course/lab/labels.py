@@ -28,5 +28,5 @@ def style() -> str:
 
 
 def plain(text: str) -> str:
-    """Text that is no template's, as a label."""
+    """Text as a label without a template."""
     return escape(text)

@@ -23,7 +23,7 @@ CONTROLS = (
     *("width", *SETTINGS, "code"),
 )
 USUAL = ("map", "real", "fake")
-# labs on a page stay alive although nobody holds them; the thirteenth closes the first
+# labs on a page stay alive although nothing refers to them; the thirteenth closes the first
 _SHOWN: "deque[Lab]" = deque(maxlen=12)
 
 

@@ -33,7 +33,7 @@ class Own(Objective):
     loss: InitVar[object]
 
     def __post_init__(self, loss):
-        # frozen: fields that are no part of the recipe are set past the dataclass
+        # frozen: fields that do not belong to the recipe are set past the dataclass
         object.__setattr__(self, "source", loss)
         object.__setattr__(self, "parts", self._parts(loss))
 
@@ -104,7 +104,7 @@ def _bound(cls: type, part: str) -> Callable:
     return getattr(cls(), part)
 
 
-def told(error: Exception) -> str:
+def described(error: Exception) -> str:
     """A row's exception in one sentence, with the line of the cell that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     here = [f for f in frames if not f.filename.startswith(LIBRARIES)]

@@ -74,7 +74,7 @@ class Plane:
         self._put(name, ends, lambda d, into: plot.segments(self.ax, *d, *how, into=into))
 
     def _put(self, name: str, data, layer) -> None:
-        """Draw a layer into its artist, or hide it where there are no data."""
+        """Draw a layer into its artist, or hide it if there are no data."""
         artist = self.artists.get(name)
         if data is None:
             if artist is not None:
@@ -313,7 +313,7 @@ def colour(i: int) -> str:
 
 
 def round_up(step: int) -> int:
-    """The curves' right end: a round number, so that the axis stands still.
+    """The curves' right end: a round number, so that the axis rarely changes.
 
     >>> round_up(3), round_up(120), round_up(700)
     (50, 200, 1000)

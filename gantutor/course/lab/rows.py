@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from gantutor.course.lab.entries import Plan
-from gantutor.course.lab.own import Own, told
+from gantutor.course.lab.own import Own, described
 from gantutor.course.lab.settings import recipe_of
 from gantutor.descriptions import describe
 from gantutor.fields import Axes, principal_axes
@@ -49,7 +49,7 @@ class Row:
         try:
             act()
         except Exception as error:  # a student's loss may raise anything
-            self.failed = told(error)
+            self.failed = described(error)
 
     def take_step(self) -> None:
         """One whole step."""
@@ -102,7 +102,7 @@ class Row:
 
 
 def axes_due(step: int) -> bool:
-    """Whether feature axes are chosen anew at a step, so that they stand still most of the time.
+    """Whether feature axes are chosen again at a step, so that they rarely change.
 
     >>> [step for step in range(1000) if axes_due(step)]
     [0, 50, 100, 200, 400, 800]

@@ -79,7 +79,7 @@ class Script:
         return [e for e in self.log if e[0] == step]
 
     def check(self, entry: tuple) -> None:
-        """Raise ValueError where an entry cannot come after the log's others of its step."""
+        """Raise ValueError where an entry cannot follow the others of its step."""
         check_form(entry)
         check_rows(entry, self.plans(entry[0] + 1))
         if entry[1] == "branch":

@@ -221,14 +221,14 @@ class Code:
         self.desk, self._code_of = desk, code_of
         area = widgets.Textarea(layout=widgets.Layout(width="99%", height="90px"))
         self.text = named(area, "gt-code", "the statement that rebuilds this picture")
-        say = button(
+        show = button(
             "Show this state as code",
             "code",
             "gt-code-button",
             "one statement that rebuilds this picture",
             self._say,
         )
-        self.box = widgets.VBox([say, self.text])
+        self.box = widgets.VBox([show, self.text])
 
     def _say(self) -> None:
         def said(timeline) -> None:
@@ -237,7 +237,7 @@ class Code:
         self.desk.do("ask", said)
 
     def show(self, session: Session) -> None:
-        """Nothing: the code is written when it is asked for."""
+        """Does nothing: the code is written when somebody asks for it."""
 
 
 def pairs(text: str) -> list[tuple[float, float]]:

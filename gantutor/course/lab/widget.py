@@ -36,7 +36,7 @@ class Controls:
         self.desk = desk = Desk(session, only)
         self.goal = widgets.HTML().add_class("gt-goal-box")
         self.caption = widgets.HTML().add_class("gt-caption")
-        self.bar, self.time, self.cards = Bar(desk), Time(desk), Cards(self.told)
+        self.bar, self.time, self.cards = Bar(desk), Time(desk), Cards(self.on_message)
         self.curves = canvas("Curves of modes, quality and energy distance").add_class("gt-curves")
         self.layers = Layers(desk) if desk.has("layers") else None
         self.settings = Settings(desk) if desk.has(*SETTINGS, "width") else None
@@ -79,8 +79,8 @@ class Controls:
         return None if lab is None else lab.code_of(timeline)
 
     # -- from the browser -------------------------------------------------------------------------
-    def told(self, message: dict) -> None:
-        """A canvas says that it was clicked, drawn on, or seen."""
+    def on_message(self, message: dict) -> None:
+        """Act on a canvas that was clicked, drawn on, or seen."""
         kind, limit = message.get("kind"), self.session.timeline.world.limit
         if kind == "seen":
             self.session.seen()
