@@ -141,7 +141,7 @@ def _index(lessons: Sequence[Lesson], covers: Sequence[str], out: Path) -> str:
         version=gantutor.__version__,
         first=markdown(first, link),
         cards=[_card(lesson, cover) for lesson, cover in zip(lessons, covers, strict=True)],
-        commands=markdown(sections[0] if sections else "", link),
+        commands=markdown(next((x for x in sections if "make reproduce" in x), ""), link),
     )
 
 
