@@ -1,9 +1,9 @@
-"""What the grid itself costs: slot time of empty runs beside a bare kernel's, and reading many records.
+"""What the grid itself costs: empty runs compared with a bare kernel, and reading many records.
 
     python benchmarks/grid.py [--runs 40] [--slots 2] [--records 3000]
 
-An empty run is a notebook that writes its record and does nothing else; the kernel's own part is a kernel that starts, runs the
-same cells and stops, with nothing of this package around it.
+An empty run is a notebook that only writes its record. A bare kernel starts, runs the same cells
+and stops, without anything of this package around it.
 """
 
 import argparse
@@ -18,8 +18,10 @@ import nbformat
 
 from gantutor.course.records import parameter_hash
 from gantutor.reproduce import cluster, grid
+from gantutor.reproduce.execute import sockets
+from gantutor.reproduce.notebook import check
+from gantutor.reproduce.plan import Job, Plan
 from gantutor.reproduce.records import load
-from gantutor.reproduce.run import check, sockets
 
 PARAMETERS = 'seed = 0\nseeds = 1\nprofile = "smoke"\nout = None'
 CELL = """
@@ -33,7 +35,7 @@ record.save()
 
 
 def notebook(folder: Path) -> Path:
-    """The empty notebook."""
+    """Write the empty notebook."""
     cells = [
         nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell(CELL.strip()),
@@ -42,8 +44,8 @@ def notebook(folder: Path) -> Path:
     return folder / "empty.ipynb"
 
 
-def bare_kernel() -> float:
-    """Seconds from starting a kernel to its end, with the empty notebook's cells."""
+def bare_kernel(_=None) -> float:
+    """Seconds from the start of a kernel to its end, with the empty notebook's cells."""
     from jupyter_client.manager import KernelManager
 
     begun = time.perf_counter()
@@ -60,7 +62,54 @@ def bare_kernel() -> float:
     return time.perf_counter() - begun
 
 
+def jobs_of(folder: Path, runs: int) -> list[Job]:
+    """Runs of the empty notebook, one for each seed."""
+    path, jobs = notebook(folder), []
+    for seed in range(runs):
+        values = check(path, {"seed": seed})
+        home = folder / "out/runs" / f"empty-{parameter_hash(values)}"
+        jobs.append(Job(path, {**values, "out": str(home)}, home, f"empty seed={seed}", 0.1))
+    return jobs
+
+
+def time_grid(folder: Path, runs: int, slots: int) -> Path:
+    """Print the time of empty runs on a local cluster; returns the folder of one of them."""
+    jobs = jobs_of(folder, runs)
+    (folder / "out").mkdir()
+    plan = Plan(folder / "out", "smoke", 0, None, jobs)
+    begun = time.perf_counter()
+    with cluster.local(slots) as client:
+        up = time.perf_counter() - begun
+        kernels = client.gather(client.map(bare_kernel, range(2 * slots), pure=False))
+        begun = time.perf_counter()
+        outcomes = grid.run_plan(plan, client, say=lambda line: None)
+        wall = time.perf_counter() - begun
+    failed = [o for o in outcomes.values() if o.status != "ok"]
+    assert not failed, failed[0]
+    slot, kernel = wall * slots / runs, statistics.median(kernels)
+    print(f"cluster of {slots} up in {up:.1f} s")
+    heads = ["runs", "slots", "wall, s", "slot time per run, s", "bare kernel, s", "grid's part, s"]
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    times = f"{wall:.1f} | {slot:.2f} | {kernel:.2f} | {slot - kernel:.2f}"
+    print(f"| {runs} | {slots} | {times} |")
+    return jobs[0].folder
+
+
+def time_records(folder: Path, run: Path, records: int) -> None:
+    """Print the time that it takes to read many copies of a run's record."""
+    result = json.loads((run / "result.json").read_text())
+    for i in range(records):
+        home = folder / f"many/{i}"
+        home.mkdir(parents=True)
+        (home / "result.json").write_text(json.dumps({**result, "seeds": [i]}))
+    load(folder / "out")  # imports pandas, which is not part of the measurement
+    begun = time.perf_counter()
+    frame = load(folder / "many")
+    print(f"{len(frame)} records read in {time.perf_counter() - begun:.2f} s")
+
+
 def main() -> None:
+    """Measure, and print."""
     args = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -70,49 +119,8 @@ def main() -> None:
     args = args.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        path, jobs = notebook(folder), []
-        for seed in range(args.runs):
-            values = check(path, {"seed": seed})
-            home = folder / "out/runs" / f"empty-{parameter_hash(values)}"
-            jobs.append(
-                grid.Job(path, {**values, "out": str(home)}, home, f"empty seed={seed}", 0.1)
-            )
-        (folder / "out").mkdir()
-        begun = time.perf_counter()
-        with cluster.local(args.slots) as client:
-            up = time.perf_counter() - begun
-            kernels = list(
-                client.gather(client.map(_timed_kernel, range(2 * args.slots), pure=False))
-            )
-            begun = time.perf_counter()
-            outcomes = grid.run_plan(
-                grid.Plan(folder / "out", "smoke", 0, None, jobs), client, say=lambda line: None
-            )
-            wall = time.perf_counter() - begun
-        assert all(o.status == "ok" for o in outcomes.values()), next(
-            o for o in outcomes.values() if o.status != "ok"
-        )
-        slot, kernel = wall * args.slots / args.runs, statistics.median(kernels)
-        print(f"cluster of {args.slots} up in {up:.1f} s")
-        print(
-            "| runs | slots | wall, s | slot time a run, s | a bare kernel, s | the grid's part, s |\n|---|---|---|---|---|---|"
-        )
-        print(
-            f"| {args.runs} | {args.slots} | {wall:.1f} | {slot:.2f} | {kernel:.2f} | {slot - kernel:.2f} |"
-        )
-        result = json.loads((jobs[0].folder / "result.json").read_text())
-        for i in range(args.records):
-            home = folder / f"many/{i}"
-            home.mkdir(parents=True)
-            (home / "result.json").write_text(json.dumps({**result, "seeds": [i]}))
-        load(folder / "out")  # pandas' import is not the records'
-        begun = time.perf_counter()
-        frame = load(folder / "many")
-        print(f"{len(frame)} records read in {time.perf_counter() - begun:.2f} s")
-
-
-def _timed_kernel(_) -> float:
-    return bare_kernel()
+        run = time_grid(folder, args.runs, args.slots)
+        time_records(folder, run, args.records)
 
 
 if __name__ == "__main__":

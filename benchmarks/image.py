@@ -1,11 +1,14 @@
-"""Speed of training on images, beside a plain eager PyTorch loop as usually written: same nets, batch, precision.
+"""Speed of training on images, compared with a plain eager PyTorch loop.
 
-    python benchmarks/image.py [--rounds 5] [--steps 2] [--batch 32] [--precision fp32] [--device cpu] [--only sngan]
+    python benchmarks/image.py [--rounds 5] [--steps 2] [--batch 32] [--precision fp32]
+                               [--device cpu] [--only sngan]
 
-Ours and the plain loop take turns in one process, so that a change of the machine's speed hits both; on a CPU processor time
-is counted. Printed: medians with the least and greatest of the rounds, and each case's peak memory, measured in a process
-of its own. The second table holds our methods against our own plain step. On a CUDA device the third compares whole-step
-graphs with our eager loop, and prints the share of the bf16 peak (--peak, in TFLOP/s) and the images a second of FID features.
+Both loops have the same nets, batch and precision. They take turns in one process, so that a change
+of the machine's speed affects both; on a CPU, processor time is counted. Printed: medians with the
+least and greatest of the rounds, and the peak memory of each case, measured in a process of its
+own. The second table compares our methods with our own plain step. On a CUDA device the third
+compares whole-step graphs with our eager loop, and prints the share of the bf16 peak (--peak, in
+TFLOP/s) and the images per second of FID features.
 """
 
 import argparse
@@ -13,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import torch
 from torch.nn.functional import relu, softplus
@@ -25,11 +29,9 @@ from gantutor.reproduce.tables import BIGGAN, MODELS, qua
 from gantutor.rng import Rng
 from gantutor.train import Run
 
-SNGAN = MODELS["sngan"].but(inputs=(), decay=None, order="replacement")
 CASES = {
-    "sngan": SNGAN,
-    "wgangp": MODELS["wgangp"].but(inputs=(), decay=None, order="replacement"),
-    "dcgan": MODELS["dcgan"].but(inputs=(), decay=None, order="replacement"),
+    name: MODELS[name].but(inputs=(), decay=None, order="replacement")
+    for name in ("sngan", "wgangp", "dcgan")
 }
 METHODS = {
     "plain": {},
@@ -42,17 +44,17 @@ METHODS = {
 
 
 def data(size: int = 32) -> ImageSet:
-    """Noise: speed does not depend on what the pictures show."""
-    return ImageSet(
-        "noise",
-        Rng(0).randint(256, 2048, 3, size, size).to(torch.uint8),
-        torch.arange(2048) % 10,
-        tuple("0123456789"),
-    )
+    """2048 images of noise: speed does not depend on what images show."""
+    images = Rng(0).randint(256, 2048, 3, size, size).to(torch.uint8)
+    return ImageSet("noise", images, torch.arange(2048) % 10, tuple("0123456789"))
 
 
 def plain_loop(recipe, device: str, precision: str):
-    """The usual loop: contiguous nets, two calls of D, backward into all weights of both nets, default Adam, .item() for the log."""
+    """The usual loop, as a function that does a step.
+
+    It has contiguous nets, two calls of D, backward into the weights of both nets, default Adam
+    and .item() for the log.
+    """
     G, D = (
         net.to(memory_format=torch.contiguous_format) for net in recipe.nets.build(Rng(0, device))
     )
@@ -84,20 +86,17 @@ def plain_loop(recipe, device: str, precision: str):
 
 
 def our_loop(recipe, device: str, precision: str, graph: bool = False):
-    """The package's own Run."""
-    run = Run(
-        recipe,
-        data().to(device) if device != "cpu" else data(),
-        0,
-        device,
-        precision=precision,
-        graph=graph,
-    )
+    """The package's Run, as a function that does a step."""
+    images = data().to(device) if device != "cpu" else data()
+    run = Run(recipe, images, 0, device, precision=precision, graph=graph)
     return lambda: [None for _ in run.take_step()]
 
 
 def clock(device: str) -> float:
-    """Processor time, which on one thread is the clock's time without what other programs take; on a GPU the clock's."""
+    """Processor time in s, or on a GPU wall time after all its work is done.
+
+    On one thread processor time is wall time without what other programs take.
+    """
     if device == "cpu":
         return time.process_time()
     torch.cuda.synchronize()
@@ -105,7 +104,7 @@ def clock(device: str) -> float:
 
 
 def seconds(step, n: int, device: str) -> float:
-    """Seconds a step, over n steps."""
+    """Seconds per step, over n steps."""
     begun = clock(device)
     for _ in range(n):
         step()
@@ -113,7 +112,7 @@ def seconds(step, n: int, device: str) -> float:
 
 
 def paired(loops: dict, rounds: int, n: int, device: str) -> dict[str, list[float]]:
-    """Seconds a step of each loop, round by round; the loops take turns."""
+    """Seconds per step of each loop, round by round; the loops take turns."""
     for step in loops.values():
         seconds(step, 1 if device == "cpu" else 10, device)  # warm up
     times = {name: [] for name in loops}
@@ -130,37 +129,25 @@ def ratios(over: list[float], under: list[float]) -> str:
 
 
 def memory(case: str, args) -> float:
-    """Peak memory of two steps in MiB above what the imports take, in a process of its own."""
-    command = [
-        sys.executable,
-        __file__,
-        "--memory",
-        case,
-        "--batch",
-        str(args.batch),
-        "--precision",
-        args.precision,
-        "--device",
-        args.device,
-    ]
-    return float(
-        subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]
-    )
+    """Peak memory of two steps in MiB above that of the imports, in a process of its own."""
+    command = [sys.executable, __file__, "--memory", case, "--batch", str(args.batch)]
+    command += ["--precision", args.precision, "--device", args.device]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
 
 
 def resident(field: str) -> float:
-    """MiB of this process: VmRSS now, or VmHWM, the peak since it was last reset."""
-    return (
-        next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field))
-        / 1024
-    )
+    """Memory of this process in MiB: VmRSS now, or VmHWM, the peak since it was last reset."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
 
 def measure_memory(case: str, args) -> None:
+    """Print the peak memory of a case ("sngan/usual", "sngan/KDD"), in this process."""
     name, kind = case.split("/", 1)
     recipe = sized(CASES[name], args.batch)
-    torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])  # its imports are not the loop's
-    open("/proc/self/clear_refs", "w").write("5")  # Linux: forget the peak that the imports made
+    torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])  # imports more of torch
+    Path("/proc/self/clear_refs").write_text("5")  # Linux: reset the peak, which is the imports'
     before = resident("VmRSS")
     step = (
         plain_loop(recipe, args.device, args.precision)
@@ -177,27 +164,26 @@ def measure_memory(case: str, args) -> None:
 
 
 def sized(recipe, batch: int):
+    """The recipe with another batch; if G has a batch of its own, with twice that."""
     return recipe.but(batch=batch, g_batch=2 * batch if recipe.g_batch else None)
 
 
 def has_bf16() -> bool:
-    """Whether this processor multiplies bf16 by instructions of its own."""
+    """Whether this processor has instructions for products in bf16."""
     try:
-        flags = open("/proc/cpuinfo").read()
+        flags = Path("/proc/cpuinfo").read_text()
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def on_gpu(args) -> None:
-    """Whole-step graphs against our eager loop, share of the peak, and FID features a second."""
+    """Compare whole-step graphs with our eager loop, and print FID features per second."""
     from torch.utils.flop_counter import FlopCounterMode
 
     cases = {**CASES, "biggan-cifar": BIGGAN.but(order="replacement")}
-    print(
-        "\n| nets | batch | eager it/s | graph it/s | graph over eager: median | least | greatest | share of peak |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    heads = ["nets", "batch", "eager it/s", "graph it/s", "graph over eager: median"]
+    print_heads(*heads, "least", "greatest", "share of peak")
     for name, recipe in cases.items():
         recipe = recipe if name == "biggan-cifar" else sized(recipe, 128)
         eager, graph = (
@@ -207,14 +193,13 @@ def on_gpu(args) -> None:
         try:
             with FlopCounterMode(display=False) as flops:
                 eager()
-            share = f"{flops.get_total_flops() / statistics.median(times['graph']) / args.peak / 1e12:.3f}"
-        except RuntimeError:  # it cannot count through a gradient at a leaf, as penalties take
+            rate = flops.get_total_flops() / statistics.median(times["graph"])
+            share = f"{rate / args.peak / 1e12:.3f}"
+        except RuntimeError:  # it cannot count the gradients at leaves that penalties need
             share = "not counted"
-        rates = [1 / statistics.median(t) for t in times.values()]
-        print(
-            f"| {name} | {recipe.batch} | {rates[0]:.1f} | {rates[1]:.1f} | {ratios(times['eager'], times['graph'])} | {share} |",
-            flush=True,
-        )
+        rates = " | ".join(f"{1 / statistics.median(t):.1f}" for t in times.values())
+        faster = ratios(times["eager"], times["graph"])
+        print(f"| {name} | {recipe.batch} | {rates} | {faster} | {share} |", flush=True)
     try:
         from gantutor.metrics.inception import inception
 
@@ -222,12 +207,55 @@ def on_gpu(args) -> None:
         net(x[:200])
         begun = clock(args.device)
         net(x)
-        print(f"FID features: {2000 / (clock(args.device) - begun):.0f} images a second")
+        print(f"FID features: {2000 / (clock(args.device) - begun):.0f} images per second")
     except ValueError as error:
         print(f"FID features: {error}")
 
 
+def print_heads(*heads: str) -> None:
+    """Print the first two lines of a table."""
+    print(f"\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+
+
+def compare_nets(args) -> None:
+    """Compare our loop with the usual one, and print a table."""
+    heads = ["nets", "batch", "usual loop s/it", "ours s/it", "ours faster by: median"]
+    print_heads(*heads, "least", "greatest", "usual MiB", "ours MiB")
+    # the usual loop here has no penalty, so it cannot train wgangp
+    for name in [args.only] if args.only else [n for n in CASES if n != "wgangp"]:
+        recipe = sized(CASES[name], args.batch)
+        loops = {
+            "usual": plain_loop(recipe, args.device, args.precision),
+            "": our_loop(recipe, args.device, args.precision),
+        }
+        if args.device == "cpu" and args.precision == "fp32" and has_bf16():
+            loops[", ours in bf16"] = our_loop(recipe, args.device, "bf16")
+        times = paired(loops, args.rounds, args.steps, args.device)
+        used = memory(f"{name}/usual", args)
+        for kind in [k for k in loops if k != "usual"]:
+            a, b = (statistics.median(times[k]) for k in ("usual", kind))
+            precision = "bf16" if kind else args.precision
+            own = argparse.Namespace(**{**vars(args), "precision": precision})
+            mine, faster = memory(f"{name}/plain", own), ratios(times["usual"], times[kind])
+            cells = f"{a:.3f} | {b:.3f} | {faster} | {used:.0f} | {mine:.0f}"
+            print(f"| {name}{kind} | {args.batch} | {cells} |", flush=True)
+
+
+def compare_methods(args) -> None:
+    """Compare our methods with our own plain step, and print a table."""
+    heads = ["method on sngan", "s/it", "over the plain step: median"]
+    print_heads(*heads, "least", "greatest", "MiB")
+    recipe = sized(CASES["sngan"], args.batch)
+    loops = {k: our_loop(recipe.but(**v), args.device, args.precision) for k, v in METHODS.items()}
+    times = paired(loops, args.rounds, args.steps, args.device)
+    for name in METHODS:
+        median, over = statistics.median(times[name]), ratios(times[name], times["plain"])
+        used = memory(f"sngan/{name}", args)
+        print(f"| {name} | {median:.3f} | {over} | {used:.0f} |", flush=True)
+
+
 def main() -> None:
+    """Measure, and print."""
     args = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -245,51 +273,11 @@ def main() -> None:
         return measure_memory(args.memory, args)
     bf16 = "" if args.device != "cpu" else f", bf16 instructions: {'yes' if has_bf16() else 'no'}"
     print(
-        f"torch {torch.__version__}, {args.device}, {args.precision}, 1 thread, {args.rounds} paired rounds of {args.steps} steps{bf16}"
+        f"torch {torch.__version__}, {args.device}, {args.precision}, 1 thread, "
+        f"{args.rounds} paired rounds of {args.steps} steps{bf16}"
     )
-    print(
-        "| nets | batch | usual loop s/it | ours s/it | ours faster by: median | least | greatest | usual MiB | ours MiB |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
-    names = (
-        [args.only] if args.only else [n for n in CASES if n != "wgangp"]
-    )  # the usual loop here knows no penalty
-    for name in names:
-        recipe = sized(CASES[name], args.batch)
-        loops = {
-            "usual": plain_loop(recipe, args.device, args.precision),
-            "": our_loop(recipe, args.device, args.precision),
-        }
-        if args.device == "cpu" and args.precision == "fp32" and has_bf16():
-            loops[", ours in bf16"] = our_loop(recipe, args.device, "bf16")
-        times = paired(loops, args.rounds, args.steps, args.device)
-        used = memory(f"{name}/usual", args)
-        for kind in [k for k in loops if k != "usual"]:
-            a, b = (statistics.median(times[k]) for k in ("usual", kind))
-            mine = memory(
-                f"{name}/plain",
-                argparse.Namespace(
-                    **{**vars(args), "precision": "bf16" if kind else args.precision}
-                ),
-            )
-            print(
-                f"| {name}{kind} | {args.batch} | {a:.3f} | {b:.3f} | {ratios(times['usual'], times[kind])} | {used:.0f} | {mine:.0f} |",
-                flush=True,
-            )
-    print("\n| method on sngan | s/it | over the plain step: median | least | greatest | MiB |")
-    print("|---|---|---|---|---|---|")
-    recipe = sized(SNGAN, args.batch)
-    times = paired(
-        {k: our_loop(recipe.but(**v), args.device, args.precision) for k, v in METHODS.items()},
-        args.rounds,
-        args.steps,
-        args.device,
-    )
-    for name in METHODS:
-        print(
-            f"| {name} | {statistics.median(times[name]):.3f} | {ratios(times[name], times['plain'])} | {memory(f'sngan/{name}', args):.0f} |",
-            flush=True,
-        )
+    compare_nets(args)
+    compare_methods(args)
     if torch.device(args.device).type == "cuda":
         on_gpu(args)
 

@@ -1,10 +1,11 @@
-"""Speed of the live lab: four rows of the lessons' nets, with their real pictures, driven as its widget drives it.
+"""Speed of the live lab: four rows of the lessons' nets, driven as the widget drives it.
 
     python benchmarks/lab.py [--seconds 8] [--clicks 20]
 
-Printed: pictures a second (of rows; a frame is four of them) and training steps a second in each row while it plays at 60 steps a second and as
-fast as it can; the time from a click to the picture that shows it, while it plays. Beside the wall's clock stands the seconds
-of processor time that the lab's thread took for each second, because a shared machine slows the one and not the other.
+Printed: pictures per second (one per row; a frame has four) and training steps per second in each
+row, while it plays at 60 steps per second and at full speed; and the time from a click to the
+picture that shows it, while it plays. Next to wall time it prints the share of a core that the
+lab's thread used, because other programs on the machine change the former but not the latter.
 """
 
 import argparse
@@ -21,7 +22,10 @@ from gantutor.course.lab.timeline import Timeline
 
 
 class Audience:
-    """What the widget does on the session's thread, without a browser: draws, counts, remembers when."""
+    """Does the widget's work on the session's thread, without a browser.
+
+    It draws, counts pictures and bytes, and notes when a clicked point was first shown.
+    """
 
     def __init__(self):
         self.screen, self.pictures, self.bytes = Screen(), 0, 0
@@ -36,35 +40,29 @@ class Audience:
 
 
 def playing(session: Session, audience: Audience, speed: str, seconds: float) -> None:
-    """Let it play and print what came of it."""
+    """Let the lab play, and print how fast it was."""
     session.wait(session.do("speed", speed))
     session.wait(session.do("play"))
     time.sleep(1.0)
-    clock = session.do("ask", lambda _t: time.thread_time()).result()
-    began, step, pictures, size = (
-        time.perf_counter(),
-        session.timeline.step,
-        audience.pictures,
-        audience.bytes,
-    )
+
+    def counts() -> np.ndarray:
+        busy = session.do("ask", lambda _t: time.thread_time()).result()
+        step, pictures, size = session.timeline.step, audience.pictures, audience.bytes
+        return np.array([time.perf_counter(), busy, step, pictures, size])
+
+    before = counts()
     time.sleep(seconds)
-    busy = session.do("ask", lambda _t: time.thread_time()).result() - clock
-    took, pictures, size = (
-        time.perf_counter() - began,
-        audience.pictures - pictures,
-        audience.bytes - size,
-    )
-    steps = session.timeline.step - step
+    took, busy, steps, pictures, size = counts() - before
     print(
-        f"speed {speed:>4s}: {pictures / took:5.1f} pictures/s, {steps / took:5.1f} steps/s in each row; busy {busy / took:4.0%} of a core, "
-        f"{size / took / 1e3:.0f} kB/s",
+        f"speed {speed:>4s}: {pictures / took:5.1f} pictures/s, {steps / took:5.1f} steps/s in "
+        f"each row; busy {busy / took:4.0%} of a core, {size / took / 1e3:.0f} kB/s",
         flush=True,
     )
     session.wait(session.do("pause"))
 
 
 def clicking(session: Session, audience: Audience, clicks: int) -> None:
-    """Click at other places while it plays; how long until a picture shows it?"""
+    """Click while the lab plays, and print how long it takes until a picture shows it."""
     session.wait(session.do("speed", "60"))
     session.wait(session.do("play"))
     waits = []
@@ -83,7 +81,7 @@ def clicking(session: Session, audience: Audience, clicks: int) -> None:
 
 
 def parts(session: Session, audience: Audience) -> None:
-    """Processor time of a step of each row, and of a frame."""
+    """Print the processor time of a step of each row, and of a frame."""
 
     def cost(act, n=30):
         def timed(_timeline):

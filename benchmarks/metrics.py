@@ -1,10 +1,11 @@
-"""Time and memory of the measures on features, beside the packages that are usually taken.
+"""Time and memory of the measures on features, compared with the usual packages.
 
     python benchmarks/metrics.py [--n 10000] [--dims 2048] [--rounds 3] [--only prdc]
 
-Precision, recall, density, coverage: package prdc against ours, each in a process of its own, in turns; memory is the peak
-above what the process held with its features loaded and a small call done. Frechet distance: the trace of the root by SciPy's
-sqrtm and by NumPy's eigvals against ours, in turns in one process. All on the same cores; printed: medians and ratios.
+Precision, recall, density, coverage: the package prdc and ours in turns, each in a process of its
+own. Memory is the peak above what the process holds once its features are loaded and a small call
+is done. Frechet distance: the trace of the root by SciPy's sqrtm, by NumPy's eigvals and by ours,
+in turns in one process. Everything on the same cores; printed: medians and ratios.
 """
 
 import argparse
@@ -24,7 +25,10 @@ import torch
 
 
 def features(n: int, dims: int, seed: int, scale: float = 1.0) -> np.ndarray:
-    """Like a net's: not negative, about 40 directions that matter; float32 (n, dims)."""
+    """Features like those of a net, (n, dims) float32.
+
+    They are not negative, and vary mostly along 40 directions.
+    """
     g = torch.Generator().manual_seed(1)
     mix = torch.randn(40, dims, generator=g) * torch.logspace(0, -1, 40)[:, None]
     g = torch.Generator().manual_seed(seed)
@@ -38,13 +42,18 @@ def features(n: int, dims: int, seed: int, scale: float = 1.0) -> np.ndarray:
 
 
 def spread(ratios: np.ndarray) -> str:
-    """Median, least and greatest, as cells."""
+    """Median, least and greatest, as cells of a table."""
     return f"{np.median(ratios):.3f} | {ratios.min():.3f} | {ratios.max():.3f}"
 
 
-# -- precision to coverage -----------------------------------------------------------------------------------------------
+# -- precision to coverage ------------------------------------------------------------------------
 def child(which: str, folder: str) -> None:
-    """One measurement in this process: prints seconds, processor seconds, MiB above the features, and the four values."""
+    """Measure once in this process, and print the result as JSON.
+
+    wall, cpu: seconds of wall and of processor time
+    memory: MiB above the features
+    values: the four measures
+    """
     real, fake = (np.load(Path(folder, f"{kind}.npy")) for kind in ("real", "fake"))
     if which == "prdc":
         from prdc import compute_prdc as run
@@ -57,11 +66,8 @@ def child(which: str, folder: str) -> None:
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run(real[:200], fake[:200], 5)
-        held, wall, cpu = (
-            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-            time.perf_counter(),
-            time.process_time(),
-        )
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        wall, cpu = time.perf_counter(), time.process_time()
         found = run(real, fake, 5)
     spent = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held) / 1024
@@ -69,7 +75,7 @@ def child(which: str, folder: str) -> None:
 
 
 def manifolds(n: int, dims: int, rounds: int) -> None:
-    """Prdc and ours in turns."""
+    """Compare prdc with ours, in turns, and print a table."""
     results = {"prdc": [], "ours": []}
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "real.npy"), features(n, dims, 2))
@@ -77,25 +83,24 @@ def manifolds(n: int, dims: int, rounds: int) -> None:
         for _ in range(rounds):
             for which, found in results.items():
                 command = [sys.executable, __file__, "--child", which, folder]
-                found.append(
-                    json.loads(
-                        subprocess.run(command, capture_output=True, text=True, check=True).stdout
-                    )
-                )
+                done = subprocess.run(command, capture_output=True, text=True, check=True)
+                found.append(json.loads(done.stdout))
     print(f"\nprecision, recall, density, coverage, {n} x {n} x {dims} float32, {rounds} rounds")
     print("| | prdc | ours | ours / prdc: median | least | greatest |\n|---|---|---|---|---|---|")
     for key, unit in (("wall", "s"), ("cpu", "s"), ("memory", "MiB")):
         a, b = ([r[key] for r in results[w]] for w in ("prdc", "ours"))
-        print(
-            f"| {key}, {unit} | {np.median(a):.1f} | {np.median(b):.1f} | {spread(np.divide(b, a))} |"
-        )
+        medians = f"{np.median(a):.1f} | {np.median(b):.1f}"
+        print(f"| {key}, {unit} | {medians} | {spread(np.divide(b, a))} |")
     a, b = (results[w][0]["values"] for w in ("prdc", "ours"))
     print(f"values: {b}; greatest difference {max(abs(a[k] - b[k]) for k in a):.1e}", flush=True)
 
 
-# -- Frechet distance ----------------------------------------------------------------------------------------------------
+# -- Frechet distance -----------------------------------------------------------------------------
 def frechets(n: int, dims: int, rounds: int) -> None:
-    """sqrtm, eigvals and ours in turns on covariances of full rank; once where there are fewer images than features."""
+    """Compare sqrtm, eigvals and ours, in turns, and print a table.
+
+    Once more, a single time, with fewer images than features.
+    """
     from scipy.linalg import sqrtm
 
     from gantutor.metrics.features import Moments, frechet
@@ -103,9 +108,8 @@ def frechets(n: int, dims: int, rounds: int) -> None:
     def formula(trace):
         def run(a, b):
             s, t = a.covariance.numpy(), b.covariance.numpy()
-            return (
-                float(((a.mean - b.mean) ** 2).sum()) + np.trace(s) + np.trace(t) - 2 * trace(s @ t)
-            )
+            means = float(((a.mean - b.mean) ** 2).sum())
+            return means + np.trace(s) + np.trace(t) - 2 * trace(s @ t)
 
         return run
 
@@ -128,18 +132,16 @@ def frechets(n: int, dims: int, rounds: int) -> None:
                 values[route] = run(a, b)
                 times[route].append(time.perf_counter() - start)
         print(f"\nFrechet distance, {size} images, {dims} features, {repeats} rounds")
-        print(
-            "| route | s: median | ours / it: median | least | greatest | relative difference |\n|---|---|---|---|---|---|"
-        )
+        heads = ["route", "s: median", "ours / it: median", "least", "greatest", "rel. difference"]
+        print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
         for route, t in times.items():
             gap = abs(values[route] / values["ours"] - 1)
-            print(
-                f"| {route} | {np.median(t):.2f} | {spread(np.divide(times['ours'], t))} | {gap:.1e} |",
-                flush=True,
-            )
+            ratios = spread(np.divide(times["ours"], t))
+            print(f"| {route} | {np.median(t):.2f} | {ratios} | {gap:.1e} |", flush=True)
 
 
 def main() -> None:
+    """Measure, and print."""
     args = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

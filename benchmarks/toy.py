@@ -1,9 +1,10 @@
-"""Speed of the training loop on the plane, beside a plain eager PyTorch loop as usually written.
+"""Speed of the training loop on the plane, compared with a plain eager PyTorch loop.
 
     python benchmarks/toy.py [--rounds 7] [--seconds 1.0]
 
-Both train the same nets with the same objective, batch and optimiser on one thread, in turns (plain, ours, plain, ...), so
-that a change of the machine's speed hits both. Printed: median, least and greatest of the rounds' ratios.
+Both train the same nets with the same objective, batch and optimiser on one thread, in turns
+(plain, ours, plain, ...), so that a change of the machine's speed affects both. Printed: median,
+least and greatest of the rounds' ratios.
 """
 
 import argparse
@@ -24,7 +25,11 @@ Z = 2
 
 
 def plain_loop(hidden: int, batch: int):
-    """The usual tutorial loop: numpy batches, two calls of D, backward into all weights, .item() for the log."""
+    """The loop of most tutorials, as a function that does a step.
+
+    It has NumPy batches, two calls of D, backward into the weights of both nets, and .item() for
+    the log.
+    """
 
     def net(n_in, n_out):
         return nn.Sequential(
@@ -45,9 +50,8 @@ def plain_loop(hidden: int, batch: int):
     ones, zeros, log = torch.ones(batch, 1), torch.zeros(batch, 1), []
 
     def step():
-        real = centres[rng.integers(len(centres), size=batch)] + 0.02 * rng.standard_normal(
-            (batch, 2)
-        )
+        noise = 0.02 * rng.standard_normal((batch, 2))
+        real = centres[rng.integers(len(centres), size=batch)] + noise
         real = torch.tensor(real, dtype=torch.float32)
         fake = G(torch.randn(batch, Z))
         d_loss = bce(D(real), ones) + bce(D(fake.detach()), zeros)
@@ -65,7 +69,7 @@ def plain_loop(hidden: int, batch: int):
 
 
 def our_loop(hidden: int, batch: int, seed, **parts):
-    """The package's own Run."""
+    """The package's Run, as a function that does a step."""
     recipe = Recipe(
         mlp(Z, hidden, 3, bound=None),
         batch=batch,
@@ -77,7 +81,10 @@ def our_loop(hidden: int, batch: int, seed, **parts):
 
 
 def speed(step, seconds: float) -> float:
-    """Steps a second of processor time, which on one thread is the clock's time without what other programs take."""
+    """Steps per second of processor time.
+
+    On one thread that is the wall time, without what other programs take.
+    """
     start, n = time.process_time(), 0
     while True:
         for _ in range(10):
@@ -89,6 +96,7 @@ def speed(step, seconds: float) -> float:
 
 
 def main() -> None:
+    """Measure, and print a table."""
     args = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -107,12 +115,12 @@ def main() -> None:
         (32, 128, "KDD, one seed", 0, {"objective": KDD()}),
     ]
     print(
-        f"torch {torch.__version__}, 1 thread, processor time, {args.rounds} paired rounds; plain loop = numpy batches, two D calls, .item()"
+        f"torch {torch.__version__}, 1 thread, processor time, {args.rounds} paired rounds; "
+        "plain loop = NumPy batches, two D calls, .item()"
     )
-    print(
-        "| hidden | batch | ours | plain steps/s | ours seed-steps/s | ratio: median | least | greatest |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    heads = ["hidden", "batch", "ours", "plain steps/s", "ours seed-steps/s"]
+    heads += ["ratio: median", "least", "greatest"]
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for hidden, batch, what, seed, parts in cases:
         ours, plain = our_loop(hidden, batch, seed, **parts), plain_loop(hidden, batch)
         seeds = 8 if isinstance(seed, list) else 1
@@ -123,10 +131,8 @@ def main() -> None:
         ]
         ratios = sorted(b / a for a, b in pairs)
         a, b = (float(np.median(x)) for x in zip(*pairs, strict=True))
-        print(
-            f"| {hidden} | {batch} | {what} | {a:.0f} | {b:.0f} | {np.median(ratios):.2f} | {ratios[0]:.2f} | {ratios[-1]:.2f} |",
-            flush=True,
-        )
+        spread = f"{np.median(ratios):.2f} | {ratios[0]:.2f} | {ratios[-1]:.2f}"
+        print(f"| {hidden} | {batch} | {what} | {a:.0f} | {b:.0f} | {spread} |", flush=True)
 
 
 if __name__ == "__main__":
