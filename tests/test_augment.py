@@ -1,3 +1,5 @@
+"""Augmentations: what they change, whose random numbers they use, gradients, memory formats."""
+
 import pytest
 import torch
 from host import NoHostReads
@@ -33,12 +35,9 @@ def images(n=16, c=3, size=8, seed=0):
 def test_shape_and_dtype_stay(policy, shape, dtype):
     x = Rng(0).rand(*shape).to(dtype)
     y = DiffAugment(policy)(x, Rng(1))
-    assert (
-        y.shape == x.shape
-        and y.dtype == dtype
-        and not torch.equal(x, y)
-        or policy == ("saturation",)
-    )
+    assert y.shape == x.shape and y.dtype == dtype
+    # the grey images of the second case have no saturation to change
+    assert not torch.equal(x, y) or policy == ("saturation",)
 
 
 def test_neutral_parameters_are_the_identity():
@@ -47,52 +46,40 @@ def test_neutral_parameters_are_the_identity():
     torch.testing.assert_close(saturation(x, zero + 1), x)
     torch.testing.assert_close(contrast(x, zero + 1), x)
     assert torch.equal(translation(x, zero.long(), zero.long()), x)
-    assert torch.equal(
-        saturation(x[:, :1], zero + 1.7), x[:, :1]
-    )  # grey has no saturation to change
+    # grey has no saturation to change
+    assert torch.equal(saturation(x[:, :1], zero + 1.7), x[:, :1])
 
 
 def test_parameters_are_drawn_an_image_and_in_range():
     x = images(4000, 3, 4)
     b = (DiffAugment(("brightness",))(x, Rng(0)) - x).mean((1, 2, 3))
-    torch.testing.assert_close(
-        (DiffAugment(("brightness",))(x, Rng(0)) - x).amax((1, 2, 3)), b
-    )  # the same at every pixel
+    # the same at every pixel
+    torch.testing.assert_close((DiffAugment(("brightness",))(x, Rng(0)) - x).amax((1, 2, 3)), b)
     grey = x.mean(1, keepdim=True)
     s = ((DiffAugment(("saturation",))(x, Rng(0)) - grey) / (x - grey)).flatten(1).median(1).values
     mean = x.mean((1, 2, 3), keepdim=True)
     c = ((DiffAugment(("contrast",))(x, Rng(0)) - mean) / (x - mean)).flatten(1).median(1).values
     for drawn, low, high in ((b, -0.5, 0.5), (s, 0.0, 2.0), (c, 0.5, 1.5)):
-        assert (
-            low - 1e-4 <= drawn.min() < low + 0.01 * (high - low)
-            and high - 0.01 * (high - low) < drawn.max() <= high + 1e-4
-        )
-        assert (
-            abs(drawn.mean() - (low + high) / 2) < 0.03 * (high - low)
-            and len(drawn.unique()) > 3900
-        )
+        width = high - low
+        assert low - 1e-4 <= drawn.min() < low + 0.01 * width
+        assert high - 0.01 * width < drawn.max() <= high + 1e-4
+        assert abs(drawn.mean() - (low + high) / 2) < 0.03 * width and len(drawn.unique()) > 3900
 
 
 def test_contrast_and_saturation_keep_their_means():
     x = images()
-    torch.testing.assert_close(
-        DiffAugment(("contrast",))(x, Rng(3)).mean((1, 2, 3)), x.mean((1, 2, 3))
-    )
+    contrasted = DiffAugment(("contrast",))(x, Rng(3))
+    torch.testing.assert_close(contrasted.mean((1, 2, 3)), x.mean((1, 2, 3)))
     torch.testing.assert_close(DiffAugment(("saturation",))(x, Rng(3)).mean(1), x.mean(1))
 
 
 def test_translation_moves_by_whole_pixels_and_fills_with_zero():
     x = images(2, 1, 16)
     y = translation(x, torch.tensor([2, -1]), torch.tensor([-1, 2]))
-    assert torch.equal(y[0, :, 2:, :-1], x[0, :, :-2, 1:]) and torch.equal(
-        y[1, :, :-1, 2:], x[1, :, 1:, :-2]
-    )
-    assert (
-        not y[0, :, :2].any()
-        and not y[0, :, :, -1].any()
-        and not y[1, :, -1].any()
-        and not y[1, :, :, :2].any()
-    )
+    assert torch.equal(y[0, :, 2:, :-1], x[0, :, :-2, 1:])
+    assert torch.equal(y[1, :, :-1, 2:], x[1, :, 1:, :-2])
+    assert not y[0, :, :2].any() and not y[0, :, :, -1].any()
+    assert not y[1, :, -1].any() and not y[1, :, :, :2].any()
 
 
 @pytest.mark.parametrize(("size", "reach"), [(32, 4), (64, 8), (8, 1)])
@@ -108,14 +95,16 @@ def test_cutout_is_half_the_side_and_clipped():
     assert not y[0, :, 8:24, 0:16].any() and y[0].sum() == 2 * (32 * 32 - 16 * 16)
     assert not y[1, :, :8, :8].any() and y[1].sum() == 2 * (32 * 32 - 8 * 8)
     assert not y[2, :, 24:, 12:28].any() and y[2].sum() == 2 * (32 * 32 - 8 * 16)
-    heights = (
-        (DiffAugment(("cutout",))(torch.ones(3000, 1, 32, 32), Rng(0))[:, 0] == 0).any(2).sum(1)
-    )
-    assert set(heights.tolist()) == set(
-        range(8, 17)
-    )  # offsets 0 .. 32: from half a square to a whole one
-    odd = (DiffAugment(("cutout",))(torch.ones(500, 1, 6, 6), Rng(0))[:, 0] == 0).any(2).sum(1)
-    assert set(odd.tolist()) == {2, 3}  # an odd side 3 starts one before the offset 0 .. 5
+    # offsets 0 .. 32: from half a square to a whole one
+    assert heights(32, 3000) == set(range(8, 17))
+    # an odd side 3 starts one before the offset 0 .. 5
+    assert heights(6, 500) == {2, 3}
+
+
+def heights(size, n):
+    """Return the heights of the squares cut out of n images."""
+    y = DiffAugment(("cutout",))(torch.ones(n, 1, size, size), Rng(0))
+    return set((y[:, 0] == 0).any(2).sum(1).tolist())
 
 
 def test_no_gradient_where_cut_or_shifted_out():
@@ -124,9 +113,8 @@ def test_no_gradient_where_cut_or_shifted_out():
         y = DiffAugment((name,))(x, Rng(5))
         (g,) = torch.autograd.grad(y.sum(), x)
         assert set(g.unique().tolist()) == {0.0, 1.0}
-        assert (
-            g.sum((1, 2, 3)) == (y != 0).sum((1, 2, 3))
-        ).all()  # as many pixels of x live as are seen in y
+        # as many pixels of x have a gradient as are visible in y
+        assert (g.sum((1, 2, 3)) == (y != 0).sum((1, 2, 3))).all()
 
 
 def test_gradients_are_right_to_second_order():
@@ -135,13 +123,14 @@ def test_gradients_are_right_to_second_order():
     assert torch.autograd.gradgradcheck(lambda x: DiffAugment()(x, Rng(2)).square(), x)
 
 
-def test_every_draw_is_the_runs():
+def test_all_random_numbers_come_from_rng():
     x, state = images(), torch.get_rng_state()
     a, b, c = (DiffAugment()(x, Rng(s)) for s in (0, 0, 1))
-    assert torch.equal(a, b) and not torch.equal(a, c) and torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(a, b) and not torch.equal(a, c)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_bad_use_is_said():
+def test_bad_use_is_refused():
     with pytest.raises(ValueError, match="'flip'.*brightness"):
         DiffAugment(("flip",))
     with pytest.raises(ValueError, match=r"\(5, 2\)"):
@@ -160,13 +149,11 @@ def test_jitter_gives_each_seed_its_own_noise():
 
 
 def test_it_stands_in_a_recipe():
-    assert describe(KDD(augment=DiffAugment(("cutout",)), copies=1))["augment"] == {
-        "kind": "DiffAugment",
-        "policy": ["cutout"],
-    }
+    told = describe(KDD(augment=DiffAugment(("cutout",)), copies=1))["augment"]
+    assert told == {"kind": "DiffAugment", "policy": ["cutout"]}
 
 
-# -- the others ----------------------------------------------------------------------------------------------------------
+# -- the others ------------------------------------------------------------------------------------
 EVERY = [
     DiffAugment(),
     *(DiffAugment((name,)) for name in ALL),
@@ -224,9 +211,8 @@ def test_dequantised_levels_fill_their_gaps():
     x = levels.repeat(100).reshape(100, 1, 16, 16)
     more = (Dequantise()(x, Rng(0)) - x).flatten()
     # float32 near 1 is exact to 1e-7
-    assert (
-        more.min() >= -1e-6 and more.max() <= 1 / 128 + 1e-6 and abs(more.mean() - 1 / 256) < 1e-4
-    )
+    assert more.min() >= -1e-6 and more.max() <= 1 / 128 + 1e-6
+    assert abs(more.mean() - 1 / 256) < 1e-4
     assert len(Dequantise()(x, Rng(0)).unique()) > 20000
 
 

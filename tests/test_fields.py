@@ -1,4 +1,4 @@
-"""Fields, pictures and sliders: values against direct computation, layers that draw, sliders that redraw."""
+"""Fields against direct computation, layers that draw, sliders that redraw."""
 
 import numpy as np
 import pytest
@@ -42,9 +42,8 @@ def test_kdd_is_mapped_by_its_log_ratio_and_not_by_the_head():
         *(kdd.phi(v, run.D) for v in (run.D.features(x), turn.real.features, turn.fake.features)),
         kdd.tau,
     )
-    assert np.allclose(
-        fields.logit_map(run, 1.0, 3, turn).values.reshape(-1), expected.detach().numpy(), atol=1e-6
-    )
+    found = fields.logit_map(run, 1.0, 3, turn).values.reshape(-1)
+    assert np.allclose(found, expected.detach().numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [*OBJECTIVES, *METHODS])
@@ -67,35 +66,27 @@ def test_gradient_field_is_minus_the_slope_of_g_s_loss(name):
     for axis in range(2):
         step = torch.zeros(2, dtype=torch.float64)
         step[axis] = 1e-6
-        assert np.allclose(
-            got[:, axis], -((loss(x + step) - loss(x - step)) / 2e-6).numpy(), rtol=1e-4, atol=1e-7
-        )
+        slope = ((loss(x + step) - loss(x - step)) / 2e-6).numpy()
+        assert np.allclose(got[:, axis], -slope, rtol=1e-4, atol=1e-7)
 
 
 def test_looking_does_not_disturb_the_run():
     plain, watched = trained(steps=6), Run(TOY.but(nets=mlp(2, 16, 2), batch=32), toy.ring(), 0)
     for _ in watched.steps(6):
-        (
-            fields.confidence(watched),
-            fields.gradient_field(watched),
-            fields.latent_warp(watched),
-            watched.sample(10),
-        )
-    assert all(
-        torch.equal(a, b) for a, b in zip(plain.G.parameters(), watched.G.parameters(), strict=True)
-    )
+        fields.confidence(watched)
+        fields.gradient_field(watched)
+        fields.latent_warp(watched)
+        watched.sample(10)
+    pairs = zip(plain.G.parameters(), watched.G.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
 
 
 def test_seeds_are_drawn_apart():
     both, one = trained(seed=[0, 1]), trained(seed=1)
-    assert np.allclose(
-        fields.confidence(both, n=4).values[1], fields.confidence(one, n=4).values, atol=1e-5
-    )
-    assert np.allclose(
-        fields.gradient_field(both, n=4).vectors[1],
-        fields.gradient_field(one, n=4).vectors,
-        atol=1e-5,
-    )
+    maps = [fields.confidence(run, n=4).values for run in (both, one)]
+    assert np.allclose(maps[0][1], maps[1], atol=1e-5)
+    pushes = [fields.gradient_field(run, n=4).vectors for run in (both, one)]
+    assert np.allclose(pushes[0][1], pushes[1], atol=1e-5)
     assert fields.latent_warp(both, 5).shape == (2, 5, 5, 2)
     assert fields.slopes(both.D, fields.plane(1, 3)).shape == (2, 9)
 
@@ -107,9 +98,8 @@ def test_slopes_of_a_linear_critic_are_its_weight():
 
 
 def test_principal_axes_are_numpy_s_and_do_not_flip():
-    v = torch.randn(200, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor(
-        [3.0, 2.0, 1.0, 0.5, 0.1]
-    )
+    spread = torch.tensor([3.0, 2.0, 1.0, 0.5, 0.1])
+    v = torch.randn(200, 5, generator=torch.Generator().manual_seed(0)) * spread
     axes = fields.principal_axes(v)
     values, vectors = np.linalg.eigh(np.cov(v.numpy().T))
     for mine, theirs in zip(axes.axes.numpy(), vectors.T[::-1], strict=False):
@@ -147,9 +137,8 @@ def test_layers_leave_ink_of_their_colour():
         after = drawn(figure)
         changed = after[(before != after).any(-1)].astype(float)
         assert len(changed) > 10
-        ink = (
-            255 - changed[np.ptp(changed, axis=1).argmax()]
-        )  # the strongest new colour, as what it takes from white
+        # the strongest new colour, as what it takes away from white
+        ink = 255 - changed[np.ptp(changed, axis=1).argmax()]
         palette = {
             c: 255 - np.array([int(c[i : i + 2], 16) for i in (1, 3, 5)])
             for c in (plot.REAL, plot.FAKE, plot.PUSH, plot.LATENT)
@@ -188,12 +177,13 @@ def test_a_sheet_of_images_is_updated_in_place():
 
 
 def test_pyplot_stays_out():
-    """JupyterLab delivers widget messages on another thread; pyplot's global figure list would be shared with it."""
+    """JupyterLab delivers widget messages on another thread, which would share pyplot's figures."""
     import subprocess
     import sys
 
     code = (
-        "import sys, gantutor.plot as p, gantutor.fields; f, a = p.plate(2, caption='x'); p.png(f); "
+        "import sys, gantutor.plot as p, gantutor.fields; "
+        "f, a = p.plate(2, caption='x'); p.png(f); "
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -231,3 +221,19 @@ def test_t_interval_is_scipy_s():
     low, high = plot.t_interval(v)
     assert (low, high) == pytest.approx(t.interval(0.95, 2, np.mean(v), np.std(v, ddof=1) / 3**0.5))
     assert plot.t_interval([3.0]) == (3.0, 3.0)
+
+
+def test_an_unknown_kind_of_points_is_refused():
+    _, axes = plot.plate(1)
+    with pytest.raises(ValueError, match="kind='reel': expected one of 'real', 'fake'"):
+        plot.points(axes[0, 0], np.zeros((1, 2)), "reel")
+
+
+def test_the_image_slice_has_the_three_images_at_its_corners():
+    assert np.allclose(
+        fields._barycentric(torch.from_numpy(fields.CORNERS), torch.from_numpy(fields.CORNERS)),
+        np.eye(3),
+    )
+    middle = torch.from_numpy(fields.CORNERS.mean(0, keepdims=True))
+    weights = fields._barycentric(middle, torch.from_numpy(fields.CORNERS))
+    assert np.allclose(weights, 1 / 3) and weights.shape == (1, 3)

@@ -1,4 +1,4 @@
-"""What a part of a recipe takes as a number, and that it says so when it is made."""
+"""Which numbers a part of a recipe accepts, and that it refuses others when it is made."""
 
 import json
 
@@ -12,8 +12,9 @@ from gantutor.augment import DiffAugment, Flip, InstanceNoise, Jitter
 from gantutor.descriptions import describe
 from gantutor.images import Epochs, ImageSet
 from gantutor.methods.adaptivemix import AdaptiveMix
-from gantutor.methods.advlat import IFGSM, HardPairs, ModeSeeking
+from gantutor.methods.advlat import IFGSM
 from gantutor.methods.kdd import KDD
+from gantutor.methods.pairs import HardPairs, ModeSeeking
 from gantutor.nets.cnn import Cnn
 from gantutor.nets.dcgan import BnDcgan, ConditionalDcgan, Dcgan
 from gantutor.nets.mlp import Mlp
@@ -112,11 +113,9 @@ def test_numbers_of_numpy_become_plain_in_every_part(part):
     def plain(value):
         if isinstance(value, dict):
             return all(map(plain, value.values()))
-        return (
-            all(map(plain, value))
-            if isinstance(value, list)
-            else type(value) in (bool, int, float, str, type(None))
-        )
+        if isinstance(value, list):
+            return all(map(plain, value))
+        return type(value) in (bool, int, float, str, type(None))
 
     told = describe(part)
     assert plain(told) and json.loads(json.dumps(told)) == told and hash(part) == hash(part)
@@ -140,11 +139,8 @@ def test_whole_numbers_and_numbers():
     ):
         with pytest.raises(ValueError, match="n=.*expected a whole number"):
             whole("n", bad)
-    assert (
-        number("x", np.float32(0.5)) == 0.5
-        and type(number("x", np.float32(0.5))) is float
-        and number("x", 2) == 2
-    )
+    assert number("x", np.float32(0.5)) == 0.5 and number("x", 2) == 2
+    assert type(number("x", np.float32(0.5))) is float
     for bad in (True, "0.5", None, 1j, [0.5], torch.zeros(2)):
         with pytest.raises(ValueError, match="x=.*expected a number"):
             number("x", bad)
@@ -152,20 +148,15 @@ def test_whole_numbers_and_numbers():
 
 # -- seeds -----------------------------------------------------------------------------------------
 def test_every_seed_draws_its_own_numbers_and_others_aside():
-    """Torch's generator on a CPU takes seeds below 2**64 and looks at 32 bits of them: larger ones would repeat others."""
-    first = [
-        tuple(Rng(s).randn(3).tolist())
-        for s in (0, 1, SEED_LIMIT - 1, SEED_LIMIT - 2, np.int64(7), np.uint32(8))
-    ]
-    assert len(set(first)) == len(first)
-    assert torch.equal(
-        torch.randn(3, generator=torch.Generator().manual_seed(SEED_LIMIT)), Rng(0).randn(3)
-    )
+    """Torch's CPU generator uses only 32 bits of a seed, so larger seeds would repeat others."""
+    seeds = (0, 1, SEED_LIMIT - 1, SEED_LIMIT - 2, np.int64(7), np.uint32(8))
+    assert len({tuple(Rng(s).randn(3).tolist()) for s in seeds}) == len(seeds)
+    larger = torch.Generator().manual_seed(SEED_LIMIT)
+    assert torch.equal(torch.randn(3, generator=larger), Rng(0).randn(3))
     for seed in (0, 5, SEED_LIMIT - 1, SEED_LIMIT - ASIDE):
         aside = Rng(seed).aside()
-        assert (
-            not torch.equal(aside.randn(3), Rng(seed).randn(3)) and 0 <= aside.seeds[0] < SEED_LIMIT
-        )
+        assert not torch.equal(aside.randn(3), Rng(seed).randn(3))
+        assert 0 <= aside.seeds[0] < SEED_LIMIT
     assert torch.equal(Rng(5).aside().randn(3), Rng(5 + ASIDE).randn(3))
     assert Rng(np.arange(3)).seeds == Rng(range(3)).seeds == Rng(torch.arange(3)).seeds == (0, 1, 2)
     assert not Rng(np.array(4)).stacked and Rng([4]).stacked
@@ -255,7 +246,7 @@ def test_every_size_is_refused_when_the_spec_is_made_or_works(name):
             continue
         with torch.device("meta"):
             G, D = spec.blank()
-            labels = (torch.zeros(2, dtype=torch.long),) if getattr(spec, "classes", 0) else ()
+            labels = (torch.zeros(2, dtype=torch.long),) if spec.classes else ()
             x = G(torch.zeros(2, spec.z), *labels)
             assert tuple(x.shape[1:]) == spec.shape and D(x, *labels).score.shape == (2,)
         taken.append(size)
