@@ -18,9 +18,9 @@ def canvas(
     """A picture with `.image` (bytes of a PNG or JPEG), `.alt` and `.mode`.
 
     mode: "none", "point" (it can be clicked) or "draw"
-    on_message: called with each message that it sends: {"kind": "point", "at": ...}, {"kind": "stroke",
-        "points": ...} with places as shares of width and height from the top left, and {"kind":
-        "seen"} now and then while somebody is looking
+    on_message: called with each message that it sends, {"kind": "point", "at": place},
+        {"kind": "stroke", "points": places}, or {"kind": "seen"} now and then while somebody is
+        looking; a place is (x, y) as shares of width and height, from the top left
     """
     picture = Canvas(alt=alt, mode=mode) if anywidget is not None else Plain(alt=alt, mode=mode)
     if on_message is not None and anywidget is not None:
