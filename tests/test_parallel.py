@@ -1,18 +1,14 @@
-"""Several processes: shares of a draw, the step of one process, and how the group is left."""
+"""Several processes: shares of a draw, and how the group is left."""
 
 import socket
 
 import pytest
 import torch
-from launch import TORCHRUN, alone_and_in_two, launch
+from launch import TORCHRUN, launch
 
 from gantutor import parallel
-from gantutor.methods.advlat import IFGSM
-from gantutor.methods.kdd import KDD
 from gantutor.nets.mlp import Mlp
-from gantutor.objectives import WGAN, Hinge
-from gantutor.penalties import GradientPenalty
-from gantutor.recipes import TOY, Ema
+from gantutor.recipes import TOY
 from gantutor.rng import Rng
 
 SMALL = TOY.but(nets=Mlp(4, (16, 16), (16, 16)), batch=16)
@@ -31,42 +27,6 @@ def test_shares_of_a_draw_make_up_the_whole():
     assert len({tuple(p.randperm(50).tolist()) for p in parts}) == 3
     with pytest.raises(ValueError, match="rank=3, world=3"):
         Rng(0).share(3, 3)
-
-
-TWO = {
-    "baseline": {},
-    "WGAN-GP": {"objective": WGAN(None), "terms": (GradientPenalty(),), "n_dis": 2},
-    "KDD": {"objective": KDD(tau=0.3)},
-    "joint": {"objective": Hinge() + 0.5 * KDD(stale="g_step"), "ema": Ema(0.9, 1), "decay": 10},
-    "qua": {"latent": IFGSM(0.05, 1, mode="train_frozen")},
-}
-PROGRAM = """
-import sys, torch
-from gantutor import parallel, toy
-from gantutor.train import train
-from test_parallel import SMALL, TWO
-torch.set_default_dtype(torch.float64)
-rank, world = parallel.start()
-for name, parts in TWO.items():
-    *_, step = train(SMALL.but(**parts), toy.ring(), 0, 3)
-    weights = [p.detach() for p in step.run.g_weights.params + step.run.d_weights.params]
-    torch.save([*weights, step.d_loss, step.g_loss], f"{sys.argv[1]}/{name}-{rank}-{world}.pt")
-"""
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("two")
-    alone_and_in_two(PROGRAM, folder)
-    return folder
-
-
-@pytest.mark.parametrize("name", TWO)
-def test_two_processes_take_the_step_of_one(two, name):
-    one = torch.load(two / f"{name}-0-1.pt")
-    for rank in (0, 1):
-        got = torch.load(two / f"{name}-{rank}-2.pt")
-        assert max((a - b).abs().max().item() for a, b in zip(got, one, strict=True)) < 1e-10
 
 
 LEAVING = """

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from gantutor.nets import call
+from gantutor.nets import no_power_iteration
 from gantutor.parallel import average, gather, my_rows, place
 from gantutor.plain import one_of, settle
 from gantutor.rng import rows
@@ -269,11 +269,11 @@ def _summed(turn: Turn, mixed: Mixed) -> Tensor:
 
 
 def _head(turn: Turn, v: Tensor, mixed: Mixed) -> Tensor:
-    if mixed.y_i is None:
-        return turn.D.head(v)
-    # both labels in one call, which is one look at the weights
-    both = turn.D.head(torch.cat([v, v]), torch.cat([mixed.y_i, mixed.y_j]))
-    under_i, under_j = both.chunk(2)
+    # D's own call has taken this turn's power iteration
+    with no_power_iteration():
+        if mixed.y_i is None:
+            return turn.D.head(v)
+        under_i, under_j = turn.D.head(v, mixed.y_i), turn.D.head(v, mixed.y_j)
     return mix(mixed.lam, under_i, under_j)
 
 
