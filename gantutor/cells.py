@@ -108,9 +108,10 @@ def _clipped(cell: np.ndarray, normal: np.ndarray, bound: float) -> np.ndarray:
 def _polygon_measure(cell: np.ndarray, c: np.ndarray) -> Tensor:
     """Return the mass that N(c_j, I) puts on a polygon, for each centre c (M, 2): (M,).
 
-    Seen from c_j, the triangle to an edge at distance h between the polar angles arctan(s) and
-    arctan(t) from its foot holds (angle / 2 pi) - T(h, t) + T(h, s); the signed sum over the edges
-    is the polygon. The angles add up to 2 pi inside and to 0 outside.
+    Seen from c_j, let an edge at distance h have its ends at s and t, counted along it from the
+    foot of the perpendicular. The triangle of c_j and the edge then has the mass
+    angle / (2 pi) - T(h, t/h) + T(h, s/h), and the polygon is the signed sum of the triangles.
+    Their angles add up to 2 pi if c_j is inside and to 0 if it is outside.
     """
     a = cell[None] - c[:, None]  # corners as seen from each centre, (M, corners, 2)
     b = np.roll(a, -1, 1)
@@ -118,7 +119,7 @@ def _polygon_measure(cell: np.ndarray, c: np.ndarray) -> Tensor:
     length = np.hypot(along[..., 0], along[..., 1])
     along = along / np.where(length > 0, length, 1.0)[..., None]
     h = a[..., 0] * along[..., 1] - a[..., 1] * along[..., 0]  # signed: above 0 on the inside
-    keep = (length > 0) & (h != 0)  # other triangles are flat and hold nothing
+    keep = (length > 0) & (h != 0)  # other triangles are flat and have no mass
     s, t = (a * along).sum(-1), (b * along).sum(-1)
     angle = np.arctan2(t, h) - np.arctan2(s, h)
     angle = np.where(h < 0, _wrapped(angle), angle)

@@ -65,7 +65,7 @@ def test_an_empty_folder_does_not_hide_the_archive_next_to_it(data):
     assert len(open_images("stl10")) == 3
 
 
-def test_places_that_make_no_sense_are_not_here(data, monkeypatch):
+def test_paths_that_make_no_sense_are_not_found(data, monkeypatch):
     for named in ("~nobody-of-this-name/data", "x" * 5000, str(data / "loop")):
         monkeypatch.setenv("GANTUTOR_DATA", named)
         with pytest.raises(DataError, match="mnist is not here"):

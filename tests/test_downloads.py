@@ -135,7 +135,7 @@ def test_a_wrong_checksum_is_kept_aside_and_the_next_mirror_is_asked(data, site)
     assert (data / "mnist/x.gz").read_bytes() == CONTENT
 
 
-def test_what_an_early_try_kept_aside_goes_when_the_file_is_right(data, site):
+def test_what_an_earlier_try_set_aside_is_removed_once_the_file_is_right(data, site):
     site.offer("/x", sums=("0" * 64,))
     with pytest.raises(DataError, match="kept as .*x.gz.wrong"):
         fetch("mnist", say=str)
@@ -164,7 +164,7 @@ def test_two_halves_of_different_zips_are_not_pinned_as_one(data, site, monkeypa
     assert (data / "set.zip.sha256").exists()
 
 
-def test_a_pinned_checksum_that_is_none_is_named(data, site):
+def test_a_stored_checksum_that_is_not_one_is_named(data, site):
     site.offer("/x", sums=())
     fetch("mnist", say=str)
     for content in (b"", b"\xff\xfe", b"hello", b"abc123  x.gz\n"):
@@ -188,7 +188,7 @@ def test_another_length_is_refused_before_it_is_downloaded(data, site):
     assert not list((data / "mnist").iterdir())
 
 
-def test_offline_is_a_sentence_with_the_way_by_hand(data, site):
+def test_offline_is_one_sentence_with_the_way_by_hand(data, site):
     site.offer("http://127.0.0.1:9/x", "/missing")
     words = "127.0.0.1:9/x: .*refused.*missing: HTTP 404.*by hand: put the four idx"
     with pytest.raises(DataError, match=words) as caught:
@@ -235,7 +235,7 @@ def test_the_second_of_two_waits_for_the_first(data, site):
     assert len(site.asked) == 1
 
 
-def test_progress_is_told_once_a_second(data, site, monkeypatch):
+def test_progress_is_printed_once_a_second(data, site, monkeypatch):
     said, now = [], iter(np.arange(0, 1000, 0.6))
     site.offer("/x")
     site.content = CONTENT * 4

@@ -125,7 +125,7 @@ def test_features_that_are_not_finite_are_refused(bad):
 
 # -- names and protocols ---------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("metric", "features", "n", "said"),
+    ("metric", "features", "n", "called"),
     [
         ("fid", "inception", 50_000, "fid"),
         ("fid", "inception", 10_000, "fid"),
@@ -142,8 +142,8 @@ def test_features_that_are_not_finite_are_refused(bad):
         ("is", "small", 50_000, "is_small"),
     ],
 )
-def test_a_stand_in_never_carries_the_papers_name(metric, features, n, said):
-    assert name(metric, features, n) == said
+def test_a_stand_in_never_has_the_papers_name(metric, features, n, called):
+    assert name(metric, features, n) == called
 
 
 def test_an_unknown_metric_is_refused():

@@ -141,7 +141,7 @@ def test_a_class_without_samples_has_no_spread():
 
 
 def test_unit_norm_sees_directions_alone():
-    """Rays at 0 and 60 degrees: each class is a point on the circle, and a chord of 1 joins them."""
+    """Rays at 0 and 60 degrees: each class is a point on the circle, and a chord of 1 apart."""
     ray = torch.tensor([[1.0, 0.0], [0.5, math.sqrt(0.75)]], dtype=torch.float64)
     v = torch.cat([c * ray for c in (1.0, 5.0, 9.0)])
     labels = torch.tensor([0, 1] * 3)

@@ -78,7 +78,7 @@ def test_a_cache_with_other_contents_is_not_believed(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["images.npy", "labels.npy", "about.json"])
-def test_a_broken_cache_is_decoded_anew(file, tmp_path):
+def test_a_broken_cache_is_decoded_again(file, tmp_path):
     place = pack(tmp_path, TREE, "tar")
     digest = open_images("folder", place).digest
     (broken,) = cache_dir().glob(f"*/{file}")

@@ -33,7 +33,7 @@ def test_every_file_is_a_picture_or_left_out_for_a_reason(tmp_path):
         assert {reason.split(" (")[0] for reason in reasons.split("), ")} == want
 
 
-def test_what_was_left_out_is_said_out_of_the_cache_too(tmp_path, capsys):
+def test_what_was_left_out_is_also_printed_for_a_cached_set(tmp_path, capsys):
     whole = pack(tmp_path, TREE, "tar")
     part = pack(tmp_path, TREE | {"cat/x.txt": b"x"}, "tar", "part")
     first = open_images("folder", whole)
@@ -47,7 +47,7 @@ def test_what_was_left_out_is_said_out_of_the_cache_too(tmp_path, capsys):
         assert note.endswith("; left out: 1 .txt (cat/x.txt)")
 
 
-def test_splits_count_what_lies_in_the_others(tmp_path):
+def test_splits_count_the_pictures_of_the_others(tmp_path):
     tree = {f"{s}/{n}": v for s in ("train", "test") for n, v in TREE.items()}
     tree |= {"train/x.png": 1, "extra/x.png": 1}
     note = opened(tmp_path, tree)[1]
@@ -105,7 +105,7 @@ def test_folders_as_people_have_them(tree, split, classes, greys, kind, tmp_path
     assert found.classes == tuple(classes.split()) and found.images[:, 0, 0, 0].tolist() == greys
 
 
-def test_a_split_without_class_folders_beside_one_with_them_is_said(tmp_path):
+def test_a_split_without_class_folders_next_to_one_with_them_is_refused(tmp_path):
     place = pack(tmp_path, {"train/cat/1.png": 1, "test/2.png": 2}, "folder")
     with pytest.raises(
         DataError, match="no class folders in its split 'test', unlike in its other splits"

@@ -50,7 +50,7 @@ def test_training_is_repeatable_and_kept(digits, monkeypatch):
     assert small_cnn(digits, seed=1, steps=2, batch=16).digest != first.digest
     kept.unlink()
     assert small_cnn(digits, steps=2, batch=16).digest == first.digest
-    kept.write_bytes(kept.read_bytes()[:100])  # a cut file is trained anew
+    kept.write_bytes(kept.read_bytes()[:100])  # after a cut file it is trained again
     assert small_cnn(digits, steps=2, batch=16).digest == first.digest
     monkeypatch.setattr(room, "cross_entropy", lambda *a: pytest.fail("trained again"))
     assert small_cnn(digits, steps=2, batch=16).digest == first.digest
@@ -77,7 +77,7 @@ def test_a_flipped_bit_in_the_cache_is_noticed(digits):
         assert small_cnn(digits, steps=1, batch=4).digest == good, place
 
 
-def test_a_cache_of_another_net_is_trained_anew(digits):
+def test_a_cache_of_another_net_is_not_used(digits):
     good = small_cnn(digits, steps=1, batch=4)
     (kept,) = cache_dir().iterdir()
     weights = good.state_dict()
@@ -123,7 +123,7 @@ def test_labels_teach_what_they_always_did(digits):
         opt.step()
         decay.step()
     found = small_cnn(digits, seed=3, steps=4, batch=16)
-    assert (found.name, found.digest) == ("small", net.digest)  # records hold such digests
+    assert (found.name, found.digest) == ("small", net.digest)  # records contain such digests
 
 
 def test_only_a_set_without_a_second_class_is_taught_by_rotations():
@@ -167,7 +167,7 @@ def test_turns_need_squares():
 
 
 @pytest.mark.parametrize("shape", [(3, 64, 64), (3, 48, 48), (1, 28, 28)])
-def test_the_extractor_of_one_class_says_rotations_in_every_name(shape):
+def test_the_extractor_of_one_class_has_rotations_in_every_name(shape):
     data = of_one_class(Rng(0).randint(256, 60, *shape).to(torch.uint8))
     extractor = small(data, steps=1, batch=4)
     v = extractor(data)

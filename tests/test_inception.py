@@ -131,7 +131,7 @@ def test_bf16_is_another_name():
     assert "fd_toy_bf16" in measure(kept(data), kept(data), kept.name, ("fid",))
 
 
-def test_an_extractor_says_its_protocol(toy):
+def test_an_extractor_knows_its_protocol(toy):
     shared = {"data": "abc", "split": "train", "n_real": 40, "n_fake": 40}
     p = toy.protocol(**shared)
     assert (p.features, p.weights, p.resize) == ("toy", "0123456789ab", "none")
@@ -152,7 +152,7 @@ def test_the_small_net_is_the_one_of_the_records():
 
 # -- weights by file -------------------------------------------------------------------------------
 class Sums(nn.Module):
-    """Stands for Inception: 2048 features that say what came in."""
+    """Stands in for Inception: its 2048 features are what came in."""
 
     def forward(self, x):
         assert x.shape[2] == 299
@@ -310,7 +310,7 @@ def test_other_data_nets_and_seeds_are_other_references(toy):
     assert torch.equal(reference(toy, data, n=20).moments.mean, first.moments.mean) and calls
 
 
-def test_a_damaged_reference_is_made_anew(toy):
+def test_a_damaged_reference_is_computed_again(toy):
     data = noise_set()
     want, calls = reference(toy, data, keep=5), counted(toy)
     (file,) = cache_dir().iterdir()
@@ -353,7 +353,7 @@ def test_a_reference_under_another_ones_name_is_not_taken(toy):
     assert not torch.equal(found.features, second.features)
 
 
-def test_a_reference_needs_images_that_are_there(toy):
+def test_a_reference_needs_as_many_images_as_it_asks_for(toy):
     with pytest.raises(
         ValueError, match="n=41, keep=0: expected n from 2 to 40, the images in noise"
     ):

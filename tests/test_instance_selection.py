@@ -34,7 +34,7 @@ def test_outliers_go_first_and_each_class_keeps_its_share():
     assert torch.equal(instance_selection(features, labels, 1.0), torch.arange(120))
 
 
-def test_selection_says_what_is_wrong():
+def test_wrong_arguments_are_refused():
     for keep, labels in ((0.0, 4), (1.5, 4), (0.5, 3)):
         with pytest.raises(ValueError, match=f"keep={keep}, 4 features, {labels} labels"):
             instance_selection(torch.zeros(4, 2), torch.zeros(labels), keep)

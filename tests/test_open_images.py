@@ -139,32 +139,32 @@ def test_each_named_set_that_is_not_here_says_how_to_get_it():
 
 # -- what can be wrong -----------------------------------------------------------------------------
 def test_each_wrong_source_is_one_sentence(tmp_path):
-    def says(words, path, **kwargs):
+    def refused(words, path, **kwargs):
         with pytest.raises(DataError, match=words) as caught:
             open_images("folder", path, **kwargs)
         assert "\n" not in str(caught.value) and (path is None or str(path) in str(caught.value))
 
-    says("path=None", None)
-    says("is not here: check the path", "nowhere/at/all")
+    refused("path=None", None)
+    refused("is not here: check the path", "nowhere/at/all")
     (tmp_path / "empty").mkdir()
-    says("is empty: expected <class>/", tmp_path / "empty")
+    refused("is empty: expected <class>/", tmp_path / "empty")
     (tmp_path / "notes.txt").write_text("x")
-    says("neither a folder nor one of .tar", tmp_path / "notes.txt")
-    says("contains no images: expected", pack(tmp_path, {"a/x.txt": b"x"}, "folder", "texts"))
+    refused("neither a folder nor one of .tar", tmp_path / "notes.txt")
+    refused("contains no images: expected", pack(tmp_path, {"a/x.txt": b"x"}, "folder", "texts"))
     noise = encode_jpeg(Rng(0).randint(256, 3, 40, 40).to(torch.uint8)).numpy().tobytes()
     for data in (b"", b"no image", png(3)[:40], noise[:-1], noise[: len(noise) // 2]):
         bad = pack(tmp_path, TREE | {"cat/0.png": data}, "folder", f"bad{len(data)}")
-        says("image cat/0.png in .* cannot be read: replace or delete it", bad)
+        refused("image cat/0.png in .* cannot be read: replace or delete it", bad)
     for unsafe in ("../evil.png", "/etc/evil.png", "a/../../b.png"):
-        says(f"unsafe path '{unsafe}'", pack(tmp_path, TREE | {unsafe: 1}, "tar", "unsafe"))
+        refused(f"unsafe path '{unsafe}'", pack(tmp_path, TREE | {unsafe: 1}, "tar", "unsafe"))
     for kind in PACKERS[1:]:
         whole = pack(tmp_path, TREE, kind, "whole")
         for part in (0.1, 0.3, 0.9) if kind != "tar" else (0.1, 0.15):
             cut = tmp_path / f"cut.{kind}"
             cut.write_bytes(whole.read_bytes()[: int(part * whole.stat().st_size)])
-            says("cannot be read to its end .archive, truncated or damaged", cut)
+            refused("cannot be read to its end .archive, truncated or damaged", cut)
     (tmp_path / "text.tar").write_bytes(b"this is text " * 200)
-    says("truncated or damaged", tmp_path / "text.tar")
+    refused("truncated or damaged", tmp_path / "text.tar")
 
 
 def test_wrong_arguments_are_one_sentence(tmp_path):

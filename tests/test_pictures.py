@@ -202,7 +202,7 @@ def test_pictures_are_turned_as_the_camera_was_held_and_then_cropped(kind, tmp_p
         assert error <= (8 if name.endswith("jpg") else 0), name
 
 
-def test_of_an_animation_the_first_frame_is_taken_and_said(tmp_path):
+def test_the_first_frame_of_an_animation_is_used_and_the_note_tells_it(tmp_path):
     frames = [Image.fromarray(np.full((8, 8, 3), v, np.uint8)) for v in (60, 120, 180)]
     film = {"save_all": True, "append_images": frames[1:]}
     tree = {f"a/{k}.{k}": encoded(frames[0], k.upper(), **film) for k in ("gif", "tiff")}
@@ -213,7 +213,7 @@ def test_of_an_animation_the_first_frame_is_taken_and_said(tmp_path):
     assert note.endswith("4 pictures in 1 class; used in part: 3 by its first frame (a/gif.gif)")
 
 
-def test_what_the_program_has_told_pillow_does_not_count(tmp_path, monkeypatch):
+def test_pillows_switches_in_the_program_do_not_matter(tmp_path, monkeypatch):
     # so a program asks Pillow to fill in grey
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))

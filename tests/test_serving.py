@@ -87,7 +87,7 @@ def test_no_thread_is_left_behind(begun):
     assert not worker.is_alive()
 
 
-def test_the_threads_error_is_raised_where_the_batch_is_asked_for(begun):
+def test_the_threads_error_is_raised_by_the_call_that_asks_for_the_batch(begun):
     class Broken(ImageSet):
         def bytes(self, index):
             raise OSError("the disk is gone")

@@ -11,7 +11,7 @@ class File:
 
     `name`: its place in the data folder; `urls`: addresses of the same bytes; `sums`: checksums
     of which one must match, all md5 or all sha256; `bytes`: its length. For a file without sums
-    the sha256 of the first download is stored in `NAME.sha256` and holds from then on.
+    the sha256 of the first download is stored in `NAME.sha256`, and later files must match it.
     """
 
     name: str

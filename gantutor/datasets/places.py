@@ -69,7 +69,7 @@ def locate(name: str, split: str = "train", path: str | Path | None = None) -> P
 def _empty(path: Path) -> bool:
     try:
         return path.is_dir() and not os.listdir(path)
-    except OSError:  # whoever opens it reports what is wrong
+    except OSError:  # opening it will report what is wrong
         return False
 
 

@@ -212,6 +212,6 @@ def _upright(image):
 
     try:
         turn = image.getexif().get(ORIENTATION)
-    except Exception:  # unreadable EXIF is no damage to the picture
+    except Exception:  # unreadable EXIF does not damage the picture
         return image
     return ImageOps.exif_transpose(image) if turn in (2, 3, 4, 5, 6, 7, 8) else image

@@ -152,7 +152,7 @@ class ImageSet:
         """Return the same set with images and labels on a device, where its batches are drawn."""
         if isinstance(self.images, Tensor):
             images = self.images.to(device)
-        else:  # in blocks, so that the host never holds a second copy
+        else:  # in blocks, so that the host never needs a second copy
             images = torch.empty(self.images.shape, dtype=torch.uint8, device=device)
             for i in range(0, len(self), 4096):
                 images[i : i + 4096] = self.bytes(slice(i, i + 4096)).to(device)
