@@ -9,7 +9,9 @@ import pytest
 from commands import gantutor
 from matplotlib.figure import Figure
 from tiny import course
+from typer.testing import CliRunner
 
+from gantutor.cli import app
 from gantutor.course.lessons import LESSONS, FullRunConfig
 from gantutor.course.records import Record, read
 from gantutor.descriptions import describe
@@ -312,6 +314,14 @@ def test_what_cannot_be_encoded_and_missing_fields_do_not_stop_the_page(here):
     assert code == 1 and "odd \\ud800 is 3" in err and "Traceback" not in err
     assert "mine\\udcff" in (here / "out/report.html").read_text()
     assert "kd\\ud800" in (here / "all.csv").read_text()
+
+
+def test_an_export_uses_the_records_that_the_report_has_read(here, monkeypatch):
+    recorded(here / "out/mine", "10_full_run", row=BARE, profile="class")
+    monkeypatch.setattr("gantutor.reproduce.records.read", pytest.fail)
+    done = CliRunner().invoke(app, ["report", "--out", "out", "--export", "all.csv"])
+    assert done.exit_code == 0, done.stderr
+    assert BARE in (here / "all.csv").read_text()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"ok"', '{"status": 3}', '{"message": "x"}'])

@@ -24,28 +24,33 @@ def report(
     Creates report.html and report.csv there, from all records in the folder.
     """
     from gantutor.reproduce import records
+    from gantutor.reproduce.ledger import look
 
     if not out.is_dir():
         fail(f"no folder {out}: `gantutor reproduce --out {out}` creates it")
+    ledger = look(out)
     if export is not None:  # first, because it may be on a disk with more space
         try:
-            print(records.export(out, export))
+            print(records.export(out, export, ledger.records()))
         except ValueError as error:
             fail(error)
         except OSError as error:
             fail(f"{export} cannot be written ({error.strerror or error}): choose another place")
-    built = build_report(out)
+    built = build_report(out, ledger)
     print(built.page)
     fail_for_damage(built.damage)
 
 
-def build_report(out: Path):
-    """Write the report of a folder, or fail with a sentence."""
+def build_report(out: Path, ledger=None):
+    """Write the report of a folder, or fail with a sentence.
+
+    `ledger` is its content, if it is already read.
+    """
     from gantutor.files import NotOurs
     from gantutor.reproduce import report
 
     try:
-        return report.build(out)
+        return report.build(ledger or out)
     except NotOurs as error:
         fail(error, 1)
     except OSError as error:

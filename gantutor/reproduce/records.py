@@ -1,7 +1,9 @@
 """All records below a folder as one tidy table, next to what the papers print."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gantutor.course.records import COLUMNS, frame_of, read
 from gantutor.files import NotOurs, ours, replacing
@@ -24,19 +26,22 @@ def load(folder: str | Path, damage: list[str] | None = None):
 
     Records that cannot be read are left out, and named in `damage`, or in a warning without it.
     """
-    import pandas as pd
-
-    results, runs = [], []
+    results = {}
     for path in sorted(Path(folder).rglob("result.json")):
         try:
-            results.append(read(path.parent))
+            results[path.parent.relative_to(folder).as_posix()] = read(path.parent)
         except ValueError as error:
             if damage is None:
                 warnings.warn(str(error), stacklevel=2)
             else:
                 damage.append(str(error))
-        else:
-            runs.append(path.parent.relative_to(folder).as_posix())
+    return table(results)
+
+
+def table(results: Mapping[str, dict[str, Any]]):
+    """The frame of `load`, for records that are already read, {run: record}."""
+    import pandas as pd
+
     printed, tables = _printed()
     fids = {
         row: _number(cell["value"]) for (row, metric), cell in printed.items() if metric == "fid"
@@ -45,7 +50,7 @@ def load(folder: str | Path, damage: list[str] | None = None):
         (row, metric, _number(cell["value"]), _number(cell["spread"]), cell["note"])
         for (row, metric), cell in printed.items()
     ]
-    frame = frame_of(results, runs)
+    frame = frame_of(list(results.values()), list(results))
     frame["paper_table"], frame["paper_fid"] = frame.variant.map(tables), frame.variant.map(fids)
     return frame.merge(pd.DataFrame(rows, columns=PRINTED), how="left", on=["variant", "metric"])
 
@@ -64,8 +69,12 @@ def _printed() -> tuple[dict[tuple[str, str], dict[str, str]], dict[str, str]]:
     return printed, tables
 
 
-def export(folder: str | Path, path: str | Path) -> Path:
+def export(
+    folder: str | Path, path: str | Path, results: Mapping[str, dict[str, Any]] | None = None
+) -> Path:
     """Write `load(folder)` as CSV or, by the suffix, as Parquet (which needs pyarrow).
+
+    results: the folder's records, if they are already read
 
     Raises ValueError for another suffix, and NotOurs, a ValueError too, where a file is there that
     is not an earlier export.
@@ -80,7 +89,8 @@ def export(folder: str | Path, path: str | Path) -> Path:
             ours(path, ",".join(COLUMNS[:4]))
         elif path.is_file():
             _earlier(path)
-        frame = load(folder, damage=[])  # the report, which is made with it, names them
+        # damaged records are named by the report, which is made with the export
+        frame = load(folder, damage=[]) if results is None else table(results)
         with replacing(path) as partial:
             if path.suffix == ".csv":
                 frame.to_csv(partial, index=False)

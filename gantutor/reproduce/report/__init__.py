@@ -27,13 +27,13 @@ class Built(NamedTuple):
     damage: list[str]
 
 
-def build(out: str | Path) -> Built:
-    """Write report.html and report.csv into `out`.
+def build(out: str | Path | Ledger) -> Built:
+    """Write report.html and report.csv into a folder, which may be read already as a Ledger.
 
     Raises NotOurs where files of these names are there that the package did not write.
     """
-    check_place(Path(out))
-    ledger = look(out)
+    check_place(out.out if isinstance(out, Ledger) else Path(out))
+    ledger = out if isinstance(out, Ledger) else look(out)
     sections = collect(ledger)
     printed = tables(sections)
     html = page.html(sections, printed, ledger.out, ledger.damage, ledger.unrecorded())
