@@ -27,7 +27,7 @@ class Adam:
             raise ValueError(f"weight_decay={self.weight_decay}: expected a number of at least 0")
 
     def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
-        """torch's optimiser of the parameters; `graph`: for a captured step."""
+        """Build torch's optimiser of the parameters; `graph`: for a captured step."""
         betas = tuple(float(b) for b in self.betas)  # torch refuses (0, 0.9)
         rate = _rate(self.lr, parameters, graph)
         return torch.optim.Adam(
@@ -50,7 +50,7 @@ class RmsProp:
         settle(self)
 
     def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
-        """torch's optimiser of the parameters; `graph`: for a captured step."""
+        """Build torch's optimiser of the parameters; `graph`: for a captured step."""
         return torch.optim.RMSprop(
             parameters, lr=_rate(self.lr, parameters, graph), capturable=graph
         )
@@ -66,14 +66,14 @@ class Sgd:
         settle(self)
 
     def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
-        """torch's optimiser of the parameters; `graph`: for a captured step."""
+        """Build torch's optimiser of the parameters; `graph`: for a captured step."""
         return torch.optim.SGD(
             parameters, lr=_rate(self.lr, parameters, graph), fused=graph or None
         )
 
 
 def _rate(lr: float, parameters, graph: bool) -> float | torch.Tensor:
-    """A number, or for a captured step a tensor next to the weights: it may change between replays."""
+    """A number, or for a captured step a tensor, which may change between replays."""
     return torch.tensor(lr, device=parameters[0].device) if graph else lr
 
 

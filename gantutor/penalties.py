@@ -45,7 +45,10 @@ def between(turn: Turn) -> tuple[Tensor, Tensor | None]:
 
 @dataclass(frozen=True)
 class GradientPenalty(Term):
-    """D: + weight * mean (|grad_x D(x)|_2 - target)^2 at x = u x_real + (1-u) x_fake, u uniform (Gulrajani et al. 2017)."""
+    """D: + weight * mean (|grad_x D(x)|_2 - target)^2 between reals and fakes.
+
+    x = u x_real + (1-u) x_fake with u uniform (Gulrajani et al. 2017).
+    """
 
     weight: float = 10.0
     target: float = 1.0
@@ -63,9 +66,10 @@ class GradientPenalty(Term):
 
 @dataclass(frozen=True)
 class DivPenalty(Term):
-    """D: + k * mean |grad_x D(x)|_2^p, with WGAN(clip=None) the Wasserstein divergence (Wu et al. 2018).
+    """D: + k * mean |grad_x D(x)|_2^p, with WGAN(clip=None) the Wasserstein divergence.
 
-    `at` "between": x mixes real and fake as in the gradient penalty; "both": the mean over the reals and over the fakes.
+    Wu et al. 2018. `at` "between": x mixes real and fake as in the gradient penalty; "both": the
+    mean over the reals and over the fakes.
     """
 
     k: float = 2.0
@@ -171,6 +175,7 @@ class AuxClassifier(Term):
                 else "no labels to compare its outputs with"
             )
             raise ValueError(
-                f"{type(turn.D).__name__} has {missing}: {brief(self)} needs nets with classes and a class head"
+                f"{type(turn.D).__name__} has {missing}: {brief(self)} needs nets with classes and "
+                "a class head"
             )
         return cross_entropy(full(critique.outputs), y)

@@ -30,7 +30,7 @@ class Reals:
         return self._waiting.pop(0) if self._waiting else self._draw()
 
     def labels(self, n: int) -> Tensor:
-        """n labels (n,) of the batch that comes next, which waits until it is asked for."""
+        """Labels (n,) of the batch that comes next, which waits until it is asked for."""
         self._waiting.append(self._draw())
         return repeated(self._waiting[-1][1], n)
 
@@ -66,5 +66,5 @@ class Reals:
 
 
 def repeated(y: Tensor, n: int) -> Tensor:
-    """n labels: those of y (m,), from the start again where m is smaller."""
+    """Labels (n,): those of y (m,), from the start again where m is smaller."""
     return y.repeat(-(-n // len(y)))[:n]

@@ -1,4 +1,4 @@
-"""Every random number of a run comes from here: one generator a seed, so many seeds can train together."""
+"""Every random number of a run: one generator a seed, so that many seeds can train together."""
 
 import copy
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ ASIDE = 1_000_003
 class Rng:
     """Draws numbers for one seed, or for several seeds at once along a new first axis.
 
-    `Rng(0).randn(5, 2)` has shape (5, 2); `Rng([0, 1, 2]).randn(5, 2)` has shape (3, 5, 2), and its slice i is
-    exactly what `Rng(i)` draws. A `torch.Generator` may stand in for a seed.
+    `Rng(0).randn(5, 2)` has shape (5, 2); `Rng([0, 1, 2]).randn(5, 2)` has shape (3, 5, 2), and
+    its slice i is exactly what `Rng(i)` draws. A `torch.Generator` may stand in for a seed.
     Raises ValueError for a seed that is no whole number from 0 and below 2**32, and for a device
     that is not there.
     """
@@ -64,18 +64,23 @@ class Rng:
         return whole_batch
 
     def aside(self) -> "Rng":
-        """Other numbers for the same seeds, always the same ones: for looking at a run without disturbing it."""
+        """An independent generator derived from the same seeds.
+
+        For inspecting a run without advancing its random state.
+        """
         seeds = [(s + ASIDE) % SEED_LIMIT for s in self.seeds]
         return Rng(seeds if self.stacked else seeds[0], self.device)
 
     def share(self, rank: int, world: int) -> "Rng":
-        """From now on this process takes rows `rank` of `world` equal parts of every draw, and all processes draw alike.
+        """From now on, take part `rank` of `world` equal parts of the rows of every draw.
 
-        So several processes with a part of the batch each see the numbers that one process with the whole batch sees.
+        All processes draw the same numbers, so that several with a part of the batch each see what
+        one process with the whole batch sees.
         """
         if not 0 <= rank < world or (world > 1 and self.stacked):
             raise ValueError(
-                f"rank={rank}, world={world}, seeds={list(self.seeds)}: expected 0 <= rank < world and one seed"
+                f"rank={rank}, world={world}, seeds={list(self.seeds)}: expected "
+                "0 <= rank < world and one seed"
             )
         self.rank, self.world = rank, world
         return self
@@ -122,7 +127,7 @@ class Rng:
         if alpha == 1.0:
             return self.rand(*shape)
 
-        # torch has no public Gamma draw that takes a generator; this is the one behind torch.distributions
+        # torch has no public Gamma draw that takes a generator; torch.distributions uses this one
         def gammas(s, g):
             return torch._standard_gamma(
                 torch.full(s, float(alpha), device=self.device), generator=g
@@ -192,7 +197,10 @@ def _device(name: str | torch.device) -> torch.device:
 
 
 def rows(x: Tensor, index: Tensor) -> Tensor:
-    """x[index] along the batch axis; with an index (seeds, n), each seed picks its own rows of x (seeds, N, ...)."""
+    """The rows x[index] along the batch axis.
+
+    With an index (seeds, n), each seed picks its own rows of x (seeds, N, ...).
+    """
     if index.ndim == 1:
         return x.index_select(0, index)
     seeds = torch.arange(index.shape[0], device=index.device)[:, None]

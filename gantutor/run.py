@@ -15,7 +15,7 @@ from gantutor.descriptions import kinds
 from gantutor.engine import MovingAverage, Weights, set_rates
 from gantutor.fitting import checked, fitted
 from gantutor.graph import CapturedStep
-from gantutor.parallel import in_step, place
+from gantutor.parallel import place
 from gantutor.plain import one_of, whole
 from gantutor.reals import Reals
 from gantutor.recipes import Recipe
@@ -218,7 +218,7 @@ class Run:
         norm: str = "running",
         chunk: int = 500,
     ) -> Tensor:
-        """n fakes, (n, ...) or (seeds, n, ...); the run itself and its random state do not change.
+        """Fakes (n, ...) or (seeds, n, ...); the run itself and its random state do not change.
 
         They come from the moving average of G if the recipe has one. `rng`: an Rng, a seed or
         seeds for the latents; None draws numbers that do not advance the run's own. `latent` moves

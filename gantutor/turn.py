@@ -66,7 +66,7 @@ class Turn:
 
     @property
     def scores(self) -> tuple[Tensor | None, Tensor]:
-        """The scores (..., B) that the objective acts on: of the reals (None in G's turn), of fakes.
+        """The scores (..., B) that the objective acts on: of reals (None in G's turn), of fakes.
 
         They are D's own unless a term replaces them: `Term.scores`, AdaptiveMix's summed logits.
         """
@@ -87,7 +87,7 @@ class Turn:
         return None
 
     def ask(self, place: str, question: Callable, *batch):
-        """question(turn, ...) on behalf of the part of the recipe at `place`, which owns its memory."""
+        """Call question(turn, ...) for the part of the recipe at `place`, which owns its memory."""
         before, self.place = self.place, place
         try:
             return question(self, *batch)
@@ -110,7 +110,7 @@ class Turn:
             return call(self.D, x, y)
 
     def features(self, *batches: Tensor) -> list[Tensor]:
-        """D's features of several batches: in one call if D has no batch statistics, else in several.
+        """D's features of several batches: in one call if D may see them together, else in several.
 
         Raises TypeError for a critic that reads labels in its trunk.
         """

@@ -43,6 +43,14 @@ class Blobs:
         return self.batch(n, rng)[0]
 
 
+class Float(Blobs):
+    """The blobs in single precision, for the default type."""
+
+    def batch(self, n, rng):
+        x, y = super().batch(n, rng)
+        return x.float(), y
+
+
 SIZE = {"z": 4, "size": 16, "channels": 1}
 # plain gradients: Adam would divide rounding errors of zero gradients by themselves
 RATES = {"g_opt": Sgd(0.05), "d_opt": Sgd(0.05)}

@@ -48,7 +48,8 @@ def adaptive_mix(
     your own, with features F of a batch x:
 
     >>> F = lambda x: x**2
-    >>> x, partner, lam = torch.tensor([[0.0], [2.0]]), torch.tensor([1, 0]), torch.tensor([0.5, 0.5])
+    >>> x, partner = torch.tensor([[0.0], [2.0]]), torch.tensor([1, 0])
+    >>> lam = torch.tensor([0.5, 0.5])
     >>> v = F(x)
     >>> adaptive_mix(F(mix(lam, x, x[partner])), v, v[partner], lam)
     tensor([1., 1.])

@@ -14,10 +14,10 @@ from gantutor.rng import Rng
 from gantutor.turn import LatentMap
 
 # phi of a score y, minimised over z. Where samples do not influence each other (eval mode, no batch
-# statistics) every falling phi gives the same sign step in exact arithmetic. In float32 softplus(-y)
-# has no gradient left for a good sample (y large) and log(1 - sigma(y)) none for a bad one, so the
-# score is the default. With batch statistics the samples share their gradients, phi weighs them,
-# and the signs differ: rows of a table use the phi of its authors.
+# statistics) every falling phi gives the same sign step in exact arithmetic. In float32
+# softplus(-y) has no gradient left for a good sample (y large) and log(1 - sigma(y)) none for a bad
+# one, so the score is the default. With batch statistics the samples share their gradients, phi
+# weighs them, and the signs differ: rows of a table use the phi of its authors.
 PHI: dict[str, Callable[[Tensor], Tensor]] = {
     "score": lambda y: -y,
     "ns": lambda y: softplus(-y),

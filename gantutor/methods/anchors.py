@@ -1,4 +1,4 @@
-"""What stands around KDD's equation: leave-one-out marks, anchors of all processes, true float32."""
+"""What KDD's equation needs: leave-one-out marks, anchors of all processes, true float32."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext

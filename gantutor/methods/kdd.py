@@ -93,7 +93,7 @@ def log_ratio(
 def kdd_logits(
     reals: Tensor, fakes: Tensor, tau: float = 1.0, kernel: str = "vmf"
 ) -> tuple[Tensor, Tensor]:
-    """l at the reals (..., m, K) and at the fakes (..., n, K), each point's own kernel left out.
+    """Logits l at reals (..., m, K) and fakes (..., n, K), each point's own kernel left out.
 
     For `kernel` "vmf" the features have unit length. In a loop of your own:
 
@@ -101,7 +101,7 @@ def kdd_logits(
     >>> g = torch.tensor([[0.0, 1.0], [-0.6, 0.8]])
     >>> l_r, l_g = kdd_logits(r, g, tau=0.5)
     >>> kdd_d_loss(l_r, l_g), kdd_g_loss(l_g)
-    (tensor(0.1283), tensor(1.1214))
+    (tensor(0.1701), tensor(1.4299))
     """
     m, n = reals.shape[-2], fakes.shape[-2]
     own = own_kernels(m, n).to(reals.device)
@@ -214,7 +214,7 @@ class KDD(Hinge):
             return log_ratio(phi, reals, fakes, self.tau, self.kernel)
 
     def _anchors(self, turn: Turn, through: bool) -> tuple[Tensor, ...]:
-        """phi of reals and fakes, and both anchor sets: these, then their augmented copies.
+        """Features phi of reals and fakes, and both anchor sets: these, then augmented copies.
 
         The anchors carry gradients if `through`. With `stale="both"` D's real anchors serve the D
         step after this one, as constants.

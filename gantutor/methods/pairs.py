@@ -64,7 +64,7 @@ def hard_pair_step(
 
     >>> z1, z2 = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.1, 0.2]])
     >>> hard_pair_step(z1, z2, lambda z: z.square(), eps=0.05)
-    tensor([[0.1500, 0.1500]])
+    tensor([[0.0500, 0.1500]])
     """
     batch = z1.ndim - 1  # images are flattened behind the batch axis
     with torch.enable_grad():

@@ -79,9 +79,21 @@ LARGE = {
 Z_SEARCH = IFGSM(eps=0.05, steps=20)
 
 
-def qua(eps: float) -> IFGSM:
-    """AdvLatGAN-qua's map: one step in D's turn, with batch statistics that stay as they were."""
-    return IFGSM(eps=eps, steps=1, mode="train_frozen")
+# The authors search by the GAN's own generator loss. With batch norm in train mode its signs are
+# not those of the score, and with LSGAN they never are where the score is above 1.
+PHI_OF = {"dcgan": "ns", "acgan": "ns", "lsgan": "lsgan"}
+
+
+def qua(eps: float, model: str = "") -> IFGSM:
+    """AdvLatGAN-qua's map: one step in D's turn, with batch statistics that stay as they were.
+
+    `model`, a name in MODELS, chooses the phi of its authors; without one it is the score.
+    """
+    return IFGSM(eps=eps, steps=1, mode="train_frozen", objective=PHI_OF.get(model, "score"))
+
+
+def _searched(search: IFGSM, model: str) -> IFGSM:
+    return dataclasses.replace(search, objective=PHI_OF.get(model, "score"))
 
 
 def _sized(recipe: Recipe, size: int) -> Recipe:
@@ -90,13 +102,7 @@ def _sized(recipe: Recipe, size: int) -> Recipe:
 
 def _table3() -> list[Row]:
     """Samplers on the bare models, STL-10."""
-    samplers = {
-        "bare": None,
-        "evolgan": EvolGAN(),
-        "dot": DOT(),
-        "ddls": DDLS(),
-        "advlatgan-z": Z_SEARCH,
-    }
+    samplers = {"bare": None, "evolgan": EvolGAN(), "dot": DOT(), "ddls": DDLS()}
     return [
         Row(
             f"advlatgan/table3/{model}/{name}",
@@ -108,13 +114,13 @@ def _table3() -> list[Row]:
             **PLACES["stl10"],
         )
         for model in ("dcgan", "wgangp", "sngan")
-        for name, sampler in samplers.items()
+        for name, sampler in {**samplers, "advlatgan-z": _searched(Z_SEARCH, model)}.items()
     ]
 
 
-def _three(prefix: str, bare: Recipe, eps: float, search: IFGSM, **place) -> list[Row]:
+def _three(prefix: str, model: str, bare: Recipe, eps: float, search: IFGSM, **place) -> list[Row]:
     """A model as it is, trained with -qua, and then sampled by a search as well (-qua+)."""
-    trained = bare.but(latent=qua(eps))
+    trained, search = bare.but(latent=qua(eps, model)), _searched(search, model)
     return [
         Row(f"{prefix}/bare", bare, steps=100_000, **place),
         Row(f"{prefix}/qua", trained, steps=100_000, **place),
@@ -128,7 +134,8 @@ def _table4() -> list[Row]:
     for data, place in PLACES.items():
         for model, eps in EPS[data].items():
             prefix, bare = f"advlatgan/table4/{data}/{model}", _sized(MODELS[model], place["size"])
-            rows += _three(prefix, bare, eps, Z_SEARCH, note=UNSURE.get(model, ""), **place)
+            note = UNSURE.get(model, "")
+            rows += _three(prefix, model, bare, eps, Z_SEARCH, note=note, **place)
     return rows
 
 
@@ -149,17 +156,21 @@ def _table5() -> list[Row]:
         for model, (eps, search) in settings.items():
             bare = _sized(MODELS[model], size).but(inputs=NOISY)
             moved = IFGSM(eps=search, steps=100)
-            rows += _three(f"advlatgan/table5/{data}/{model}", bare, eps, moved, **place)
+            prefix = f"advlatgan/table5/{data}/{model}"
+            rows += _three(prefix, model, bare, eps, moved, **place)
     return rows
 
 
-def _paired() -> Recipe:
-    """MSGAN's recipe; D's loss is added over both halves of a pair in its code, hence the 2."""
+def _paired(pairs: HardPairs) -> Recipe:
+    """MSGAN's recipe with these pairs, whose halves D judges apart, as in both programs.
+
+    D's loss is added over both halves there, hence the 2.
+    """
     adam = Adam(2e-4, (0.5, 0.999), weight_decay=1e-4)
     return Recipe(
         ConditionalDcgan(),
         2.0 * NonSaturating(),
-        (ModeSeeking(1.0, HardPairs(std=None, steps=0)),),
+        (ModeSeeking(1.0, pairs, apart=True),),
         g_opt=adam,
         d_opt=adam,
         batch=32,
@@ -171,14 +182,13 @@ def _paired() -> Recipe:
 
 def _table6() -> list[Row]:
     """Diversity with class labels."""
-    msgan = _paired()
-    hard = msgan.but(terms=(ModeSeeking(1.0, HardPairs()),))
+    hard = _paired(HardPairs())
     variants = {
-        "msgan": (msgan, None),
+        "msgan": (_paired(HardPairs(std=None, steps=0)), None),
         "div": (hard, None),
         "div+": (hard, Z_SEARCH),
-        "neighbours": (msgan.but(terms=(ModeSeeking(1.0, HardPairs(steps=0)),)), None),
-        "inverse": (msgan.but(terms=(ModeSeeking(1.0, HardPairs(direction=1)),)), None),
+        "neighbours": (_paired(HardPairs(steps=0)), None),
+        "inverse": (_paired(HardPairs(direction=1)), None),
     }
     notes = dict.fromkeys(
         ("neighbours", "inverse"), "Not in the paper: our control for the search."
