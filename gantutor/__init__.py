@@ -1,11 +1,13 @@
 """See, understand and reproduce what makes GANs train: AdaptiveMix, AdvLatGAN and KDD GAN.
 
-`import gantutor` loads nothing heavy; a name or a room is loaded when it is first used.
+`import gantutor` loads nothing heavy; a name or a subpackage is loaded when it is first used.
 
 >>> from gantutor import METHODS, toy
 >>> from gantutor.train import train
->>> for step in train(METHODS["AdaptiveMix"], toy.nine(), seed=0, steps=2000, every=500):
-...     print(step.index, float(step.d_loss))
+>>> for step in train(METHODS["AdaptiveMix"], toy.nine(), seed=0, steps=20, every=10):
+...     print(step.index, f"{step.d_loss.item():.1f}")
+10 1.7
+20 1.7
 """
 
 from importlib import import_module

@@ -10,6 +10,7 @@ import gantutor
 
 PACKAGE = Path(gantutor.__file__).parent
 ROOMS = (
+    "__init__.py",
     "plain.py",
     "sources.py",
     "descriptions.py",
