@@ -1,4 +1,4 @@
-"""Nets with known scores, for the tests of samplers."""
+"""Nets with known scores, for the tests of samplers and latent steps."""
 
 import math
 
