@@ -1,12 +1,14 @@
-"""Parameters are checked before anything starts, and what is wrong is said in a sentence."""
+"""Parameters are checked before anything starts, with a sentence for each problem."""
 
 from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
+from gantutor import toy
 from gantutor.course.config import PROFILE_NAMES, BadParameters, literal
 from gantutor.course.lessons import LESSONS, AdaptiveMixConfig, ImagesConfig, PlaneConfig
+from gantutor.images import opening
 
 
 def test_none_takes_the_profiles_value_and_a_given_value_stays():
@@ -26,9 +28,10 @@ def test_every_profile_of_every_notebook_is_whole_and_comes_back_from_json(confi
     cfg = config(profile=profile)
     assert set(config.PROFILES) == set(PROFILE_NAMES)
     assert set(config.PROFILES[profile]) <= set(config.model_fields)
+    # where the field may be None, that has a meaning
     may_be_none = {
         k for k, f in config.model_fields.items() if type(None) in get_args(f.annotation)
-    }  # None has a meaning there
+    }
     assert all(v is not None for k, v in cfg.parameters().items() if k not in may_be_none)
     assert config(**cfg.parameters()) == cfg
 
@@ -105,16 +108,17 @@ def test_a_text_field_keeps_its_text():
     )
 
 
-def test_choices_are_the_package_s_own_and_an_unknown_profile_is_one_problem():
-    from typing import get_args
+def test_choices_are_the_packages_own():
+    data = PlaneConfig.model_fields["data"].annotation
+    dataset = ImagesConfig.model_fields["dataset"].annotation
+    assert set(get_args(data)) == set(toy.BY_NAME)
+    assert set(get_args(dataset)) == set(opening.NAMES)
+    with pytest.raises(BadParameters, match="dataset='digit': expected 'digits'"):
+        ImagesConfig(dataset="digit")
 
-    from gantutor import images, toy
 
-    assert set(get_args(PlaneConfig.model_fields["data"].annotation)) == set(toy.BY_NAME)
-    assert set(get_args(ImagesConfig.model_fields["dataset"].annotation)) == set(images.OPENERS)
+def test_an_unknown_profile_is_one_problem():
     with pytest.raises(
         BadParameters, match="^profile='clas': expected 'smoke', 'class', 'colab' or 'paper'$"
     ):
         PlaneConfig(profile="clas")
-    with pytest.raises(BadParameters, match="dataset='digit': expected 'digits'"):
-        ImagesConfig(dataset="digit")

@@ -90,44 +90,6 @@ class TestTime:
         timeline.change("branch", "KDD", "hinge")
         assert [r.name for r in timeline.rows[2:]] == ["hinge from 2", "hinge from 2 (2)"]
 
-    def test_reset_is_the_very_same_start_and_keeps_the_settings(self):
-        timeline = Timeline(rows=TWO)
-        first = weights(timeline.rows)
-        forward(timeline, 5).change("set", "g_lr", 2e-3)
-        timeline.change("set", "tau", 1.0)
-        timeline.change("set", "batch", 32, "baseline")
-        timeline.change("d")
-        forward(timeline, 2).restart()
-        assert timeline.step == 0 and same(first, weights(timeline.rows))
-        assert timeline.log == [
-            (0, "set", "g_lr", 2e-3),
-            (0, "set", "tau", 1.0),
-            (0, "set", "batch", 32, "baseline"),
-        ]
-        assert [r.run.recipe.batch for r in timeline.rows] == [32, 64]
-        timeline.restart(seed=3)
-        assert (
-            not torch.equal(first[0], weights(timeline.rows)[0])
-            and timeline.rows[1].run.recipe.objective.tau == 1
-        )
-
-    def test_a_reset_keeps_an_objective_that_was_set_for_one_row(self):
-        """KDD is an objective itself, which a change for all rows leaves alone."""
-        timeline = Timeline(rows=TWO)
-        for row in TWO:
-            timeline.change("set", "objective", "hinge", row)
-        timeline.restart()
-        assert [type(r.run.recipe.objective).__name__ for r in timeline.rows] == ["Hinge"] * 2
-        assert equal(timeline, again(timeline))
-
-    def test_a_width_begins_anew_with_nets_of_that_width(self):
-        timeline = forward(Timeline(rows=TWO), 3)
-        timeline.restart(width=16)
-        assert timeline.step == 0 and weights(timeline.rows)[0].shape == (8, 16)
-        with pytest.raises(ValueError, match="width=1"):
-            timeline.restart(width=1)
-        assert timeline.start["width"] == 16
-
     def test_snapshots_are_few_spread_over_the_whole_time_and_lead_anywhere(self):
         timeline = forward(
             Timeline(rows=["baseline"], width=8, log=[(333, "set", "g_lr", 1e-4)]), 1100
@@ -167,3 +129,43 @@ class TestTime:
                 looked.measured.take(row, looked.step, 0)
                 row.choose_axes(looked.step)
         assert equal(looked, plain)
+
+
+class TestStartingAgain:
+    def test_reset_is_the_very_same_start_and_keeps_the_settings(self):
+        timeline = Timeline(rows=TWO)
+        first = weights(timeline.rows)
+        forward(timeline, 5).change("set", "g_lr", 2e-3)
+        timeline.change("set", "tau", 1.0)
+        timeline.change("set", "batch", 32, "baseline")
+        timeline.change("d")
+        forward(timeline, 2).restart()
+        assert timeline.step == 0 and same(first, weights(timeline.rows))
+        assert timeline.log == [
+            (0, "set", "g_lr", 2e-3),
+            (0, "set", "tau", 1.0),
+            (0, "set", "batch", 32, "baseline"),
+        ]
+        assert [r.run.recipe.batch for r in timeline.rows] == [32, 64]
+        timeline.restart(seed=3)
+        assert (
+            not torch.equal(first[0], weights(timeline.rows)[0])
+            and timeline.rows[1].run.recipe.objective.tau == 1
+        )
+
+    def test_a_reset_keeps_an_objective_that_was_set_for_one_row(self):
+        """KDD is an objective itself, which a change for all rows leaves alone."""
+        timeline = Timeline(rows=TWO)
+        for row in TWO:
+            timeline.change("set", "objective", "hinge", row)
+        timeline.restart()
+        assert [type(r.run.recipe.objective).__name__ for r in timeline.rows] == ["Hinge"] * 2
+        assert equal(timeline, again(timeline))
+
+    def test_a_width_begins_anew_with_nets_of_that_width(self):
+        timeline = forward(Timeline(rows=TWO), 3)
+        timeline.restart(width=16)
+        assert timeline.step == 0 and weights(timeline.rows)[0].shape == (8, 16)
+        with pytest.raises(ValueError, match="width=1"):
+            timeline.restart(width=1)
+        assert timeline.start["width"] == 16

@@ -41,7 +41,7 @@ class Binding(NamedTuple):
 
 
 def bindings(code: str) -> Iterator[Binding]:
-    """Every name that the code binds or deletes at its top level.
+    r"""Every name that the code binds or deletes at its top level.
 
     Names inside functions, lambdas, class bodies and comprehensions are local and left out; what
     binds through them (`:=` in a comprehension, `global`) is not. Raises SyntaxError.
@@ -54,12 +54,12 @@ def bindings(code: str) -> Iterator[Binding]:
 
 
 def rebound(cells: Iterable[str], names: Iterable[str]) -> dict[str, str]:
-    """The parameters among `names` that have lost their value, each with the statement responsible.
+    r"""The parameters among `names` that have lost their value, with the statement responsible.
 
     `cells`: the code that ran, in order. A parameter keeps its value where its last binding is an
     assignment in a cell that assigns `profile`, as the parameters cell does, or a plain literal.
 
-    >>> rebound(["profile = 'class'\\ntau = 1.0", "for tau in (0.1, 5): print(tau)"], ["tau"])
+    >>> rebound(["profile = 'class'\ntau = 1.0", "for tau in (0.1, 5): print(tau)"], ["tau"])
     {'tau': 'for tau in (0.1, 5):'}
     """
     last: dict[str, str] = {}

@@ -71,14 +71,13 @@ class Playback:
     message: what is said under the pictures
     dirty: whether there is something new to see
     last_seen: when a browser last said that somebody is looking; None without a browser
-    shown, cost: pictures so far, and the seconds that the last one took
     second: a thread that helps while the rows train
     """
 
     def __init__(self, timeline: Timeline):
         self.timeline, self.slow = timeline, SlowMotion()
         self.playing, self.speed, self.until, self.message = False, "60", None, ""
-        self.dirty, self.shown, self.cost = True, 0, 0.0
+        self.dirty = True
         self.last_seen: float | None = None
         self.second: Executor | None = None
         self._waiting: Future | None = None
@@ -176,12 +175,10 @@ class Playback:
         self.dirty = False
         if draw is not None:
             draw()
-            self.shown += 1
         end = time.monotonic()
-        self.cost = end - begin
         behind = self.playing and end - self._next_step > FRAME
         gap = len(self.timeline.rows) / PICTURES if behind else FRAME
-        self._next_picture = begin + max(gap, self.cost / SHARE)
+        self._next_picture = begin + max(gap, (end - begin) / SHARE)
 
     def spread(self, act: Callable, rows: list[Row]) -> list:
         """As `map` over rows, in any order, on two threads.

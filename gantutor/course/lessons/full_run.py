@@ -94,22 +94,99 @@ NEEDS_NETS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-class FullRunConfig(ImageConfig):
-    """10: a full run, of a row of the papers' tables or of a recipe composed by name.
+class RecipeConfig(ImageConfig):
+    """What is trained: a row of the papers' tables, or a recipe composed by name.
 
     A row decides nets, losses, data, budget and sampler; its nets and losses cannot be changed, all
-    else can. With a row, None and 0 (where the profile has a value, only 0) mean the row's own
-    value; without one, None means the value in COMPOSED.
+    else can. With a row, None means the row's own value; without one, the value in COMPOSED.
 
+    dataset: None: the row's own, or the digits
+    size: pixels a side; 0: the row's own, or 32
     row: a name in `reproduce.tables.ROWS`; None: the names below
-    split: the part of the data to train on
-    reference: the part of the data to compare with
     nets: a name in NETS
     objective: a name in OBJECTIVES
     terms: names in TERMS, separated by commas
     qua_eps: the size of the one latent step during training (AdvLatGAN-qua); 0: none
     augment: a name in AUGMENTS
     sampler: a name in SAMPLERS
+    """
+
+    dataset: ImageName | None = None
+    size: Whole = 0
+    row: str | None = None
+    nets: str | None = None
+    objective: str | None = None
+    terms: str | None = None
+    qua_eps: Amount | None = None
+    augment: str | None = None
+    sampler: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _compose(cls, values: dict) -> dict:
+        if values.get("row") is not None:
+            return values
+        return {**values, **{k: v for k, v in COMPOSED.items() if values.get(k) is None}}
+
+    @model_validator(mode="after")
+    def _names(self):
+        if self.row is not None:
+            given = [f"{k}={v!r}" for k in ROW_HAS if (v := getattr(self, k)) is not None]
+            if given:
+                raise ValueError(
+                    f"{', '.join(given)}: row={self.row!r} has nets, losses and maps of "
+                    f"its own: leave {', '.join(ROW_HAS)}, or leave row"
+                )
+        for name, known in (
+            ("nets", NETS),
+            ("objective", OBJECTIVES),
+            ("augment", AUGMENTS),
+            ("sampler", SAMPLERS),
+        ):
+            value = getattr(self, name)
+            if value not in (None, *known):
+                raise ValueError(f"{name}={value!r}: {did_you_mean(value, known)}")
+        for term in self.term_list:
+            if term not in TERMS:
+                raise ValueError(
+                    f"terms={self.terms!r}: {term!r} is not the name of a term; names are "
+                    f"separated by commas; {did_you_mean(term, TERMS)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _fitting(self):
+        """Whether the parts of a recipe that is composed here go together."""
+        if self.row is not None:
+            return self
+        fitting(f"nets={self.nets!r}", self.size or self.usual_size, SIDES[self.nets])
+        for name in (self.objective, *self.term_list):
+            able, why = NEEDS_NETS.get(name, (NETS, ""))
+            if self.nets not in able:
+                raise ValueError(
+                    f"{name!r} with nets={self.nets!r}: {why}; use nets among {', '.join(able)}"
+                )
+        return self
+
+    @property
+    def usual_size(self) -> int:
+        """Pixels a side where neither a row nor `size` decides: 32, or the nets' smallest side."""
+        sides = SIDES[self.nets]
+        return 32 if 32 in sides else sides[0]
+
+    @property
+    def term_list(self) -> tuple[str, ...]:
+        """The names in `terms`."""
+        return tuple(t.strip() for t in (self.terms or "").split(",") if t.strip())
+
+
+class FullRunConfig(RecipeConfig):
+    """10: a full run.
+
+    With a row, None and 0 mean the row's own value (where the profile has a value, only 0 does).
+
+    split: the part of the data to train on
+    reference: the part of the data to compare with
     steps: updates of G
     batch: reals in each update of D
     width: of the nets
@@ -166,17 +243,8 @@ class FullRunConfig(ImageConfig):
             save_every=2000,
         ),
     }
-    row: str | None = None
-    dataset: ImageName | None = None
-    size: Whole = 0
     split: Literal["train", "val", "test", "unlabeled"] | None = None
     reference: Literal["train", "val", "test", "unlabeled"] | None = None
-    nets: str | None = None
-    objective: str | None = None
-    terms: str | None = None
-    qua_eps: Amount | None = None
-    augment: str | None = None
-    sampler: str | None = None
     steps: Whole = None
     batch: Whole = None
     width: Whole = None
@@ -197,13 +265,6 @@ class FullRunConfig(ImageConfig):
     device: Device = "auto"
     graph: bool = False
 
-    @model_validator(mode="before")
-    @classmethod
-    def _compose(cls, values: dict) -> dict:
-        if values.get("row") is not None:
-            return values
-        return {**values, **{k: v for k, v in COMPOSED.items() if values.get(k) is None}}
-
     @model_validator(mode="after")
     def _amounts(self):
         for name, least in (("batch", 2), ("n_fake", 20)):
@@ -222,54 +283,3 @@ class FullRunConfig(ImageConfig):
                 f"ema_start={self.ema_start}: there is no moving average: give ema too"
             )
         return self
-
-    @model_validator(mode="after")
-    def _names(self):
-        if self.row is not None:
-            given = [f"{k}={v!r}" for k in ROW_HAS if (v := getattr(self, k)) is not None]
-            if given:
-                raise ValueError(
-                    f"{', '.join(given)}: row={self.row!r} has nets, losses and maps of "
-                    f"its own: leave {', '.join(ROW_HAS)}, or leave row"
-                )
-        for name, known in (
-            ("nets", NETS),
-            ("objective", OBJECTIVES),
-            ("augment", AUGMENTS),
-            ("sampler", SAMPLERS),
-        ):
-            value = getattr(self, name)
-            if value not in (None, *known):
-                raise ValueError(f"{name}={value!r}: {did_you_mean(value, known)}")
-        for term in self.term_list:
-            if term not in TERMS:
-                raise ValueError(
-                    f"terms={self.terms!r}: {term!r} is not the name of a term; names are "
-                    f"separated by commas; {did_you_mean(term, TERMS)}"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _fitting(self):
-        """Whether the parts of a recipe that is composed here go together."""
-        if self.row is not None:
-            return self
-        fitting(f"nets={self.nets!r}", self.size or self.usual_size, SIDES[self.nets])
-        for name in (self.objective, *self.term_list):
-            able, why = NEEDS_NETS.get(name, (NETS, ""))
-            if self.nets not in able:
-                raise ValueError(
-                    f"{name!r} with nets={self.nets!r}: {why}; use nets among {', '.join(able)}"
-                )
-        return self
-
-    @property
-    def usual_size(self) -> int:
-        """Pixels a side where neither a row nor `size` decides: 32, or the nets' smallest side."""
-        sides = SIDES[self.nets]
-        return 32 if 32 in sides else sides[0]
-
-    @property
-    def term_list(self) -> tuple[str, ...]:
-        """The names in `terms`."""
-        return tuple(t.strip() for t in (self.terms or "").split(",") if t.strip())
