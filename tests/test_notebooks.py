@@ -171,9 +171,8 @@ def with_expectations(nb, texts: dict[str, str]):
     for name, text in texts.items():
         cell = next(c for c in nb.cells if c.id == name)
         assert "nbval-check-output" in cell.metadata.tags
-        shows_value = isinstance(
-            ast.parse(cell.source).body[-1], ast.Expr
-        ) and not cell.source.splitlines()[-1].startswith("print(")
+        last = ast.parse(cell.source).body[-1]
+        shows_value = isinstance(last, ast.Expr) and not ast.unparse(last).startswith("print(")
         cell.execution_count = 1
         cell.outputs = [
             nbformat.v4.new_output("execute_result", {"text/plain": text}, execution_count=1)
