@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 
+from gantutor.divergence import watch
 from gantutor.step import d_turn, g_turn, shared_fakes
 
 
@@ -54,8 +55,8 @@ class CapturedStep:
         run = self.run
         run.reals.feed()
         self._captured()
-        run.watch(run.d_loss, "d")
-        run.watch(run.g_loss, "g")
+        watch(run, run.d_loss, "d")
+        watch(run, run.g_loss, "g")
 
     def forget(self) -> None:
         """Capture anew: the graph writes into tensors that the run no longer has."""

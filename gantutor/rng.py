@@ -150,15 +150,7 @@ class Rng:
             raise ValueError("the random state lacks seeds or states: start over")
         if state["seeds"] != mine:
             raise ValueError(f"the state is of seeds {state['seeds']}, this run has seeds {mine}")
-        trial = torch.Generator(self.device)
-        try:
-            for saved, _ in zip(state["states"], self.generators, strict=True):
-                trial.set_state(saved.cpu())
-        except (AttributeError, RuntimeError, TypeError, ValueError):
-            raise ValueError(
-                f"the random state is none of {self.device}'s: go on where it was begun, or "
-                "start over"
-            ) from None
+        _check_states(self.device, state["states"], len(self.generators))
 
     def load_state_dict(self, state: dict) -> None:
         """Continue exactly where `state_dict` was taken.
@@ -168,6 +160,18 @@ class Rng:
         self.check_state(state)
         for generator, saved in zip(self.generators, state["states"], strict=True):
             generator.set_state(saved.cpu())
+
+
+def _check_states(device: torch.device, states, n: int) -> None:
+    """Raise ValueError unless these are n states of a generator on the device."""
+    trial = torch.Generator(device)
+    try:
+        for saved, _ in zip(states, range(n), strict=True):
+            trial.set_state(saved.cpu())
+    except (AttributeError, RuntimeError, TypeError, ValueError):
+        raise ValueError(
+            f"the random state does not belong to {device}: go on where it was begun, or start over"
+        ) from None
 
 
 def _seed(value) -> int:

@@ -26,21 +26,6 @@ from gantutor.turn import Turn
 PRECISIONS = ("fp32", "bf16")
 
 
-class Diverged(RuntimeError):
-    """A loss became NaN, infinite or larger than the recipe's `diverges_at`.
-
-    Has `.step`, `.player` and `.seeds`.
-    """
-
-    def __init__(self, step: int, player: str, seeds: list[int]):
-        self.step, self.player, self.seeds = step, player, seeds
-        super().__init__(
-            f"diverged at step {step} in {player.upper()}'s turn (seed "
-            f"{', '.join(map(str, seeds))}): lower the learning rate, or bound the critic by "
-            "clipping or a gradient penalty"
-        )
-
-
 class Step(NamedTuple):
     """Where training stands: `index` whole steps are done.
 
@@ -188,25 +173,6 @@ class Run:
         """Where training stands; the losses are copies, which later steps do not overwrite."""
         return Step(self.step, phase, self, self.d_loss.clone(), self.g_loss.clone())
 
-    def watch(self, loss: Tensor, player: str) -> None:
-        """Raise Diverged, or mark seeds, where a loss is NaN or too large.
-
-        On a GPU a loss is looked at every 100 steps: to look is to wait for it.
-        """
-        if loss.is_cuda and (torch.cuda.is_current_stream_capturing() or self.step % 100):
-            return
-        if float(loss.abs().sum()) < self.recipe.diverges_at:  # False for NaN
-            return
-        bad = ~(loss.abs() < self.recipe.diverges_at)
-        marks = zip(self.rng.seeds, bad.reshape(-1).tolist(), strict=True)
-        seeds = [seed for seed, is_bad in marks if is_bad]
-        if not seeds:  # only their sum is large
-            return
-        for seed in seeds:
-            self.diverged.setdefault(seed, self.step)
-        if self.on_divergence == "raise" or len(self.diverged) == len(self.rng.seeds):
-            raise Diverged(self.step, player, seeds)
-
     # -- what a trained run is asked --------------------------------------------------------------
     @torch.no_grad()
     def sample(
@@ -275,22 +241,7 @@ class Run:
         Raises ValueError, naming the file and the remedy, if it is damaged, belongs to another run,
         or was made by another version of gantutor or other code. The run is then as it was.
         """
-        saved = checkpoints.read(path, self.rng.device)
-        if why := checkpoints.foreign(saved, self.code):
-            raise ValueError(
-                f"checkpoint {path} {why}: delete it to start over, or go on with that code"
-            )
-        self.check_file(path, saved)
-        state.restore(self, saved)
-
-    def check_file(self, path: str | Path, saved: dict) -> None:
-        """Raise ValueError, naming the file, if what was read from it does not fit this run."""
-        try:
-            state.check(self, saved)
-        except ValueError as error:
-            raise ValueError(
-                f"{path}: {error}; give another folder, or delete this file to start over"
-            ) from None
+        state.restore(self, state.read(self, path))
 
 
 def often(name: str, value: int | str) -> int | str:

@@ -102,6 +102,31 @@ def check(run, state: dict) -> None:
         raise ValueError(f"the checkpoint does not fit this run: {wrong} has another form")
 
 
+def read(run, path) -> dict:
+    """A state from a file, for `restore`.
+
+    Raises ValueError, naming the file and the remedy, if it is damaged, belongs to another run, or
+    was made by another version of gantutor or other code.
+    """
+    saved = checkpoints.read(path, run.rng.device)
+    if why := checkpoints.foreign(saved, run.code):
+        raise ValueError(
+            f"checkpoint {path} {why}: delete it to start over, or go on with that code"
+        )
+    check_file(run, path, saved)
+    return saved
+
+
+def check_file(run, path, saved: dict) -> None:
+    """Raise ValueError, naming the file, if what was read from it does not fit the run."""
+    try:
+        check(run, saved)
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: {error}; give another folder, or delete this file to start over"
+        ) from None
+
+
 def _misfit(run, mine: dict, state: dict) -> str | None:
     """The first part of a state that the run cannot take, or None."""
     for name in ("losses", "G", "D", "ema"):

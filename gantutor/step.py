@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gantutor.critic import critic
+from gantutor.divergence import watch
 from gantutor.nets import Critique, Labelled, call, classes_of, full
 from gantutor.parallel import in_step
 from gantutor.reals import repeated
@@ -44,7 +45,7 @@ def d_turn(run, shared: list[Fakes] | None = None) -> None:
         turn.stale = real
         run.turns.append(turn)
     run.d_loss = run.d_weights.settle(losses)
-    run.watch(run.d_loss, "d")
+    watch(run, run.d_loss, "d")
     run.d_opt.step()
     recipe.objective.after_d(run.D)
 
@@ -66,7 +67,7 @@ def g_turn(run, shared: list[Fakes] | None = None) -> None:
         run.g_weights.differentiate(loss.sum())
         losses.append(loss.detach())
     run.g_loss = run.g_weights.settle(losses)
-    run.watch(run.g_loss, "g")
+    watch(run, run.g_loss, "g")
     run.g_opt.step()
 
 

@@ -4,13 +4,14 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from gantutor import checkpoints
+from gantutor import checkpoints, state
 from gantutor.descriptions import describe
+from gantutor.divergence import Diverged
 from gantutor.files import set_aside
 from gantutor.parallel import together
 from gantutor.plain import whole
 from gantutor.recipes import Recipe
-from gantutor.run import Diverged, Run, Step, often
+from gantutor.run import Run, Step, often
 
 __all__ = ["Diverged", "Run", "Step", "train"]
 
@@ -72,7 +73,7 @@ def _resume(run: Run, path: str | Path, steps: int) -> None:
     saved = checkpoints.read(path, run.rng.device)
     why = checkpoints.foreign(saved, run.code)
     if why is None:
-        run.check_file(path, saved)
+        state.check_file(run, path, saved)
         if saved["step"] <= steps:
             run.load_state_dict(saved)
             return

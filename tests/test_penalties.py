@@ -1,4 +1,4 @@
-"""Penalties against closed forms in float64: linear and quadratic critics, labels, autocast, seeds, memory."""
+"""Penalties against closed forms in float64: linear and quadratic critics, labels, seeds."""
 
 import math
 
@@ -25,7 +25,7 @@ F64 = torch.float64
 
 
 class Scores(Discriminator):
-    """score = f(x)"""
+    """A turn whose score is f(x)."""
 
     def __init__(self, f):
         super().__init__()
@@ -64,7 +64,7 @@ def test_penalty_of_a_linear_critic(length, weight, target):
 
 
 def test_penalty_is_taken_between_real_and_fake():
-    """For score |x|^2 / 2 the slope is |x|: with reals at 3 e and fakes at 0 it is 3 u, u uniform."""
+    """For score |x|^2 / 2 the slope is |x|: with reals at 3 e and fakes at 0, 3 u, u uniform."""
     n = 20000
     real, fake = torch.tensor([3.0, 0.0], dtype=F64).expand(n, 2), torch.zeros(n, 2, dtype=F64)
     got = penalised(lambda v: v.square().sum(-1) / 2, real, fake, weight=1.0, target=0.0).item()
@@ -111,7 +111,7 @@ def test_penalty_of_images_and_of_more_fakes_than_reals():
     assert GradientPenalty().g_loss(None) is None
 
 
-# -- the others ----------------------------------------------------------------------------------------------------------
+# -- the others ------------------------------------------------------------------------------------
 def turn_of(f, real, fake, rng=0, y_real=None, y_fake=None, step=0, memory=None, D=None):
     D = D or Scores(f)
     critiques = [D(x) if y is None else D(x, y) for x, y in ((real, y_real), (fake, y_fake))]
@@ -192,7 +192,7 @@ def test_several_seeds_are_each_their_own(term):
 
 
 class ByClass(Discriminator):
-    """Score <x, W_y>: the slope is its label's row; with two classes it also says which class it thinks of."""
+    """Score <x, W_y>: the slope is its label's row; with two classes it also names a class."""
 
     def __init__(self, w):
         super().__init__()
@@ -256,7 +256,7 @@ def test_bad_div_penalty_is_quoted(bad):
         DivPenalty(**bad)
 
 
-# -- LeCam ---------------------------------------------------------------------------------------------------------------
+# -- LeCam -----------------------------------------------------------------------------------------
 def scored(a, b, rng=0, **options):
     return Turn(
         player="d",
@@ -320,7 +320,7 @@ def test_bad_lecam_is_quoted(bad):
         LeCam(**bad)
 
 
-# -- ACGAN ---------------------------------------------------------------------------------------------------------------
+# -- ACGAN -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("fakes", [True, False])
 def test_class_loss_by_hand(fakes):
     real, fake = sets(6, 4)
