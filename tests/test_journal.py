@@ -1,5 +1,6 @@
 """What a long run prints and stores as it goes."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -39,6 +40,18 @@ def test_a_journal_keeps_numbers_and_grids_but_not_those_that_will_be_written_ag
         20: 2.0,
         30: 9.0,
     }
+
+
+def test_a_shorter_run_keeps_nothing_of_the_longer_one(tmp_path):
+    journal, grids = Journal(tmp_path), tmp_path / "grids"
+    for step in (5, 10, 20):
+        journal.numbers(step, loss=step)
+        journal.grid(step, torch.zeros(1, 1, 4, 4))
+    mine = ["holiday.png", "0000020.jpg", "20.png", "0000020.png.txt"]
+    for name in mine:
+        (grids / name).write_text("not a journal's")
+    assert [r["step"] for r in Journal(tmp_path, step=np.int64(5)).rows] == [5]
+    assert {p.name for p in grids.iterdir()} == {"0000005.png", *mine}
 
 
 def test_a_line_that_a_kill_cut_off_is_dropped(tmp_path):
