@@ -1,5 +1,5 @@
-# Two commands on a fresh machine, each complete by itself: `make test` and `make reproduce`.
-# They need Python 3.11 or newer, make and a package index. What is installed is not installed again.
+# Every target works on a fresh machine: it sets up .venv first, unless that was done before.
+# It needs Python 3.11 or newer, make and a package index. `make help` lists the targets.
 
 PYTHON  ?= python3
 PROFILE ?= class
@@ -8,7 +8,7 @@ OUT     ?= runs/$(PROFILE)
 
 BIN     := .venv/bin
 CODE    := gantutor tests benchmarks notebooks
-# changes with the folder, the project file and the pins, each of which needs a new installation
+# a change of the folder, the project file or the pinned versions needs a new installation
 KEY     := $(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | tr ' ' -)
 READY   := .venv/.ready-$(KEY)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --no-compile -c constraints.txt
@@ -16,15 +16,23 @@ export OMP_NUM_THREADS ?= 1
 
 .PHONY: help setup lint test test-slow soak reproduce readme bench lab student site
 help:
-	@echo 'make test        set up .venv, check style and run the tests (ten minutes on two cores)'
-	@echo 'make reproduce   set up .venv, run every target and write $(OUT)/report.html (PROFILE=$(PROFILE) SEEDS=$(SEEDS) OUT=$(OUT))'
-	@echo 'make lab         open the notebooks in JupyterLab (LAB_ARGS="--no-browser --allow-root" and the like); .venv/bin/gantutor lab --app for a lecture screen'
-	@echo 'make site        the executed notebooks as pages in site/ (PROFILE=$(PROFILE); notebooks without a run in runs/ are run first)'
-	@echo 'make test-slow   the tests that take minutes'
-	@echo 'make soak        kill workers and drivers twenty times at random moments, and check that nothing is lost'
-	@echo 'make bench       speed and memory: training on the plane and on images, measures'
-	@echo 'make lint        style and format of the code alone (seconds)'
-	@echo 'make setup       only .venv'
+	@echo 'make lab         open the notebooks in JupyterLab (LAB_ARGS="--no-browser" is passed on)'
+	@echo 'make test        check the style of the code and run the tests (ten minutes on two cores)'
+	@echo 'make reproduce   run every target and write $(OUT)/report.html'
+	@echo '                 (PROFILE=$(PROFILE) SEEDS=$(SEEDS) OUT=$(OUT), which you may change)'
+	@echo 'make site        write the executed notebooks as web pages into site/; a notebook without'
+	@echo '                 a run in runs/ is run first (PROFILE=$(PROFILE))'
+	@echo 'make student     rebuild the student versions in notebooks/student'
+	@echo 'make readme      keep the records of $(OUT), and write README and docs/status.md from them'
+	@echo 'make lint        check only the style and the format of the code (seconds)'
+	@echo 'make test-slow   run the tests that take minutes each'
+	@echo 'make soak        kill workers and commands at random, and check that no run is lost'
+	@echo '                 (KILLS=20 times, which you may change)'
+	@echo 'make bench       print speed and memory: training on the plane and on images, measures,'
+	@echo '                 the grid and the lab'
+	@echo 'make setup       only set up .venv, which all others do when it is needed'
+	@echo
+	@echo 'PYTHON=python3.12 chooses another interpreter; .venv/bin/gantutor --help has the commands.'
 
 setup: $(READY)
 
@@ -36,8 +44,8 @@ $(READY): pyproject.toml constraints.txt
 	@mkdir -p .venv
 	@.ci/step 'making .venv' .venv/install.log $(PYTHON) -m venv .venv
 	@.ci/step 'installing into .venv' .venv/install.log $(INSTALL) -e '.[test]'
-	@# on all cores, where pip would go file by file; without it, a process with
-	@# PYTHONDONTWRITEBYTECODE set compiles PyTorch each time that it starts
+	@# pip would compile file by file, this uses all cores; and where PYTHONDONTWRITEBYTECODE is
+	@# set, every process would otherwise compile PyTorch when it starts
 	@.ci/step 'compiling .venv' .venv/compile.log sh -c "$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib; true"
 	@rm -f .venv/.ready-* && touch $@
 
