@@ -3,9 +3,9 @@
 import dataclasses
 
 from gantutor.course.exercises.definition import Exercise, Symptom
+from gantutor.course.lessons.image_methods import image_methods
 from gantutor.descriptions import describe
 from gantutor.nets.dcgan import Dcgan
-from gantutor.course.lessons.image_methods import image_methods
 from gantutor.rng import Rng
 
 
