@@ -122,7 +122,7 @@ LESSONS: dict[str, Lesson] = {
             "05_images",
             "The first real images",
             "a DCGAN on 32x32 images, with a parameter that selects the method",
-            "CPU, better with a GPU",
+            "CPU",
             "images",
             ImagesConfig,
             {"smoke": 0.4, "class": 2.3, "colab": 120, "paper": 1500},
