@@ -4,7 +4,7 @@ from gantutor.course.exercises.definition import Exercise, Symptom
 
 EPOCHS = Exercise(
     "full_run.epochs",
-    "The same budget, told in epochs",
+    "The same budget in epochs",
     points=1,
     minutes=4,
     reference=800,

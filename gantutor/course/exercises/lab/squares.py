@@ -27,7 +27,7 @@ def _labels(real, fake, gen):
 
 LOSS = Exercise(
     "lab.squares",
-    "A loss of your own for a row",
+    "A loss of your own",
     points=2,
     minutes=8,
     reference=_squares,

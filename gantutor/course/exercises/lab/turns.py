@@ -65,7 +65,7 @@ def _orbit(f):
 
 TURNS = Exercise(
     "lab.turns",
-    "Turn and turn about is not both at once",
+    "Taking turns is not moving at once",
     points=2,
     minutes=8,
     reference=_turns,

@@ -51,7 +51,7 @@ def _by_runs(f):
 
 LUCK = Exercise(
     "papers.published",
-    "The gaps that the lucky ones print",
+    "The gaps that lucky papers print",
     points=4,
     minutes=15,
     reference=_published,

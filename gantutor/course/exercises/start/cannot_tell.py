@@ -6,7 +6,7 @@ from gantutor.course.exercises.definition import Exercise, Symptom
 
 CANNOT_TELL = Exercise(
     "start.cannot_tell",
-    "What does a critic pay that cannot tell?",
+    "What does an undecided critic pay?",
     points=1,
     minutes=3,
     reference=2 * math.log(2),
