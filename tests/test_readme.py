@@ -1,5 +1,6 @@
 """README, ARCHITECTURE.md and docs/: examples run, links and commands exist, lines are short."""
 
+import ast
 import contextlib
 import io
 import re
@@ -136,10 +137,22 @@ def test_make_has_the_targets_that_are_named(page):
         assert {word for word in arguments if "=" not in word} <= set(phony), arguments
 
 
-# -- lines ----------------------------------------------------------------------------------------
+# -- sizes ----------------------------------------------------------------------------------------
 @every_page
 def test_lines_fit_into_100_columns(page):
     """Rows of tables, pictures and the status that `make readme` writes have one line each."""
     text = re.sub(r"<!-- class: .*?<!-- end of class -->", "", page.read_text("utf-8"), flags=re.S)
     long = [x for x in text.splitlines() if len(x) > 100 and not x.startswith(("|", "!["))]
     assert not long
+
+
+def test_architecture_gives_a_reason_for_every_class_above_150_lines():
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    section = text.split("## Classes above 150 lines, and why\n")[1].split("\n## ")[0]
+    large = set()
+    for folder in ("gantutor", "tests", "benchmarks"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef) and node.end_lineno - node.lineno >= 150:
+                    large.add((node.name, path.name))
+    assert large == set(re.findall(r"^- `(\w+)` in `([\w.]+)`", section, re.M))
