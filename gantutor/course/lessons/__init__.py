@@ -160,7 +160,7 @@ LESSONS: dict[str, Lesson] = {
             "AdvLatGAN on images",
             "rival samplers at equal cost, step size and number of steps, "
             "hard pairs and their missing control",
-            "CPU, better with a GPU",
+            "CPU",
             "advlat_images",
             AdvLatImagesConfig,
             {"smoke": 0.6, "class": 6.6, "colab": 240, "paper": 6000},
