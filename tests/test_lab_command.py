@@ -201,3 +201,6 @@ async def first_state(place: str) -> str:
         pytest.fail("the server closed the kernel's channels")
     finally:
         channels.close()
+        # the server answers the close, and only then is the socket closed
+        while await channels.read_message() is not None:
+            pass
