@@ -1,7 +1,7 @@
 """One training step, from top to bottom: D's turn, then G's.
 
-A run (`gantutor.run.Run`) holds nets, optimisers and random state; the functions here are all that
-moves its weights.
+A run (`gantutor.run.Run`) holds nets, optimisers and random state; only these functions call the
+optimisers.
 """
 
 from typing import NamedTuple
@@ -28,18 +28,19 @@ class Fakes(NamedTuple):
 @in_step()
 def d_turn(run, shared: list[Fakes] | None = None) -> None:
     """One update of D; G is a constant. `shared`: fakes that several turns of a step see."""
-    recipe, losses, run.turns = run.recipe, [], []
+    recipe, losses = run.recipe, []
+    run.turns = []
     for part in range(recipe.accumulate):
         z, y_fake, x_fake = fakes(run, "d") if shared is None else shared[part]
         x_real, y_real = run.reals()
         x_real, x_fake = augmented(run, x_real), augmented(run, x_fake.detach())
         real, fake = judged(run, x_real, y_real, x_fake, y_fake)
-        reals = {"x_real": x_real, "y_real": y_real, "real": real}
-        turn = turn_of(run, "d", part, **reals, z=z, x_fake=x_fake, y_fake=y_fake, fake=fake)
+        batch = {"x_real": x_real, "y_real": y_real, "real": real}
+        turn = turn_of(run, "d", part, **batch, z=z, x_fake=x_fake, y_fake=y_fake, fake=fake)
         # terms before the objective: that is the order in which a seed's numbers are drawn
         added = [turn.ask(f"terms.{i}", term.d_loss) for i, term in enumerate(recipe.terms)]
         loss = turn.ask("objective", recipe.objective.d_loss)
-        loss = sum((term_loss for term_loss in added if term_loss is not None), loss)
+        loss = total(run, loss, added)
         run.d_weights.differentiate(loss.sum())
         losses.append(loss.detach())
         turn.stale = real
@@ -59,16 +60,31 @@ def g_turn(run, shared: list[Fakes] | None = None) -> None:
         z, y_fake, x_fake = shared[part] if again else fakes(run, "g", seen.y_real)
         x_fake = augmented(run, x_fake)
         fake = judged_fakes(run, "g", x_fake, y_fake)
-        reals = {"x_real": seen.x_real, "y_real": seen.y_real, "stale": seen.stale}
-        turn = turn_of(run, "g", part, **reals, z=z, x_fake=x_fake, y_fake=y_fake, fake=fake)
+        batch = {"x_real": seen.x_real, "y_real": seen.y_real, "stale": seen.stale}
+        turn = turn_of(run, "g", part, **batch, z=z, x_fake=x_fake, y_fake=y_fake, fake=fake)
         added = [turn.ask(f"terms.{i}", term.g_loss) for i, term in enumerate(recipe.terms)]
         loss = turn.ask("objective", recipe.objective.g_loss)
-        loss = sum((term_loss for term_loss in added if term_loss is not None), loss)
+        loss = total(run, loss, added)
         run.g_weights.differentiate(loss.sum())
         losses.append(loss.detach())
     run.g_loss = run.g_weights.settle(losses)
     watch(run, run.g_loss, "g")
     run.g_opt.step()
+
+
+def total(run, loss: Tensor, added: list[Tensor | None]) -> Tensor:
+    """The objective's loss plus those of the terms that have one: one number a seed.
+
+    Raises ValueError for a loss that is not reduced over the batch.
+    """
+    parts = [loss, *(part for part in added if part is not None)]
+    for part in parts:
+        if part.ndim and part.shape != run.d_loss.shape:
+            raise ValueError(
+                f"a loss of shape {tuple(part.shape)} where {tuple(run.d_loss.shape)} is expected, "
+                "one number a seed: take the mean over the batch, as by .mean(-1)"
+            )
+    return sum(parts[1:], loss)
 
 
 def turn_of(run, player: str, part: int, **batch) -> Turn:
@@ -98,10 +114,10 @@ def shared_fakes(run) -> list[Fakes] | None:
 
 
 def fakes(run, player: str, y_real: Tensor | None = None, keep_graph: bool = False) -> Fakes:
-    """A turn's fakes: latents, extended by terms that need pairs, moved by the latent map, and G's.
+    """Draw latents, let terms append partners and the latent map move them, then run G.
 
     The latent map acts in D's turn alone. G's graph is kept in G's turn, or with `keep_graph`.
-    Labels are uniform, or those of the reals: `y_real`, or of the batch that comes next.
+    Labels are uniform, or those of the reals: `y_real` or, without it, those of the next batch.
     """
     recipe, y = run.recipe, None
     n = run.g_batch if player == "g" else run.batch
@@ -132,7 +148,7 @@ def judged(
 ) -> list[Critique]:
     """What D says of reals and fakes, in one call or in two.
 
-    With live spectral norm or batch norm these are different updates.
+    With batch norm, or spectral norm that iterates in training, these are different updates.
     """
     parts = fake_parts(run, "d")
     if not run.joint or parts > 1:

@@ -146,6 +146,20 @@ def test_r1_acts_on_the_summed_logits(double):
     assert abs(own - got) > 0.1 * abs(got)
 
 
+class Unreduced(Hinge):
+    """A loss of each sample, as somebody writes it who forgets the mean."""
+
+    def d_loss(self, turn):
+        return self.real(turn.real.score)
+
+
+def test_a_loss_that_is_not_reduced_is_refused():
+    with pytest.raises(ValueError, match=r"a loss of shape \(8,\) where \(\) is expected"):
+        Run(POINTS.but(objective=Unreduced()), toy.ring(), 0).d_turn()
+    with pytest.raises(ValueError, match=r"a loss of shape \(2, 8\) where \(2,\) is expected"):
+        Run(POINTS.but(objective=Unreduced()), toy.ring(), [0, 1]).d_turn()
+
+
 # -- memory belongs to a part ---------------------------------------------------------------------
 @pytest.mark.parametrize("objective", [KDD(0.5, stale="both"), Hinge()], ids=["KDD", "Hinge"])
 def test_half_a_loss_and_half_of_it_again_is_the_loss(objective, double):

@@ -54,6 +54,7 @@ def adaptive_mix(
     >>> adaptive_mix(F(mix(lam, x, x[partner])), v, v[partner], lam)
     tensor([1., 1.])
     """
+    one_of("noise_on", noise_on, ("target", "mixed"))
     target = mix(lam, v_i, v_j)
     if detach:
         target = target.detach()
@@ -89,7 +90,7 @@ def distance(v: Tensor, target: Tensor, kind: str = "sq_l2") -> Tensor:
 class Mixed(NamedTuple):
     """One batch of pairs: mixing weights, features F(x_i), F(x_j), F(x_mix), and labels or None.
 
-    `sides` are the sizes (reals, fakes) of which the batch is made, by which processes share it.
+    `sizes` are the numbers of reals and fakes in it, by which processes split what they draw.
     """
 
     lam: Tensor
@@ -98,7 +99,7 @@ class Mixed(NamedTuple):
     v_mix: Tensor
     y_i: Tensor | None
     y_j: Tensor | None
-    sides: tuple[int, ...]
+    sizes: tuple[int, ...]
 
 
 class Side(NamedTuple):
@@ -113,7 +114,8 @@ class Side(NamedTuple):
 class AdaptiveMix(Term):
     """weight * mean D_v( F(x_mix), lam F(x_i) + (1-lam) F(x_j) + sigma n ) (Eq. 2).
 
-    The paper's reading is `AdaptiveMix()`; what the authors' programs do has names below.
+    `AdaptiveMix()` has the paper's distance and gradient, and the authors' pairing and noise side.
+    What each of their programs does has a name below the class.
 
     weight: factor of the term.
     alpha: lam ~ Beta(alpha, alpha).
@@ -190,7 +192,8 @@ class AdaptiveMix(Term):
         return _summed(turn, mixed)
 
     def _loss(self, turn: Turn) -> Tensor | None:
-        # at weight 0 nothing is drawn or computed: a baseline shares every other line with this
+        # at weight 0 with D's own logits nothing is drawn or computed, so that a baseline shares
+        # every other line with the method
         if turn.player not in self.players or (self.weight == 0 and self.logits == "plain"):
             return None
         batches = self._mixed(turn)
@@ -218,7 +221,7 @@ class AdaptiveMix(Term):
             (square,) = average([v.detach().square().mean((-2, -1), keepdim=True)])
             scale = square.sqrt()
         width = v.shape[-1]
-        return self.sigma * scale * _share(turn, mixed.sides, lambda n, rng: rng.randn(n, width))
+        return self.sigma * scale * _share(turn, mixed.sizes, lambda n, rng: rng.randn(n, width))
 
     def _mixed(self, turn: Turn) -> list[Mixed]:
         """The turn's pairs: [of the reals, of the fakes] for "within", else of both in one."""
@@ -252,13 +255,14 @@ class AdaptiveMix(Term):
         sizes = tuple(s.x.shape[turn.axis] for s in sides)
         order = _share(turn, sizes, lambda n, rng: rng.randperm(n))
         mine = _joined(sides, turn.axis)
-        # a partner may be on another process
-        everyone = _joined([Side(*map(_gathered, s)) for s in sides], turn.axis)
+        everyone = mine
+        if place()[1] > 1:  # a partner may be on another process
+            everyone = _joined([Side(*map(_gathered, s)) for s in sides], turn.axis)
         y = None if everyone.y is None else everyone.y[order]
         return mine, Side(rows(everyone.x, order), rows(everyone.v, order), y)
 
 
-# what each of the authors' programs does; the paper's own reading is AdaptiveMix()
+# what each of the authors' programs does
 STYLEGAN_CODE = AdaptiveMix(distance="cosine", detach=True, lam="batch", logits="sum")
 CLASSIFIER_CODE = AdaptiveMix(distance="mse", detach=True, lam="batch")
 
@@ -278,11 +282,13 @@ def _head(turn: Turn, v: Tensor, mixed: Mixed) -> Tensor:
     return mix(mixed.lam, under_i, under_j)
 
 
-def _share(turn: Turn, sides: tuple[int, ...], draw) -> Tensor:
-    """This process's rows of draw(n, rng) for all processes; `sides` are the sizes here."""
+def _share(turn: Turn, sizes: tuple[int, ...], draw) -> Tensor:
+    """Draw for all processes by draw(n, rng), and return this one's rows."""
     _, world = place()
-    drawn = draw(world * sum(sides), turn.rng.alike)
-    return drawn if world == 1 or len(drawn) == 1 else drawn[my_rows(*sides)]
+    if world == 1:
+        return draw(sum(sizes), turn.rng)
+    drawn = draw(world * sum(sizes), turn.rng.alike)
+    return drawn if len(drawn) == 1 else drawn[my_rows(*sizes)]
 
 
 def _joined(sides: list[Side], axis: int) -> Side:
@@ -293,4 +299,4 @@ def _joined(sides: list[Side], axis: int) -> Side:
 
 
 def _gathered(t: Tensor | None) -> Tensor | None:
-    return t if t is None or place()[1] == 1 else gather(t)
+    return t if t is None else gather(t)

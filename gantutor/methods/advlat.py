@@ -36,7 +36,8 @@ def slope(
     """
     with torch.enable_grad():
         z = z.detach().requires_grad_(True)
-        score = D(G(z)).score
+        score = D(G(z))
+        score = getattr(score, "score", score)  # a D of your own may return its scores alone
         (g,) = torch.autograd.grad(phi(score).sum(), z)
     return score.detach(), g
 
@@ -51,15 +52,16 @@ def latent_step(
 ) -> Tensor:
     """One step z - eps sign( grad_z phi(D(G(z))) ) of latents (..., B, z) (AdvLatGAN, Eq. 6).
 
-    It raises D's score of each sample. G maps z to images, D images to a Critique, `phi` is a key
-    of PHI, `direction` makes the step of the gradient (..., B, z). Modes and buffers of the nets
-    are yours to choose, see `latent_mode`.
+    It raises D's score of each sample. G maps z to images, D images to a Critique or to its scores
+    (..., B) alone, `phi` is a key of PHI, `direction` makes the step of the gradient (..., B, z).
+    Modes and buffers of the nets are yours to choose, see `latent_mode`.
 
     >>> from gantutor.nets import Critique
     >>> D = lambda x: Critique(score=-x.square().sum(-1), features=x)
     >>> latent_step(torch.tensor([[1.0, -2.0]]), lambda z: z, D, eps=0.25)
     tensor([[ 0.7500, -1.7500]])
     """
+    one_of("phi", phi, PHI)
     _, g = slope(z, G, D, PHI[phi])
     return z - eps * direction(g)
 

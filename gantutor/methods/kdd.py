@@ -95,7 +95,7 @@ def kdd_logits(
 ) -> tuple[Tensor, Tensor]:
     """Logits l at reals (..., m, K) and fakes (..., n, K), each point's own kernel left out.
 
-    For `kernel` "vmf" the features have unit length. In a loop of your own:
+    For `kernel` "vmf" the features must have unit length: normalise them. In a loop of your own:
 
     >>> r = torch.tensor([[1.0, 0.0], [0.8, 0.6]])
     >>> g = torch.tensor([[0.0, 1.0], [-0.6, 0.8]])

@@ -35,7 +35,7 @@ def find(name: str) -> Exercise:
     """The exercise of this name, "topic.what"; ValueError suggests the nearest name.
 
     >>> find("lab.turns").title
-    'Turn and turn about is not both at once'
+    'Taking turns is not moving at once'
     """
     known = exercises(name.split(".")[0])
     if name not in known:
