@@ -6,9 +6,10 @@ All of them take the same step.
 import atexit
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
 
 import torch
 import torch.distributed as dist
@@ -35,6 +36,22 @@ def in_step() -> Iterator[None]:
         yield
     finally:
         _stepping.reset(token)
+
+
+def stepping(function: Callable) -> Callable:
+    """Decorate a function of a run that is part of its training step: it runs `in_step`.
+
+    With one process there is nobody to wait for, and nothing is marked.
+    """
+
+    @wraps(function)
+    def inner(run, *args, **how):
+        if run.world == 1:
+            return function(run, *args, **how)
+        with in_step():
+            return function(run, *args, **how)
+
+    return inner
 
 
 def synchronised() -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor
 from gantutor.critic import critic
 from gantutor.divergence import watch
 from gantutor.nets import Critique, Labelled, call, classes_of, full
-from gantutor.parallel import in_step
+from gantutor.parallel import stepping
 from gantutor.reals import repeated
 from gantutor.turn import Turn
 
@@ -25,7 +25,7 @@ class Fakes(NamedTuple):
     x: Tensor
 
 
-@in_step()
+@stepping
 def d_turn(run, shared: list[Fakes] | None = None) -> None:
     """One update of D; G is a constant. `shared`: fakes that several turns of a step see."""
     recipe, losses = run.recipe, []
@@ -51,7 +51,7 @@ def d_turn(run, shared: list[Fakes] | None = None) -> None:
     recipe.objective.after_d(run.D)
 
 
-@in_step()
+@stepping
 def g_turn(run, shared: list[Fakes] | None = None) -> None:
     """One update of G; D's weights are constants. The reals are those of the last D turn."""
     recipe, losses = run.recipe, []
@@ -104,7 +104,7 @@ def turn_of(run, player: str, part: int, **batch) -> Turn:
     )
 
 
-@in_step()
+@stepping
 def shared_fakes(run) -> list[Fakes] | None:
     """The fakes that several turns of a step see, made once; None where each turn makes its own."""
     if run.recipe.fakes == "fresh":
@@ -150,8 +150,7 @@ def judged(
 
     With batch norm, or spectral norm that iterates in training, these are different updates.
     """
-    parts = fake_parts(run, "d")
-    if not run.joint or parts > 1:
+    if not run.joint or fake_parts(run, "d") > 1:
         with run.autocast():
             real = call(run.D, x_real, y_real)
         return [real, judged_fakes(run, "d", x_fake, y_fake)]
