@@ -75,7 +75,7 @@ def _resume(run: Run, path: str | Path, steps: int) -> None:
     if why is None:
         state.check_file(run, path, saved)
         if saved["step"] <= steps:
-            run.load_state_dict(saved)
+            state.restore(run, saved)
             return
         why = f"is of step {saved['step']}, beyond the {steps} that were asked for"
     together()  # all have read it before it goes

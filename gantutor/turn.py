@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gantutor.nets import Critique, Discriminator, call, full
+from gantutor.parallel import my_rows, place
 from gantutor.rng import Rng
 
 
@@ -125,6 +126,18 @@ class Turn:
             sizes = [x.shape[self.axis] for x in batches]
             found = full(self.D.features(torch.cat(batches, self.axis)))
             return list(found.split(sizes, self.axis))
+
+    def draw_rows(self, sizes: tuple[int, ...], draw: Callable) -> Tensor:
+        """Draw for the batch of all processes by draw(n, rng), and return this one's rows.
+
+        `sizes`: the rows here of each side, for example of the reals and of the fakes. What is
+        drawn once for the whole batch, one row, is returned as it is.
+        """
+        _, world = place()
+        if world == 1:
+            return draw(sum(sizes), self.rng)
+        drawn = draw(world * sum(sizes), self.rng.alike)
+        return drawn if len(drawn) == 1 else drawn[my_rows(*sizes)]
 
     def once(self, name: str, make: Callable):
         """make(), computed once a turn for the part that is being asked."""

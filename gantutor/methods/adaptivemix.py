@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from gantutor.nets import no_power_iteration
-from gantutor.parallel import average, gather, my_rows, place
+from gantutor.parallel import average, gather, place
 from gantutor.plain import one_of, settle
 from gantutor.rng import rows
 from gantutor.turn import Term, Turn
@@ -221,7 +221,7 @@ class AdaptiveMix(Term):
             (square,) = average([v.detach().square().mean((-2, -1), keepdim=True)])
             scale = square.sqrt()
         width = v.shape[-1]
-        return self.sigma * scale * _share(turn, mixed.sizes, lambda n, rng: rng.randn(n, width))
+        return self.sigma * scale * turn.draw_rows(mixed.sizes, lambda n, rng: rng.randn(n, width))
 
     def _mixed(self, turn: Turn) -> list[Mixed]:
         """The turn's pairs: [of the reals, of the fakes] for "within", else of both in one."""
@@ -240,7 +240,7 @@ class AdaptiveMix(Term):
         sizes = [tuple(s.x.shape[turn.axis] for s in sides) for sides in batches]
         if self.pairing == "cross":
             sizes = [n[:1] for n in sizes]
-        lams = [_share(turn, n, self._draw) for n in sizes]
+        lams = [turn.draw_rows(n, self._draw) for n in sizes]
         x_mix = [mix(lam, i.x, j.x) for lam, (i, j) in zip(lams, pairs, strict=True)]
         found = zip(lams, pairs, turn.features(*x_mix), sizes, strict=True)
         return [Mixed(lam, i.v, j.v, v, i.y, j.y, n) for lam, (i, j), v, n in found]
@@ -253,7 +253,7 @@ class AdaptiveMix(Term):
         if self.pairing == "cross":
             return tuple(sides)
         sizes = tuple(s.x.shape[turn.axis] for s in sides)
-        order = _share(turn, sizes, lambda n, rng: rng.randperm(n))
+        order = turn.draw_rows(sizes, lambda n, rng: rng.randperm(n))
         mine = _joined(sides, turn.axis)
         everyone = mine
         if place()[1] > 1:  # a partner may be on another process
@@ -280,15 +280,6 @@ def _head(turn: Turn, v: Tensor, mixed: Mixed) -> Tensor:
             return turn.D.head(v)
         under_i, under_j = turn.D.head(v, mixed.y_i), turn.D.head(v, mixed.y_j)
     return mix(mixed.lam, under_i, under_j)
-
-
-def _share(turn: Turn, sizes: tuple[int, ...], draw) -> Tensor:
-    """Draw for all processes by draw(n, rng), and return this one's rows."""
-    _, world = place()
-    if world == 1:
-        return draw(sum(sizes), turn.rng)
-    drawn = draw(world * sum(sizes), turn.rng.alike)
-    return drawn if len(drawn) == 1 else drawn[my_rows(*sizes)]
 
 
 def _joined(sides: list[Side], axis: int) -> Side:

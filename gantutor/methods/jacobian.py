@@ -8,7 +8,6 @@ from torch import Tensor
 
 from gantutor.methods.anchors import in_float32
 from gantutor.nets import full
-from gantutor.parallel import my_rows, place
 from gantutor.plain import one_of, settle
 from gantutor.turn import Term, Turn
 
@@ -76,11 +75,9 @@ class JacobianD(Term):
 
     def _directions(self, turn: Turn, x: Tensor) -> Tensor:
         """A unit vector for each point, like x; processes draw for all points and take theirs."""
-        n, *shape = x.shape[turn.axis :]
-        world = place()[1]
-        u = turn.rng.alike.randn(world * n, *shape).to(x)
-        if world > 1:
-            u = u[my_rows(turn.x_real.shape[0], turn.x_fake.shape[0])]
+        shape = x.shape[turn.axis + 1 :]
+        sizes = turn.x_real.shape[turn.axis], turn.x_fake.shape[turn.axis]
+        u = turn.draw_rows(sizes, lambda n, rng: rng.randn(n, *shape)).to(x)
         length = u.flatten(turn.axis + 1).norm(dim=-1)
         return u / length.reshape(length.shape + (1,) * (x.ndim - length.ndim))
 
