@@ -158,16 +158,25 @@ class Run:
                 f"until={until}: this run has done {self.step} steps already, and none can be "
                 "taken back"
             )
+        self.check_every(every)
+        while self.step < until:
+            for phase in self.take_step():
+                if self.due(phase, every, until):
+                    yield self.report(phase)
+
+    def check_every(self, every: int | str) -> None:
+        """Raise ValueError if turns are asked for and a step has none, because it is captured."""
         if every == "turn" and self.captured is not None:
             raise ValueError(
                 "every='turn' with graph=True: a captured step has no turns to stop at, pass a "
                 "number"
             )
-        while self.step < until:
-            for phase in self.take_step():
-                done = phase == "g" and every != "turn"
-                if every == "turn" or (done and (self.step % every == 0 or self.step == until)):
-                    yield self.report(phase)
+
+    def due(self, phase: str, every: int | str, until: int) -> bool:
+        """Whether the turn just taken is reported: each, or every `every`-th step and the last."""
+        if every == "turn":
+            return True
+        return phase == "g" and (self.step % every == 0 or self.step == until)
 
     def report(self, phase: str = "g") -> Step:
         """Where training stands; the losses are copies, which later steps do not overwrite."""

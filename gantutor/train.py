@@ -48,10 +48,7 @@ def train(
     if checkpoint is not None:
         describe(recipe)  # now, not at the first checkpoint
     run = Run(recipe, data, seed, device, on_divergence, precision, graph)
-    if every == "turn" and graph:
-        raise ValueError(
-            "every='turn' with graph=True: a captured step has no turns, pass a number"
-        )
+    run.check_every(every)
     if checkpoint is not None:
         Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)  # now, not after 1000 steps
         run.code  # noqa: B018  now: the files may be edited while this training goes on
@@ -61,8 +58,7 @@ def train(
         yield run.report()
     while run.step < steps:
         for phase in run.take_step():
-            last = phase == "g" and run.step == steps
-            if every == "turn" or (phase == "g" and run.step % every == 0) or last:
+            if run.due(phase, every, steps):
                 yield run.report(phase)
         if checkpoint is not None and (run.step % save_every == 0 or run.step == steps):
             run.save(checkpoint)

@@ -127,18 +127,6 @@ class Turn:
             found = full(self.D.features(torch.cat(batches, self.axis)))
             return list(found.split(sizes, self.axis))
 
-    def draw_rows(self, sizes: tuple[int, ...], draw: Callable) -> Tensor:
-        """Draw for the batch of all processes by draw(n, rng), and return this one's rows.
-
-        `sizes`: the rows here of each side, for example of the reals and of the fakes. What is
-        drawn once for the whole batch, one row, is returned as it is.
-        """
-        _, world = place()
-        if world == 1:
-            return draw(sum(sizes), self.rng)
-        drawn = draw(world * sum(sizes), self.rng.alike)
-        return drawn if len(drawn) == 1 else drawn[my_rows(*sizes)]
-
     def once(self, name: str, make: Callable):
         """make(), computed once a turn for the part that is being asked."""
         key = self.place, name
@@ -164,6 +152,19 @@ class Turn:
 
     def _key(self, name: str) -> str:
         return f"{self.place}/{self.part}/{name}"
+
+
+def draw_rows(turn: Turn, sizes: tuple[int, ...], draw: Callable) -> Tensor:
+    """Draw for the batch of all processes by draw(n, rng), and return this one's rows.
+
+    `sizes`: the rows here of each side, for example of the reals and of the fakes. What is drawn
+    once for the whole batch, one row, is returned as it is.
+    """
+    _, world = place()
+    if world == 1:
+        return draw(sum(sizes), turn.rng)
+    drawn = draw(world * sum(sizes), turn.rng.alike)
+    return drawn if len(drawn) == 1 else drawn[my_rows(*sizes)]
 
 
 class Term:

@@ -11,7 +11,7 @@ from gantutor.nets import no_power_iteration
 from gantutor.parallel import average, gather, place
 from gantutor.plain import one_of, settle
 from gantutor.rng import rows
-from gantutor.turn import Term, Turn
+from gantutor.turn import Term, Turn, draw_rows
 
 DISTANCES = ("sq_l2", "l2", "l1", "mse", "cosine")
 
@@ -221,7 +221,7 @@ class AdaptiveMix(Term):
             (square,) = average([v.detach().square().mean((-2, -1), keepdim=True)])
             scale = square.sqrt()
         width = v.shape[-1]
-        return self.sigma * scale * turn.draw_rows(mixed.sizes, lambda n, rng: rng.randn(n, width))
+        return self.sigma * scale * draw_rows(turn, mixed.sizes, lambda n, rng: rng.randn(n, width))
 
     def _mixed(self, turn: Turn) -> list[Mixed]:
         """The turn's pairs: [of the reals, of the fakes] for "within", else of both in one."""
@@ -240,7 +240,7 @@ class AdaptiveMix(Term):
         sizes = [tuple(s.x.shape[turn.axis] for s in sides) for sides in batches]
         if self.pairing == "cross":
             sizes = [n[:1] for n in sizes]
-        lams = [turn.draw_rows(n, self._draw) for n in sizes]
+        lams = [draw_rows(turn, n, self._draw) for n in sizes]
         x_mix = [mix(lam, i.x, j.x) for lam, (i, j) in zip(lams, pairs, strict=True)]
         found = zip(lams, pairs, turn.features(*x_mix), sizes, strict=True)
         return [Mixed(lam, i.v, j.v, v, i.y, j.y, n) for lam, (i, j), v, n in found]
@@ -253,7 +253,7 @@ class AdaptiveMix(Term):
         if self.pairing == "cross":
             return tuple(sides)
         sizes = tuple(s.x.shape[turn.axis] for s in sides)
-        order = turn.draw_rows(sizes, lambda n, rng: rng.randperm(n))
+        order = draw_rows(turn, sizes, lambda n, rng: rng.randperm(n))
         mine = _joined(sides, turn.axis)
         everyone = mine
         if place()[1] > 1:  # a partner may be on another process

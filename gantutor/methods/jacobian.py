@@ -9,7 +9,7 @@ from torch import Tensor
 from gantutor.methods.anchors import in_float32
 from gantutor.nets import full
 from gantutor.plain import one_of, settle
-from gantutor.turn import Term, Turn
+from gantutor.turn import Term, Turn, draw_rows
 
 
 class _Taken(torch.autograd.Function):
@@ -77,7 +77,7 @@ class JacobianD(Term):
         """A unit vector for each point, like x; processes draw for all points and take theirs."""
         shape = x.shape[turn.axis + 1 :]
         sizes = turn.x_real.shape[turn.axis], turn.x_fake.shape[turn.axis]
-        u = turn.draw_rows(sizes, lambda n, rng: rng.randn(n, *shape)).to(x)
+        u = draw_rows(turn, sizes, lambda n, rng: rng.randn(n, *shape)).to(x)
         length = u.flatten(turn.axis + 1).norm(dim=-1)
         return u / length.reshape(length.shape + (1,) * (x.ndim - length.ndim))
 
