@@ -40,7 +40,7 @@ class Weights:
         grads = [torch.zeros_like(p) if g is None else g for p, g in pairs]
         self.grads = grads if self.grads is None else torch._foreach_add(self.grads, grads)
 
-    def settle(self, losses: list[Tensor]) -> Tensor:
+    def reduce(self, losses: list[Tensor]) -> Tensor:
         """Hand the optimiser the mean gradient of what was differentiated since the last call.
 
         The mean is over the `losses` of all parts and over all processes; returns the mean loss.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 from gantutor.divergence import watch
-from gantutor.step import d_turn, g_turn, shared_fakes
+from gantutor.step import d_turn, g_turn, make_shared_fakes
 
 
 class Captured:
@@ -67,7 +67,7 @@ class CapturedStep:
         """A step without a word to the host, for capture."""
         run = self.run
         run.reals.rewind()
-        shared = shared_fakes(run)
+        shared = make_shared_fakes(run)
         for _ in range(run.recipe.n_dis):
             d_turn(run, shared)
         for _ in range(run.recipe.n_gen):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import log_softmax, relu, softplus
 
 from gantutor.nets import Critique, full
-from gantutor.plain import number, settle
+from gantutor.plain import missing, number, settle
 from gantutor.turn import Turn
 
 
@@ -26,15 +26,15 @@ class Objective:
 
     def real(self, a: Tensor) -> Tensor:
         """D's loss of each real score."""
-        raise NotImplementedError
+        raise missing(self, "real(a)", "D's loss of each real score")
 
     def fake(self, b: Tensor) -> Tensor:
         """D's loss of each fake score."""
-        raise NotImplementedError
+        raise missing(self, "fake(b)", "D's loss of each fake score")
 
     def gen(self, b: Tensor) -> Tensor:
         """G's loss of each fake score."""
-        raise NotImplementedError
+        raise missing(self, "gen(b)", "G's loss of each fake score")
 
     def logits(self, turn: Turn) -> tuple[Tensor | None, Tensor]:
         """Scores (..., B) of the reals (in D's turn; may be None in G's) and of the fakes."""

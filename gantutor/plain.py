@@ -68,6 +68,20 @@ def number(name: str, value: Any) -> float:
     return plain
 
 
+def missing(part: Any, method: str, meaning: str) -> NotImplementedError:
+    """The error of a method that a subclass has to write.
+
+    >>> class Mine:
+    ...     def real(self, a):
+    ...         raise missing(self, "real(a)", "D's loss of each real score")
+    >>> Mine().real(0)
+    Traceback (most recent call last):
+        ...
+    NotImplementedError: Mine has no method real(a), D's loss of each real score: add it
+    """
+    return NotImplementedError(f"{type(part).__name__} has no method {method}, {meaning}: add it")
+
+
 def settle(part: Any) -> None:
     """Check the number fields of a frozen dataclass against their annotations and make them plain.
 

@@ -98,8 +98,18 @@ def _several(name: str, value) -> tuple:
         ) from None
 
 
+def _refuse_class(name: str, value) -> None:
+    """The most common slip: Hinge where Hinge() is meant."""
+    for part in value if isinstance(value, tuple) else (value,):
+        if isinstance(part, type):
+            kind = part.__name__
+            raise ValueError(f"{name}={kind}: this is a class; write an object of it: {kind}()")
+
+
 def _check_parts(recipe: Recipe) -> None:
     """Each part is one of its kind."""
+    for field in dataclasses.fields(recipe):
+        _refuse_class(field.name, getattr(recipe, field.name))
     for name in ("g_opt", "d_opt"):
         rule = getattr(recipe, name)
         if not (hasattr(rule, "lr") and hasattr(rule, "build")):
@@ -120,7 +130,7 @@ def _check_parts(recipe: Recipe) -> None:
         raise ValueError(f"ema={recipe.ema!r}: expected None or an average, for example Ema(0.999)")
     for name, parts in (("inputs", recipe.inputs), ("augment", (recipe.augment,))):
         given = [part for part in parts if part is not None]
-        if any(isinstance(part, type) or not callable(part) for part in given):
+        if not all(callable(part) for part in given):
             raise ValueError(
                 f"{name}={getattr(recipe, name)!r}: expected augmentations, for example Flip()"
             )

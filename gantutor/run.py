@@ -128,7 +128,7 @@ class Run:
         if self.captured is not None:
             self.captured()
         else:
-            shared = step.shared_fakes(self)
+            shared = step.make_shared_fakes(self)
             for _ in range(self.recipe.n_dis):
                 step.d_turn(self, shared)
                 yield "d"

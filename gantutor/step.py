@@ -31,12 +31,12 @@ def d_turn(run, shared: list[Fakes] | None = None) -> None:
     recipe, losses = run.recipe, []
     run.turns = []
     for part in range(recipe.accumulate):
-        z, y_fake, x_fake = fakes(run, "d") if shared is None else shared[part]
+        z, y_fake, x_fake = make_fakes(run, "d") if shared is None else shared[part]
         x_real, y_real = run.reals()
-        x_real, x_fake = augmented(run, x_real), augmented(run, x_fake.detach())
-        real, fake = judged(run, x_real, y_real, x_fake, y_fake)
+        x_real, x_fake = augment(run, x_real), augment(run, x_fake.detach())
+        real, fake = judge_both(run, x_real, y_real, x_fake, y_fake)
         batch = {"x_real": x_real, "y_real": y_real, "real": real}
-        turn = turn_of(run, "d", part, **batch, z=z, x_fake=x_fake, y_fake=y_fake, fake=fake)
+        turn = make_turn(run, "d", part, **batch, z=z, x_fake=x_fake, y_fake=y_fake, fake=fake)
         # terms before the objective: that is the order in which a seed's numbers are drawn
         added = [turn.ask(f"terms.{i}", term.d_loss) for i, term in enumerate(recipe.terms)]
         loss = turn.ask("objective", recipe.objective.d_loss)
@@ -45,7 +45,7 @@ def d_turn(run, shared: list[Fakes] | None = None) -> None:
         losses.append(loss.detach())
         turn.stale = real
         run.turns.append(turn)
-    run.d_loss = run.d_weights.settle(losses)
+    run.d_loss = run.d_weights.reduce(losses)
     watch(run, run.d_loss, "d")
     run.d_opt.step()
     recipe.objective.after_d(run.D)
@@ -56,18 +56,18 @@ def g_turn(run, shared: list[Fakes] | None = None) -> None:
     """One update of G; D's weights are constants. The reals are those of the last D turn."""
     recipe, losses = run.recipe, []
     for part, seen in enumerate(run.turns):
-        again = shared is not None and recipe.fakes == "dg"
-        z, y_fake, x_fake = shared[part] if again else fakes(run, "g", seen.y_real)
-        x_fake = augmented(run, x_fake)
-        fake = judged_fakes(run, "g", x_fake, y_fake)
+        reuse = shared is not None and recipe.fakes == "dg"
+        z, y_fake, x_fake = shared[part] if reuse else make_fakes(run, "g", seen.y_real)
+        x_fake = augment(run, x_fake)
+        fake = judge_fakes(run, "g", x_fake, y_fake)
         batch = {"x_real": seen.x_real, "y_real": seen.y_real, "stale": seen.stale}
-        turn = turn_of(run, "g", part, **batch, z=z, x_fake=x_fake, y_fake=y_fake, fake=fake)
+        turn = make_turn(run, "g", part, **batch, z=z, x_fake=x_fake, y_fake=y_fake, fake=fake)
         added = [turn.ask(f"terms.{i}", term.g_loss) for i, term in enumerate(recipe.terms)]
         loss = turn.ask("objective", recipe.objective.g_loss)
         loss = total(run, loss, added)
         run.g_weights.differentiate(loss.sum())
         losses.append(loss.detach())
-    run.g_loss = run.g_weights.settle(losses)
+    run.g_loss = run.g_weights.reduce(losses)
     watch(run, run.g_loss, "g")
     run.g_opt.step()
 
@@ -75,10 +75,12 @@ def g_turn(run, shared: list[Fakes] | None = None) -> None:
 def total(run, loss: Tensor, added: list[Tensor | None]) -> Tensor:
     """The objective's loss plus those of the terms that have one: one number a seed.
 
-    Raises ValueError for a loss that is not reduced over the batch.
+    Raises ValueError for a loss that is not reduced over the batch, TypeError for no tensor.
     """
     parts = [loss, *(part for part in added if part is not None)]
     for part in parts:
+        if not isinstance(part, Tensor):
+            raise TypeError(f"a loss is {part!r}: expected a tensor; does d_loss or g_loss return?")
         if part.ndim and part.shape != run.d_loss.shape:
             raise ValueError(
                 f"a loss of shape {tuple(part.shape)} where {tuple(run.d_loss.shape)} is expected, "
@@ -87,8 +89,8 @@ def total(run, loss: Tensor, added: list[Tensor | None]) -> Tensor:
     return sum(parts[1:], loss)
 
 
-def turn_of(run, player: str, part: int, **batch) -> Turn:
-    """What `player` sees of a batch: with the nets, terms and memory of the run."""
+def make_turn(run, player: str, part: int, **batch) -> Turn:
+    """Put together what `player` sees of a batch, with the run's nets, terms and memory."""
     return Turn(
         player=player,
         G=run.G,
@@ -105,15 +107,15 @@ def turn_of(run, player: str, part: int, **batch) -> Turn:
 
 
 @stepping
-def shared_fakes(run) -> list[Fakes] | None:
-    """The fakes that several turns of a step see, made once; None where each turn makes its own."""
+def make_shared_fakes(run) -> list[Fakes] | None:
+    """Make the fakes that several turns of a step see; None where each turn makes its own."""
     if run.recipe.fakes == "fresh":
         return None
     keep_graph = run.recipe.fakes == "dg"
-    return [fakes(run, "d", keep_graph=keep_graph) for _ in range(run.recipe.accumulate)]
+    return [make_fakes(run, "d", keep_graph=keep_graph) for _ in range(run.recipe.accumulate)]
 
 
-def fakes(run, player: str, y_real: Tensor | None = None, keep_graph: bool = False) -> Fakes:
+def make_fakes(run, player: str, y_real: Tensor | None = None, keep_graph: bool = False) -> Fakes:
     """Draw latents, let terms append partners and the latent map move them, then run G.
 
     The latent map acts in D's turn alone. G's graph is kept in G's turn, or with `keep_graph`.
@@ -138,22 +140,22 @@ def fakes(run, player: str, y_real: Tensor | None = None, keep_graph: bool = Fal
             return Fakes(z, y, full(call(run.G, z, y)))
 
 
-def augmented(run, x: Tensor) -> Tensor:
-    """The batch after the recipe's augmentation, if it has one."""
+def augment(run, x: Tensor) -> Tensor:
+    """Augment a batch as the recipe says, if it does."""
     return x if run.recipe.augment is None else run.recipe.augment(x, run.rng, run.now)
 
 
-def judged(
+def judge_both(
     run, x_real: Tensor, y_real: Tensor | None, x_fake: Tensor, y_fake: Tensor | None
 ) -> list[Critique]:
-    """What D says of reals and fakes, in one call or in two.
+    """Let D judge reals and fakes, in one call or in two.
 
     With batch norm, or spectral norm that iterates in training, these are different updates.
     """
     if not run.joint or fake_parts(run, "d") > 1:
         with run.autocast():
             real = call(run.D, x_real, y_real)
-        return [real, judged_fakes(run, "d", x_fake, y_fake)]
+        return [real, judge_fakes(run, "d", x_fake, y_fake)]
     axis = run.rng.axis
     x = torch.cat([x_real, x_fake], axis)
     y = None if y_real is None else torch.cat([y_real, y_fake])
@@ -162,8 +164,8 @@ def judged(
     return critique.split([x_real.shape[axis], x_fake.shape[axis]], axis)
 
 
-def judged_fakes(run, player: str, x: Tensor, y: Tensor | None) -> Critique:
-    """What D says of the fakes, in as many calls as the recipe's terms ask for."""
+def judge_fakes(run, player: str, x: Tensor, y: Tensor | None) -> Critique:
+    """Let D judge the fakes, in as many calls as the recipe's terms ask for."""
     parts = fake_parts(run, player)
     with run.autocast():
         if parts == 1:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gantutor.nets import Critique, Discriminator, call, full
 from gantutor.parallel import my_rows, place
+from gantutor.plain import missing
 from gantutor.rng import Rng
 
 
@@ -202,4 +203,4 @@ class LatentMap:
 
     def __call__(self, z: Tensor, G: Callable, D: Discriminator, rng: Rng | None = None) -> Tensor:
         """Moved latents (..., B, z)."""
-        raise NotImplementedError
+        raise missing(self, "__call__(z, G, D, rng)", "the moved latents (..., B, z)")

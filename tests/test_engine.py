@@ -160,7 +160,7 @@ def test_gradients_are_laid_out_like_their_weights():
     net = nn.ParameterList([p])
     weights = Weights(net)
     weights.grads = [g]
-    weights.settle([torch.zeros(())])
+    weights.reduce([torch.zeros(())])
     torch.optim.Adam([p], lr=1.0, fused=True).step()
     assert torch.allclose(p.detach(), -g.sign(), atol=1e-5)
 

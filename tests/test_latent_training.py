@@ -16,7 +16,7 @@ from gantutor.methods.pairs import HardPairs
 from gantutor.nets import Critique, Labelled, latent_mode
 from gantutor.recipes import TOY
 from gantutor.rng import Rng
-from gantutor.step import fakes
+from gantutor.step import make_fakes
 from gantutor.train import Run
 
 
@@ -215,7 +215,7 @@ def test_qua_moves_the_latents_of_d_alone():
             assert torch.equal(run.turn.z, seen[-1][1]) and len(run.turn.z) == 16
     # fresh latents in each D step (the paper)
     assert len(seen) == 3 and not torch.equal(seen[0][0], seen[1][0])
-    assert len(fakes(run, "g").z) == 32 and len(seen) == 3
+    assert len(make_fakes(run, "g").z) == 32 and len(seen) == 3
     seen.clear()
     object.__setattr__(run, "recipe", recipe.but(fakes="d"))
     used = [run.turn.z for player in run.take_step() if player == "d"]

@@ -67,6 +67,13 @@ class TestStyle:
             assert len(lines(c)) <= limit, f"{c.id}: {len(lines(c))} lines"
         assert sum("long" in tags(c) for c in cells(stem, "code")) <= 1
 
+    def test_lines_of_prose_fit_the_width_of_code(self, stem):
+        for c in cells(stem, "markdown"):
+            text = re.sub(r"\$\$.*?\$\$", "", c.source, flags=re.S)  # a formula is one line
+            for line in text.split("\n"):
+                if not line.lstrip().startswith(("|", "<details>", "$")):
+                    assert len(line) <= 100, f"{c.id}: {line}"
+
     def test_there_are_at_least_four_words_for_each_line_of_code(self, stem):
         words = sum(len(re.findall(r"\w+", c.source)) for c in cells(stem, "markdown"))
         code = sum(len(lines(c)) for c in cells(stem, "code"))

@@ -9,7 +9,7 @@ from gantutor import toy
 from gantutor.methods.pairs import HardPairs, ModeSeeking, pair_ratio
 from gantutor.recipes import TOY
 from gantutor.rng import Rng
-from gantutor.step import fakes
+from gantutor.step import make_fakes
 from gantutor.train import Run
 from gantutor.turn import Turn
 
@@ -127,8 +127,8 @@ def test_mode_seeking_latents_in_both_turns(d_uses_pair, seed):
     term = ModeSeeking(pairs=HardPairs(std=0.08, steps=2), d_uses_pair=d_uses_pair)
     run = Run(TOY.but(terms=(term,), batch=16), toy.ring(), seed)
     axis, in_d = run.rng.axis, 32 if d_uses_pair else 16
-    assert fakes(run, "d").z.shape[axis] == in_d
-    z = fakes(run, "g").z
+    assert make_fakes(run, "d").z.shape[axis] == in_d
+    z = make_fakes(run, "g").z
     assert z.shape[axis] == 32 and not z.requires_grad
     z1, z2 = z.chunk(2, axis)
     assert 0.03 < (z1 - z2).abs().mean() < 0.1

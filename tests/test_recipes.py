@@ -5,11 +5,22 @@ import json
 import pytest
 from small_runs import MIXED, NAMED
 
+from gantutor import toy
+from gantutor.augment import DiffAugment, Flip
 from gantutor.descriptions import describe
 from gantutor.methods.adaptivemix import AdaptiveMix
+from gantutor.methods.advlat import IFGSM
 from gantutor.methods.kdd import KDD
+from gantutor.methods.samplers.base import Sampler
+from gantutor.nets import Discriminator
 from gantutor.nets.mlp import Mlp
-from gantutor.recipes import METHODS, OBJECTIVES, TOY, Adam, Recipe, RmsProp, Sgd
+from gantutor.nets.specs import ImageNets
+from gantutor.objectives import Hinge, Objective
+from gantutor.penalties import R1
+from gantutor.recipes import METHODS, OBJECTIVES, TOY, Adam, Ema, Recipe, RmsProp, Sgd
+from gantutor.reproduce.claims import Claim
+from gantutor.train import Run
+from gantutor.turn import LatentMap
 
 
 @pytest.mark.parametrize(
@@ -27,6 +38,30 @@ from gantutor.recipes import METHODS, OBJECTIVES, TOY, Adam, Recipe, RmsProp, Sg
 def test_bad_recipes_are_quoted(bad, quoted):
     with pytest.raises(ValueError, match=quoted):
         TOY.but(**bad)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"nets": Mlp},
+        {"objective": Hinge},
+        {"terms": (AdaptiveMix,)},
+        {"terms": (R1(), AdaptiveMix)},
+        {"latent": IFGSM},
+        {"g_opt": Adam},
+        {"d_opt": Sgd},
+        {"inputs": (Flip,)},
+        {"augment": DiffAugment},
+        {"ema": Ema},
+    ],
+    ids=lambda bad: next(iter(bad)),
+)
+def test_a_class_where_an_object_belongs_is_named(bad):
+    with pytest.raises(ValueError) as refused:
+        TOY.but(**bad)
+    name, value = next(iter(bad.items()))
+    kind = (value[-1] if isinstance(value, tuple) else value).__name__
+    assert str(refused.value) == f"{name}={kind}: this is a class; write an object of it: {kind}()"
 
 
 @pytest.mark.parametrize(
@@ -71,3 +106,49 @@ def test_recipes_are_values():
     assert TOY.but(terms=[AdaptiveMix()]) == METHODS["AdaptiveMix"]
     with pytest.raises(AttributeError):
         TOY.batch = 3
+
+
+class NoGenerator(Objective):
+    """A loss of the user's own that forgets G."""
+
+    def real(self, a):
+        return -a
+
+    def fake(self, b):
+        return b
+
+
+class Forgets(NoGenerator):
+    """A loss of the user's own whose method does not return."""
+
+    def g_loss(self, turn):
+        turn.fake.score.mean()
+
+
+def test_an_objective_without_a_loss_of_g_says_so():
+    run = Run(TOY.but(objective=NoGenerator(), batch=4), toy.nine(), 0)
+    told = r"NoGenerator has no method gen\(b\), G's loss of each fake score: add it"
+    with pytest.raises(NotImplementedError, match=told):
+        list(run.steps(1))
+    run = Run(TOY.but(objective=Forgets(), batch=4), toy.nine(), 0)
+    with pytest.raises(TypeError, match="a loss is None: .* does d_loss or g_loss return"):
+        list(run.steps(1))
+
+
+@pytest.mark.parametrize(
+    "unwritten, named",
+    [
+        (lambda: Discriminator().features(None), r"Discriminator has no method features\(x\)"),
+        (lambda: Discriminator().head(None), r"Discriminator has no method head\(v\)"),
+        (lambda: ImageNets().blank(), r"ImageNets has no method blank\(\)"),
+        (
+            lambda: LatentMap()(None, None, None),
+            r"LatentMap has no method __call__\(",
+        ),
+        (lambda: Sampler().move(None, None, None, None), r"Sampler has no method move\("),
+        (lambda: Claim("fid", "KDD", "better").verdict([1.0]), r"Claim has no method verdict\("),
+    ],
+)
+def test_what_a_subclass_has_to_write_is_named(unwritten, named):
+    with pytest.raises(NotImplementedError, match=named + ".*: add it"):
+        unwritten()

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gantutor.plain import missing
+
 
 class Critique(NamedTuple):
     """A discriminator's result for a batch: unbounded `score` (..., B), `features` (..., B, K).
@@ -58,11 +60,11 @@ class Discriminator(nn.Module):
 
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Trunk: a batch to its features (..., B, K)."""
-        raise NotImplementedError
+        raise missing(self, "features(x)", "a batch to its features (..., B, K)")
 
     def head(self, v: Tensor, y: Tensor | None = None) -> Tensor:
         """Head: features (..., B, K) to scores (..., B)."""
-        raise NotImplementedError
+        raise missing(self, "head(v)", "features (..., B, K) to scores (..., B)")
 
     def outputs(self, v: Tensor) -> Tensor | None:
         """What else the head computes from features, (B, n): class logits, outcomes, or None."""

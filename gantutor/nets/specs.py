@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from gantutor.nets.base import Discriminator
 from gantutor.nets.norms import spectral
+from gantutor.plain import missing
 
 
 def classes_of(spec) -> int:
@@ -77,7 +78,7 @@ class ImageNets:
 
         On the meta device they take neither time nor memory.
         """
-        raise NotImplementedError
+        raise missing(self, "blank()", "the pair of generator and discriminator")
 
     def start(self, part: nn.Module, name: str, p: Tensor, generator) -> bool:
         """Fill one parameter and return True, or return False for PyTorch's default."""

@@ -15,6 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from gantutor.plain import missing
 from gantutor.statistics import t_interval
 
 # the worst first: the status of a target is that of its worst claim
@@ -102,7 +103,7 @@ class Claim:
 
     def verdict(self, *columns: list[float]) -> Verdict:
         """The verdict on finite values, one list for each variant, in the order of the seeds."""
-        raise NotImplementedError
+        raise missing(self, "verdict(*columns)", "the verdict on values of each variant")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gantutor.nets import latent_mode, modules_of
+from gantutor.plain import missing
 from gantutor.rng import Rng
 from gantutor.turn import LatentMap
 
@@ -48,7 +49,7 @@ class Sampler(LatentMap):
 
     def move(self, z: Tensor, G: Callable, D: Callable, rng: Rng | None) -> Tensor:
         """What a call does, with nets in eval mode and no gradients."""
-        raise NotImplementedError
+        raise missing(self, "move(z, G, D, rng)", "the moved latents (..., B, z)")
 
 
 def prior(z: Tensor, rng: Rng | None, uniform: bool = False) -> Tensor:
