@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: help setup lint test test-slow soak reproduce readme bench lab student site
 help:
 	@echo 'make lab         open the notebooks in JupyterLab (LAB_ARGS="--no-browser" is passed on)'
-	@echo 'make test        check the style of the code and run the tests (ten minutes on two cores)'
+	@echo 'make test        check the style of the code and run the tests (nine minutes on two cores)'
 	@echo 'make reproduce   run every target and write $(OUT)/report.html'
 	@echo '                 (PROFILE=$(PROFILE) SEEDS=$(SEEDS) OUT=$(OUT), which you may change)'
 	@echo 'make site        write the executed notebooks as web pages into site/; a notebook without'

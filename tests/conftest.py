@@ -41,6 +41,12 @@ def browser():
         browser.close()
 
 
+def pytest_xdist_auto_num_workers(config):
+    """One worker more than cores: while a test waits for its processes, another one can run."""
+    cores = getattr(os, "process_cpu_count", os.cpu_count)()
+    return (cores or 1) + 1
+
+
 def pytest_terminal_summary(terminalreporter):
     """Print one line for each notebook that ran; the times do not make a test fail."""
     calls = [r for r in terminalreporter.getreports("passed") if r.when == "call"]
