@@ -19,7 +19,7 @@ import nbformat
 from gantutor.course.records import parameter_hash
 from gantutor.reproduce import cluster, grid
 from gantutor.reproduce.execute import sockets
-from gantutor.reproduce.notebook import check
+from gantutor.reproduce.notebook import check_parameters
 from gantutor.reproduce.plan import Job, Plan
 from gantutor.reproduce.records import load
 
@@ -66,7 +66,7 @@ def jobs_of(folder: Path, runs: int) -> list[Job]:
     """Runs of the empty notebook, one for each seed."""
     path, jobs = notebook(folder), []
     for seed in range(runs):
-        values = check(path, {"seed": seed})
+        values = check_parameters(path, {"seed": seed})
         home = folder / "out/runs" / f"empty-{parameter_hash(values)}"
         jobs.append(Job(path, {**values, "out": str(home)}, home, f"empty seed={seed}", 0.1))
     return jobs

@@ -9,7 +9,7 @@ from gantutor.rng import Rng
 from gantutor.turn import Turn
 
 
-class Critic(torch.nn.Module):
+class ObjectiveCritic(torch.nn.Module):
     """D with the score that its objective acts on, and with labels filled in.
 
     KDD never trains D's head: its score is the log-ratio against the batch of `turn`. It is a
@@ -36,8 +36,10 @@ def critic(
     """
     objective = run.recipe.objective
     if objective.on_batch:
-        return Critic(run.D, objective, fresh_turn(run, n, rng) if turn is None else turn, y)
-    return run.D if y is None else Critic(run.D, objective, None, y)
+        return ObjectiveCritic(
+            run.D, objective, fresh_turn(run, n, rng) if turn is None else turn, y
+        )
+    return run.D if y is None else ObjectiveCritic(run.D, objective, None, y)
 
 
 @torch.no_grad()

@@ -200,7 +200,7 @@ def _device(name: str | torch.device) -> torch.device:
     return device
 
 
-def rows(x: Tensor, index: Tensor) -> Tensor:
+def take_rows(x: Tensor, index: Tensor) -> Tensor:
     """The rows x[index] along the batch axis.
 
     With an index (seeds, n), each seed picks its own rows of x (seeds, N, ...).

@@ -227,7 +227,7 @@ class Run:
         Raises ValueError, and leaves the run as it was, if the state belongs to another recipe, to
         other data, seeds, device, precision or number of processes, or has another form.
         """
-        state.check(self, saved)
+        state.check_state(self, saved)
         state.restore(self, saved)
 
     @cached_property

@@ -50,7 +50,7 @@ def collect(run) -> dict:
 
 
 def restore(run, state: dict) -> None:
-    """Give a run a state that `check` has let pass."""
+    """Give a run a state that `check_state` has let pass."""
     run.rng.load_state_dict(state["rng"])
     run.G.load_state_dict(state["G"])
     run.D.load_state_dict(state["D"])
@@ -67,7 +67,7 @@ def restore(run, state: dict) -> None:
         run.captured.forget()
 
 
-def check(run, state: dict) -> None:
+def check_state(run, state: dict) -> None:
     """Raise ValueError for anything that is wrong with a state; nothing of it has been taken."""
     mine = collect(run)
     if lacks := sorted(mine.keys() - state.keys()):
@@ -120,7 +120,7 @@ def read(run, path) -> dict:
 def check_file(run, path, saved: dict) -> None:
     """Raise ValueError, naming the file, if what was read from it does not fit the run."""
     try:
-        check(run, saved)
+        check_state(run, saved)
     except ValueError as error:
         raise ValueError(
             f"{path}: {error}; give another folder, or delete this file to start over"

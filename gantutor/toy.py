@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from gantutor.cells import cell_shares, circle_shares
-from gantutor.rng import Rng, rows
+from gantutor.rng import Rng, take_rows
 
 SQUARE = 2.0  # the least half side to draw of `nine` and of circles
 # Beyond this distance between components, in std, fewer than 1e-11 samples are nearest another
@@ -252,7 +252,7 @@ def by_name(name: str) -> Gaussians | Circles:
 
 def choose(x: Tensor, n: int, rng: Rng) -> Tensor:
     """Return n different rows of x; with several seeds, each seed chooses its own."""
-    return rows(x, rng.randperm(x.shape[-2])[..., :n])
+    return take_rows(x, rng.randperm(x.shape[-2])[..., :n])
 
 
 def _square(reach: float | Tensor, std: float) -> float:

@@ -13,7 +13,7 @@ import psutil
 from group import told
 
 from gantutor.course.records import parameter_hash, read
-from gantutor.reproduce.notebook import check
+from gantutor.reproduce.notebook import check_parameters
 from gantutor.reproduce.plan import Job, Plan
 
 # cells of the notebooks: one that takes a tenth of a second per step, and one that saves
@@ -34,7 +34,7 @@ def jobs_of(notebook: Path, out: Path, n: int, **parameters) -> list[Job]:
     """Make `n` runs of one notebook, with seeds from 0 to n - 1."""
     made = []
     for seed in range(n):
-        values = check(notebook, {**parameters, "seed": seed})
+        values = check_parameters(notebook, {**parameters, "seed": seed})
         folder = out / "runs" / f"{notebook.stem}-{parameter_hash(values)}"
         label = f"{notebook.stem} seed={seed}"
         made.append(Job(notebook, {**values, "out": str(folder)}, folder, label, 0.1))

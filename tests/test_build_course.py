@@ -12,7 +12,7 @@ from conftest import pytest_terminal_summary
 
 from gantutor.course import versions
 from gantutor.course.lessons import LESSONS, find_notebook, table
-from gantutor.reproduce.notebook import check
+from gantutor.reproduce.notebook import check_parameters
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [ROOT / "notebooks" / f"{stem}.ipynb" for stem in LESSONS]
@@ -41,9 +41,11 @@ def test_links_of_student_versions_lead_somewhere_and_parameters_are_found_by_st
     for target in re.findall(r"\]\(([^)#\s]+)", words):
         assert "://" in target or (path.parent / target).exists(), target
     assert find_notebook(str(path)) == path and find_notebook(source.stem) == source
-    assert check(path, {"profile": "smoke"}) == check(source, {"profile": "smoke"})
+    assert check_parameters(path, {"profile": "smoke"}) == check_parameters(
+        source, {"profile": "smoke"}
+    )
     with pytest.raises(ValueError, match="did you mean 'profile'"):
-        check(path, {"profil": "smoke"})
+        check_parameters(path, {"profil": "smoke"})
 
 
 @pytest.mark.parametrize("stem", LESSONS)

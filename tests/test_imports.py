@@ -1,6 +1,7 @@
 """A room imports only from rooms above it, and third-party packages are declared."""
 
 import ast
+import importlib.util
 import json
 import re
 import subprocess
@@ -140,6 +141,22 @@ def test_tests_and_benchmarks_import_only_declared_packages():
     known = declared("test", "metrics", "teaching")
     assert undeclared("tests", known) == {}
     assert undeclared("benchmarks", known) == {}
+
+
+@pytest.mark.parametrize("folder", SOURCES)
+def test_every_name_that_is_imported_from_the_package_exists(folder):
+    """Benchmarks and scripts that no other test runs included."""
+    wrong = []
+    for path in SOURCES[folder]:
+        for node in ast.walk(ast.parse(code_of(path))):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "gantutor":
+                module = importlib.import_module(node.module)
+                for name in (a.name for a in node.names):
+                    if not hasattr(module, name) and not importlib.util.find_spec(
+                        f"{node.module}.{name}"
+                    ):
+                        wrong.append(f"{path.relative_to(ROOT)}: {node.module}.{name}")
+    assert wrong == []
 
 
 # -- what an import loads -------------------------------------------------------------------------

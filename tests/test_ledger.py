@@ -16,7 +16,7 @@ from gantutor.course.lessons import LESSONS, FullRunConfig
 from gantutor.course.records import Record, read
 from gantutor.descriptions import describe
 from gantutor.reproduce import report
-from gantutor.reproduce.ledger import look
+from gantutor.reproduce.ledger import read_ledger
 from gantutor.reproduce.plan import load_plan, make_plan
 from gantutor.reproduce.report import page
 from gantutor.reproduce.tables import ROWS
@@ -226,7 +226,7 @@ DAMAGE = {
 def test_a_damaged_record_is_named_and_the_rest_is_judged(here, how):
     recorded(here / "out/whole", "10_full_run", row=BARE, profile="class")
     DAMAGE[how](recorded(here / "out/broken", "10_full_run", row=QUA, profile="class"))
-    ledger = look(here / "out")
+    ledger = read_ledger(here / "out")
     assert [words for words in ledger.damage if "broken/result.json" in words] == ledger.damage
     assert found(ledger)["advlatgan/table4:cifar10/dcgan/bare"].status == "measured"
 
@@ -380,4 +380,4 @@ def test_a_damaged_record_is_the_exit_code_of_report_and_export(here):
     assert "broken/result.json is damaged (rows is null" in err
     assert err.count("broken/result.json") == 1
     assert BARE in (here / "all.csv").read_text()
-    assert look(here / "out").record("whole")
+    assert read_ledger(here / "out").record("whole")

@@ -76,7 +76,10 @@ def test_penalty_by_hand_its_gradient_and_seeds():
     w = torch.randn(2, 4, dtype=F64, generator=torch.Generator().manual_seed(2)).requires_grad_(
         True
     )
-    f = lambda v: (v @ w).tanh().sum(-1)  # noqa: E731
+
+    def f(v):
+        return (v @ w).tanh().sum(-1)
+
     D = Scores(f)
     many = GradientPenalty().d_loss(
         Turn(
@@ -148,7 +151,10 @@ def test_div_penalty_of_a_linear_critic(at, k, p, length):
 def test_where_the_slopes_are_taken():
     """Score |x|^2 / 2 has slope |x|, so each penalty tells where it looked."""
     real, fake = sets(8, 6)
-    f = lambda v: v.square().sum(-1) / 2  # noqa: E731
+
+    def f(v):
+        return v.square().sum(-1) / 2
+
     r2, f2 = real.square().sum(-1), fake.square().sum(-1)
     assert R1(3.0).d_loss(turn_of(f, real, fake)).item() == pytest.approx(
         1.5 * r2.mean().item(), abs=1e-12
@@ -184,7 +190,10 @@ def test_gradients_at_the_weights_are_right(term):
 @EACH
 def test_several_seeds_are_each_their_own(term):
     xs = torch.randn(2, 3, 6, 2, dtype=F64, generator=torch.Generator().manual_seed(1))
-    f = lambda v: (v**3).sum(-1)  # noqa: E731
+
+    def f(v):
+        return (v**3).sum(-1)
+
     many = term.d_loss(turn_of(f, *xs, rng=[0, 1, 2]))
     assert torch.allclose(
         many, torch.stack([term.d_loss(turn_of(f, *xs[:, i], rng=i)) for i in range(3)]), atol=1e-12

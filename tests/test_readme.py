@@ -12,7 +12,7 @@ import typer.main
 
 from gantutor.cli import app
 from gantutor.course.lessons import find_notebook
-from gantutor.reproduce.notebook import check, typed
+from gantutor.reproduce.notebook import check_parameters, typed
 from gantutor.reproduce.targets import choose
 
 ROOT = Path(__file__).parent.parent
@@ -123,7 +123,9 @@ def test_commands_have_names_options_and_parameters_that_exist(page):
         if path == ["run"]:
             notebook = find_notebook(given["notebook"])
             texts = dict(text.split("=", 1) for text in given["parameter"] or [])
-            check(notebook, {**typed(notebook, texts), "profile": given["profile"] or "class"})
+            check_parameters(
+                notebook, {**typed(notebook, texts), "profile": given["profile"] or "class"}
+            )
         if path == ["reproduce"]:
             assert choose(given["target"] or [])
 

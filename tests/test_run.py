@@ -14,7 +14,7 @@ from gantutor.course.config import BadParameters
 from gantutor.course.lessons import PlaneConfig, find_notebook
 from gantutor.course.records import Record, code_hash, read, source_hash
 from gantutor.reproduce import execute
-from gantutor.reproduce.notebook import check, parameters_cell, typed
+from gantutor.reproduce.notebook import check_parameters, parameters_cell, typed
 from gantutor.reproduce.outcome import Outcome
 from gantutor.reproduce.records import load
 from gantutor.reproduce.run import run_one
@@ -121,13 +121,13 @@ def test_a_users_own_notebook_is_checked_by_its_own_literals(tmp_path, given, se
 
 def test_the_courses_notebooks_are_checked_by_their_config(tmp_path):
     notebook = course(tmp_path, "05_images")
-    assert check(notebook, {"profile": "smoke", "lr": 1})["lr"] == 1.0
+    assert check_parameters(notebook, {"profile": "smoke", "lr": 1})["lr"] == 1.0
     with pytest.raises(BadParameters, match="lr=-0.1: expected a number above 0"):
-        check(notebook, {"lr": -0.1})
+        check_parameters(notebook, {"lr": -0.1})
     assert typed(notebook, {"lr": "1e-3", "path": "012"}) == {"lr": 1e-3, "path": "012"}
     write(tmp_path, parameters="steps = 3\nlr = 1.0", stem="05_images")
     with pytest.raises(BadParameters, match="and its Config differ in batch, "):
-        check(notebook, {})
+        check_parameters(notebook, {})
 
 
 def test_a_parameters_cell_holds_literals_and_nothing_else(tmp_path):

@@ -12,7 +12,7 @@ from gantutor.course.exercises import Exercise, find
 from gantutor.course.exercises.observe import observe
 from gantutor.course.grader import grade, submission
 from gantutor.course.grader.messages import decoded, encoded
-from gantutor.course.grader.nursery import Outcome
+from gantutor.course.grader.nursery import Ending
 from gantutor.course.grader.submission import read, student_of
 
 
@@ -189,12 +189,12 @@ class TestWhatWorkersSay:
         }
         change(message)
         task = submission.Task(exercise)
-        mark = grade._mark(task, Outcome(json.dumps(message).encode()))
+        mark = grade._mark(task, Ending(json.dumps(message).encode()))
         assert mark.report.key == "unreadable" and mark.report.points == 0
 
     def test_texts_of_a_student_are_shown_on_one_line(self):
         message = {"stopped": "Error", "error": "a\n\x1b[31mb" + "c" * 9999}
         task = submission.Task(find("start.critic_loss"))
-        mark = grade._mark(task, Outcome(json.dumps(message).encode()))
+        mark = grade._mark(task, Ending(json.dumps(message).encode()))
         hint = mark.row()["hint"]
         assert hint.isprintable() and len(hint) == 400

@@ -178,7 +178,7 @@ def test_the_names_of_the_config_are_those_of_the_parts():
         AUGMENTS,
         SAMPLERS,
     )
-    assert set(ready.rows()) == set(ROWS)
+    assert set(ready.row_names()) == set(ROWS)
 
 
 def steps_once(recipe, size) -> bool:

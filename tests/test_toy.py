@@ -8,7 +8,7 @@ import torch
 from scipy.stats import chi2, multivariate_normal
 
 from gantutor import toy
-from gantutor.rng import Rng, rows
+from gantutor.rng import Rng, take_rows
 
 WORLDS = {
     "ring": toy.ring(std=0.2),
@@ -229,7 +229,7 @@ def test_rng():
     rng.load_state_dict(saved)
     assert torch.equal(rng.randn(3), first[0]) and Rng.of(rng) is rng
     x = torch.arange(12.0).reshape(2, 3, 2)
-    assert rows(x, torch.tensor([[2, 0], [1, 1]])).tolist() == [
+    assert take_rows(x, torch.tensor([[2, 0], [1, 1]])).tolist() == [
         [[4.0, 5.0], [0.0, 1.0]],
         [[8.0, 9.0], [8.0, 9.0]],
     ]

@@ -59,7 +59,7 @@ def amount(option: str, unit: str, most: float) -> dict[str, Any]:
     return {"parser": number, "metavar": "NUMBER"}
 
 
-def whole(option: str, least: int, most: int) -> dict[str, Any]:
+def whole_number(option: str, least: int, most: int) -> dict[str, Any]:
     """Arguments of typer.Option for an integer from `least` to `most`."""
 
     def number(text: str | int) -> int:
@@ -85,10 +85,10 @@ def not_empty(option: str, kind: Callable[[str], Any] = str) -> dict[str, Any]:
     return {"parser": text, "metavar": "PATH" if kind is Path else "TEXT"}
 
 
-def pairs(option: str, texts: list[str], names: tuple[str, ...] = ()) -> dict[str, str]:
+def assignments(option: str, texts: list[str], names: tuple[str, ...] = ()) -> dict[str, str]:
     """Parse NAME=VALUE texts; ValueError quotes the first that is malformed.
 
-    >>> pairs("-p", ["steps=7", "lr=1e-3"])
+    >>> assignments("-p", ["steps=7", "lr=1e-3"])
     {'steps': '7', 'lr': '1e-3'}
     """
     found = {}
@@ -127,4 +127,4 @@ CellTimeout = Annotated[
     ),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="also repeat runs that are done")]
-FirstSeed = typer.Option("--seed", help="the first seed", **whole("--seed", 0, MAX_SEED))
+FirstSeed = typer.Option("--seed", help="the first seed", **whole_number("--seed", 0, MAX_SEED))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gantutor.cli.base import amount, fail, not_empty, whole
+from gantutor.cli.base import amount, fail, not_empty, whole_number
 
 
 def check(
@@ -37,7 +37,7 @@ def check(
         ),
     ] = 4.0,
     jobs: Annotated[
-        int, typer.Option(help="how many exercises at once", **whole("--jobs", 1, 256))
+        int, typer.Option(help="how many exercises at once", **whole_number("--jobs", 1, 256))
     ] = 2,
 ) -> None:
     """Grade submitted notebooks.

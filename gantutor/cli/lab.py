@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gantutor.cli import signals
-from gantutor.cli.base import fail, whole
+from gantutor.cli.base import fail, whole_number
 
 
 def lab(
@@ -30,7 +30,8 @@ def lab(
     port: Annotated[
         int | None,
         typer.Option(
-            help="default: 8888 or the next free one; with --app 8866", **whole("--port", 1, 65535)
+            help="default: 8888 or the next free one; with --app 8866",
+            **whole_number("--port", 1, 65535),
         ),
     ] = None,
     no_browser: Annotated[
@@ -47,14 +48,14 @@ def lab(
 
     from gantutor.course.lessons import find_notebook
     from gantutor.files import scratch
-    from gantutor.reproduce.notebook import check
+    from gantutor.reproduce.notebook import check_parameters
 
     module, name = ("voila", "Voila") if as_app else ("jupyterlab", "JupyterLab")
     if find_spec(module) is None:
         fail(f"{name} is not installed: pip install 'gantutor[lab]'")
     try:
         notebook = find_notebook("12")
-        check(notebook, {"profile": profile})
+        check_parameters(notebook, {"profile": profile})
     except (ValueError, FileNotFoundError) as error:
         fail(error)
     with ExitStack() as stack:

@@ -24,11 +24,11 @@ def report(
     Creates report.html and report.csv there, from all records in the folder.
     """
     from gantutor.reproduce import records
-    from gantutor.reproduce.ledger import look
+    from gantutor.reproduce.ledger import read_ledger
 
     if not out.is_dir():
         fail(f"no folder {out}: `gantutor reproduce --out {out}` creates it")
-    ledger = look(out)
+    ledger = read_ledger(out)
     if export is not None:  # first, because it may be on a disk with more space
         try:
             print(records.export(out, export, ledger.records()))

@@ -15,10 +15,10 @@ from gantutor.cli.base import (
     Limit,
     Out,
     amount,
+    assignments,
     fail,
     not_empty,
-    pairs,
-    whole,
+    whole_number,
 )
 from gantutor.cli.report import build_report, fail_for_damage
 from gantutor.plain import MAX_SEEDS
@@ -61,7 +61,7 @@ def reproduce(
     seeds: Annotated[
         int | None,
         typer.Option(
-            help="how many seeds; default: the profile's", **whole("--seeds", 1, MAX_SEEDS)
+            help="how many seeds; default: the profile's", **whole_number("--seeds", 1, MAX_SEEDS)
         ),
     ] = None,
     jobs: Annotated[
@@ -69,7 +69,7 @@ def reproduce(
         typer.Option(
             help="how many runs at once; default: one per GPU, else 2, or 1 on a single core; "
             "with --scheduler as many as it has workers",
-            **whole("--jobs", 1, 1024),
+            **whole_number("--jobs", 1, 1024),
         ),
     ] = None,
     out: Out = Path("runs"),
@@ -122,7 +122,7 @@ def reproduce(
         place = _place(scheduler, scheduler_file, tls, slurm, slurm_option)
         gpus, asked = cluster.gpus(), jobs
         jobs = jobs or gpus or min(2, cluster.cores())
-        given = pairs("-p", parameter or [])
+        given = assignments("-p", parameter or [])
         if features and "features" in given:
             raise ValueError("-p features and --features: give only one of them")
         given |= {"features": features} if features else {}
@@ -209,8 +209,8 @@ def _place(
         )
     if slurm_option and not slurm:
         raise ValueError("--slurm-option belongs to --slurm: add --slurm")
-    files = pairs("--tls", tls.split(",") if tls else [], ("ca", "cert", "key"))
-    texts = pairs("--slurm-option", slurm_option or [])
+    files = assignments("--tls", tls.split(",") if tls else [], ("ca", "cert", "key"))
+    texts = assignments("--slurm-option", slurm_option or [])
     options = {name: literal(text) for name, text in texts.items()}
     return Place(scheduler, scheduler_file, files, slurm, options)
 

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from gantutor.cli.base import CellTimeout, FirstSeed, Fresh, Limit, fail, not_empty, pairs, whole
+from gantutor.cli.base import (
+    CellTimeout,
+    FirstSeed,
+    Fresh,
+    Limit,
+    assignments,
+    fail,
+    not_empty,
+    whole_number,
+)
 from gantutor.plain import MAX_SEEDS
 
 
@@ -23,7 +32,7 @@ def run(
     profile: Annotated[str | None, typer.Option(help="smoke, class, colab or paper")] = None,
     seed: Annotated[int | None, FirstSeed] = None,
     seeds: Annotated[
-        int | None, typer.Option(help="how many seeds", **whole("--seeds", 1, MAX_SEEDS))
+        int | None, typer.Option(help="how many seeds", **whole_number("--seeds", 1, MAX_SEEDS))
     ] = None,
     out: Annotated[
         Path | None,
@@ -46,7 +55,7 @@ def run(
     from gantutor.course.records import parameter_hash
     from gantutor.files import run_folder
     from gantutor.reproduce import worker
-    from gantutor.reproduce.notebook import check, typed, writable
+    from gantutor.reproduce.notebook import check_parameters, typed, writable
     from gantutor.reproduce.outcome import EXIT
     from gantutor.reproduce.plan import Job
     from gantutor.reproduce.ready import ready
@@ -54,13 +63,13 @@ def run(
     named = {"profile": profile, "seed": seed, "seeds": seeds}
     given = {k: v for k, v in named.items() if v is not None}
     try:
-        texts = pairs("-p", parameter or [])
+        texts = assignments("-p", parameter or [])
         if "out" in texts:
             raise ValueError("-p out: use --out instead")
         for name in texts.keys() & given.keys():
             raise ValueError(f"-p {name} and --{name}: give only one of them")
         path = find_notebook(notebook)
-        parameters = check(path, {**typed(path, texts), **given})
+        parameters = check_parameters(path, {**typed(path, texts), **given})
         if path.stem in LESSONS:
             ready(parameters)
         out = out or Path("runs") / f"{path.stem}-{parameter_hash(parameters)}"

@@ -10,7 +10,7 @@ from torch.nn.functional import cosine_similarity
 from gantutor.nets import no_power_iteration
 from gantutor.parallel import average, gather, place
 from gantutor.plain import one_of, settle
-from gantutor.rng import rows
+from gantutor.rng import take_rows
 from gantutor.turn import Term, Turn, draw_rows
 
 DISTANCES = ("sq_l2", "l2", "l1", "mse", "cosine")
@@ -259,7 +259,7 @@ class AdaptiveMix(Term):
         if place()[1] > 1:  # a partner may be on another process
             everyone = _joined([Side(*map(_gathered, s)) for s in sides], turn.axis)
         y = None if everyone.y is None else everyone.y[order]
-        return mine, Side(rows(everyone.x, order), rows(everyone.v, order), y)
+        return mine, Side(take_rows(everyone.x, order), take_rows(everyone.v, order), y)
 
 
 # what each of the authors' programs does

@@ -11,7 +11,7 @@ from gantutor.plain import number, one_of, settle
 from gantutor.rng import Rng
 
 
-class Layers(nn.Module):
+class LinearStack(nn.Module):
     """Weights of a stack of x W + b, drawn from `rng` as torch.nn.Linear draws them.
 
     Each matrix (n_in, n_out), or (seeds, n_in, n_out) with several seeds, is a plain tensor in a
@@ -40,7 +40,7 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias[:, None], x.expand(len(weight), *x.shape[-2:]), weight)
 
 
-class Generator(Layers):
+class Generator(LinearStack):
     """z (..., B, z) to hidden layers with (leaky) ReLU, to points (..., B, 2).
 
     With a `bound` the points are bound * tanh of the last layer.
@@ -57,7 +57,7 @@ class Generator(Layers):
         return x if self.bound is None else self.bound * torch.tanh(x)
 
 
-class Critic(Layers, Discriminator):
+class Critic(LinearStack, Discriminator):
     """Points (..., B, 2) to hidden layers, to K linear features, to a score.
 
     The head is a leaky ReLU and x W + b, or the plain mean of the features (AdaptiveMix's WGAN).

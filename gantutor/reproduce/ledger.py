@@ -106,7 +106,7 @@ def answers(result: dict[str, Any], target: Target, changes: Mapping[str, Any]) 
 
 
 # -- reading a folder -----------------------------------------------------------------------------
-def look(out: str | Path) -> Ledger:
+def read_ledger(out: str | Path) -> Ledger:
     """Read everything in a folder; a damaged file is named in `damage` and does not stop it."""
     out = Path(out)
     plan, damage = load_plan(out)

@@ -67,7 +67,7 @@ def typed(notebook: Path, texts: Mapping[str, str]) -> dict[str, Any]:
     return {k: v if isinstance(cell.get(k), str) else literal(v) for k, v in texts.items()}
 
 
-def check(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+def check_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return all parameters of a run: the notebook's own, overridden by those given.
 
     A lesson's parameters are validated by its Config, those of other notebooks by the types of

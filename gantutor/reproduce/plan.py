@@ -21,7 +21,7 @@ from gantutor.course.lessons.full_run import ROW_HAS
 from gantutor.course.lessons.images import FROM_FILE
 from gantutor.course.records import fault, parameter_hash, write_json
 from gantutor.files import free
-from gantutor.reproduce.notebook import check, kept, writable
+from gantutor.reproduce.notebook import check_parameters, kept, writable
 from gantutor.reproduce.ready import ready
 from gantutor.reproduce.targets import Target, absent, at_hand
 from gantutor.weights import find_weights
@@ -318,7 +318,7 @@ def _job(
     asked: dict[str, Any],
     texts: Mapping[str, str],
 ) -> Job:
-    parameters = check(notebook, asked)
+    parameters = check_parameters(notebook, asked)
     folder = plan.out / "runs" / f"{notebook.stem}-{parameter_hash(parameters)}"
     own = {k: v for k, v in asked.items() if k in (*changes, "dataset", *texts) and k not in COMMON}
     label = " ".join(

@@ -22,7 +22,7 @@ PACKAGES = {  # feature nets that come in packages: what to import, and what to 
 }
 
 
-def rows() -> list[str]:
+def row_names() -> list[str]:
     """Names of all rows of the papers' tables that a recipe exists for."""
     return list(dict.fromkeys(t.row for t in TARGETS.values() if t.row))
 
@@ -50,7 +50,7 @@ def ready(values: Mapping[str, Any]) -> None:
     """
     row = values.get("row")
     if row is not None:
-        known = rows()
+        known = row_names()
         if row not in known:
             close = get_close_matches(row, known, 1)
             hint = f"did you mean {close[0]!r}?" if close else "`gantutor targets` lists them"

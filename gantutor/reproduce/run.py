@@ -28,7 +28,7 @@ from gantutor.course.config import BadParameters
 from gantutor.course.lessons import find_notebook
 from gantutor.course.records import source_hash, write_json
 from gantutor.reproduce.execute import Clock, execute
-from gantutor.reproduce.notebook import check, finished, writable
+from gantutor.reproduce.notebook import check_parameters, finished, writable
 from gantutor.reproduce.outcome import EXIT, LIMITS, Outcome
 
 
@@ -63,7 +63,7 @@ def run_one(
         return Outcome("bad_input", str(error))
     name = path.stem
     try:
-        values = check(path, parameters)
+        values = check_parameters(path, parameters)
         if "out" in values:
             values["out"] = str(folder)
     except BadParameters as error:

@@ -19,7 +19,7 @@ from pathlib import Path
 from gantutor.course.exercises.judge import Report, diagnose, wrong
 from gantutor.course.grader.marks import COLUMNS, Graded, Mark, write_marks
 from gantutor.course.grader.messages import decoded
-from gantutor.course.grader.nursery import Limits, Nursery, Outcome
+from gantutor.course.grader.nursery import Ending, Limits, Nursery
 from gantutor.course.grader.submission import Task, read
 
 __all__ = ["COLUMNS", "Graded", "Limits", "Mark", "grade", "notebooks", "write_marks"]
@@ -61,7 +61,7 @@ def grade(paths: Sequence[Path], limits: Limits | None = None, jobs: int = 2) ->
     for nursery in nurseries:
         idle.put(nursery)
 
-    def observe(task: Task) -> Outcome:
+    def observe(task: Task) -> Ending:
         nursery = idle.get()
         try:
             return nursery.observe(task, limits, halt)
@@ -82,12 +82,12 @@ def grade(paths: Sequence[Path], limits: Limits | None = None, jobs: int = 2) ->
             nursery.close()
 
 
-def _mark(task: Task, outcome: Outcome) -> Mark:
+def _mark(task: Task, outcome: Ending) -> Mark:
     """The mark for a worker's message, or for whatever kept it from sending one."""
     return Mark(_report(task, outcome), outcome.seconds)
 
 
-def _report(task: Task, outcome: Outcome) -> Report:
+def _report(task: Task, outcome: Ending) -> Report:
     exercise = task.exercise
     if task.key:
         return _no_answer(task, task.key, task.sentence)

@@ -36,7 +36,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Ending:
     """How one exercise's process ended.
 
     `message` is the line that it sent; None if it sent none, and then `key` and `sentence` tell
@@ -49,7 +49,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-STOPPED = Outcome(None, "stopped", "the grading was stopped.")
+STOPPED = Ending(None, "stopped", "the grading was stopped.")
 
 
 class Nursery:
@@ -61,7 +61,7 @@ class Nursery:
     def __init__(self):
         self._start()
 
-    def observe(self, task: Task, limits: Limits, halt: threading.Event) -> Outcome:
+    def observe(self, task: Task, limits: Limits, halt: threading.Event) -> Ending:
         """Run one exercise in a new worker and wait for its message."""
         if task.key or halt.is_set():
             return STOPPED
@@ -148,7 +148,7 @@ class Nursery:
             psutil.wait_procs(family, timeout=0.2)
 
 
-def _listen(answer: int, worker: int, limits: Limits, halt: threading.Event) -> Outcome:
+def _listen(answer: int, worker: int, limits: Limits, halt: threading.Event) -> Ending:
     """Wait for the one line that a worker writes, and enforce its limits meanwhile.
 
     Every read returns at once, so a line that is never finished cannot block the grader.
@@ -156,8 +156,8 @@ def _listen(answer: int, worker: int, limits: Limits, halt: threading.Event) -> 
     begun = looked = time.monotonic()
     said = bytearray()
 
-    def outcome(key: str, sentence: str, message: bytes | None = None) -> Outcome:
-        return Outcome(message, key, sentence, time.monotonic() - begun)
+    def outcome(key: str, sentence: str, message: bytes | None = None) -> Ending:
+        return Ending(message, key, sentence, time.monotonic() - begun)
 
     while True:
         gone = not psutil.pid_exists(worker)  # ask before the last look at what it wrote

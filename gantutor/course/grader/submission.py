@@ -62,7 +62,7 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class Cell:
+class CodeCell:
     """A code cell; if its text is not Python, `tree` is None and `error` tells why."""
 
     id: str
@@ -114,7 +114,7 @@ def student_of(path: Path) -> str:
 
 
 # -- cells -------------------------------------------------------------------------------------
-def _cells(path: Path) -> list[Cell] | None:
+def _cells(path: Path) -> list[CodeCell] | None:
     """The code cells of a notebook file; None if it is damaged."""
     try:
         if path.stat().st_size > LARGEST_FILE:
@@ -125,7 +125,7 @@ def _cells(path: Path) -> list[Cell] | None:
         return None
 
 
-def _cell(raw: dict) -> Cell:
+def _cell(raw: dict) -> CodeCell:
     text = raw["source"] if isinstance(raw["source"], str) else "".join(raw["source"])
     grading = raw.get("metadata", {}).get("nbgrader", {})
     tree, error = None, ""
@@ -137,7 +137,7 @@ def _cell(raw: dict) -> Cell:
             break
         except UNREADABLE as wrong:
             error = error or _described(wrong)
-    return Cell(
+    return CodeCell(
         str(raw.get("id", "")), str(grading.get("grade_id", "")), text, tree, "" if tree else error
     )
 
@@ -151,7 +151,7 @@ def _described(error: BaseException) -> str:
 
 
 # -- topics ------------------------------------------------------------------------------------
-def _topic(cells: list[Cell]) -> str:
+def _topic(cells: list[CodeCell]) -> str:
     """The topic that most checks name; without any check, the one that most answers belong to."""
     named = Counter(call.args[0].value.split(".")[0] for c in cells for call in _checks(c))
     votes = Counter({t: n for t, n in named.items() if t in TOPICS.values()})
@@ -167,7 +167,7 @@ def _topic_in_name(path: Path) -> str:
     return next((topic for stem, topic in TOPICS.items() if stem in path.name), "")
 
 
-def _checks(cell: Cell) -> Iterator[ast.Call]:
+def _checks(cell: CodeCell) -> Iterator[ast.Call]:
     """The calls check("topic.what", answer) in a cell."""
     for node in ast.walk(cell.tree) if cell.tree else ():
         if (
@@ -180,13 +180,13 @@ def _checks(cell: Cell) -> Iterator[ast.Call]:
             yield node
 
 
-def _is_answer(cell: Cell, exercise: Exercise) -> bool:
+def _is_answer(cell: CodeCell, exercise: Exercise) -> bool:
     what = exercise.name.split(".")[1]
     return cell.grade_id == what or cell.id == f"ex-{what.replace('_', '-')}-answer"
 
 
 # -- tasks -------------------------------------------------------------------------------------
-def _task(exercise: Exercise, cells: list[Cell]) -> Task:
+def _task(exercise: Exercise, cells: list[CodeCell]) -> Task:
     calls = [
         (i, call)
         for i, c in enumerate(cells)
@@ -204,7 +204,7 @@ def _task(exercise: Exercise, cells: list[Cell]) -> Task:
         return Task(exercise, key="syntax", sentence=sentence)
 
 
-def _found_task(exercise: Exercise, cells: list[Cell], at: int, answer: str) -> Task:
+def _found_task(exercise: Exercise, cells: list[CodeCell], at: int, answer: str) -> Task:
     """The task of an exercise whose check is in cell `at`; one of UNREADABLE if it is hostile."""
     names = names_of(answer)
     own = _answer_cell(exercise, cells, at, names)
@@ -221,7 +221,9 @@ def _found_task(exercise: Exercise, cells: list[Cell], at: int, answer: str) -> 
     return Task(exercise, source, answer, borrowed)
 
 
-def _answer_cell(exercise: Exercise, cells: list[Cell], at: int, names: set[str]) -> Cell | None:
+def _answer_cell(
+    exercise: Exercise, cells: list[CodeCell], at: int, names: set[str]
+) -> CodeCell | None:
     """The cell marked as the exercise's answer, or else the last one before the check to define it.
 
     A notebook may have lost its cells' ids and metadata.

@@ -9,7 +9,7 @@ from gantutor.course.lab.labels import label
 from gantutor.course.lab.look import Seen
 from gantutor.course.lab.parts import closed
 from gantutor.course.lab.picture import alt, colour
-from gantutor.course.lab.rows import Row
+from gantutor.course.lab.rows import LabRow
 from gantutor.course.lab.session import Session
 from gantutor.course.lab.timeline import Timeline
 
@@ -19,7 +19,7 @@ class Cards:
 
     def __init__(self, on_message: Callable[[dict], None]):
         self._on_message, self._mode = on_message, "point"
-        self.cards: list[Card] = []
+        self.cards: list[RowCard] = []
         self.box = widgets.HBox().add_class("gt-cards")
 
     def draw(self, on: bool) -> None:
@@ -45,7 +45,7 @@ class Cards:
         while len(self.cards) > len(names):
             self.cards.pop().close()
         while len(self.cards) < len(names):
-            self.cards.append(Card(len(self.cards), self._mode, self._on_message))
+            self.cards.append(RowCard(len(self.cards), self._mode, self._on_message))
         for card, name in zip(self.cards, names, strict=True):
             card.name = name
         self.box.children = [card.box for card in self.cards]
@@ -56,7 +56,7 @@ class Cards:
             card.close()
 
 
-class Card:
+class RowCard:
     """One row on the screen: name, plane, feature space, measurements."""
 
     def __init__(self, index: int, mode: str, on_message: Callable[[dict], None]):
@@ -69,7 +69,7 @@ class Card:
         self.box.add_class("gt-card").add_class(f"gt-row-{index}")
 
     def show(
-        self, row: Row, timeline: Timeline, seen: Seen, plane: bytes, second: bytes | None
+        self, row: LabRow, timeline: Timeline, seen: Seen, plane: bytes, second: bytes | None
     ) -> None:
         """Show the row as it is now."""
         self.title.value = label("title", row.name, colour(self.index), seen.raw)

@@ -5,7 +5,7 @@ import time
 
 import ipywidgets as widgets
 
-from gantutor.course.lab.labels import plain
+from gantutor.course.lab.labels import escaped
 from gantutor.course.lab.look import View
 from gantutor.course.lab.session import Session
 
@@ -54,4 +54,4 @@ class Desk:
 
     def complain(self, text: str) -> None:
         """Say at once what is wrong with an entry."""
-        self.message.value = plain(text)
+        self.message.value = escaped(text)

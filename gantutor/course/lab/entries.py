@@ -19,7 +19,7 @@ MOST_ROWS = 5
 CHANGES = {"set": (2, 3), "d": (0,), "g": (0,), "branch": (2,), "drop": (1,)}
 
 
-class Plan(NamedTuple):
+class RowPlan(NamedTuple):
     """A row as the log describes it, before anything is computed."""
 
     name: str
@@ -45,7 +45,7 @@ def check_form(entry: tuple) -> None:
         SETTINGS[name].check(name, value)
 
 
-def check_rows(entry: tuple, plans: list[Plan]) -> None:
+def check_rows(entry: tuple, plans: list[RowPlan]) -> None:
     """Raise ValueError where an entry does not go with the rows that exist when it happens."""
     at, change, *rest = entry
     names = [p.name for p in plans]
@@ -58,7 +58,7 @@ def check_rows(entry: tuple, plans: list[Plan]) -> None:
         raise ValueError(f"{names[0]!r} is the only row: a lab has at least one")
 
 
-def after(plans: list[Plan], entry: tuple, own: dict[str, Own]) -> list[Plan]:
+def after(plans: list[RowPlan], entry: tuple, own: dict[str, Own]) -> list[RowPlan]:
     """The rows after an entry; `own`: losses from cells, by name."""
     at, change, *rest = entry
     if change == "set":
@@ -71,20 +71,20 @@ def after(plans: list[Plan], entry: tuple, own: dict[str, Own]) -> list[Plan]:
         if is_objective(made):  # it has an objective of its own
             settings.pop("objective", None)
         name = method if method in own else f"{method} from {at}"
-        return [*plans, Plan(_free(name, plans), made, settings)]
+        return [*plans, RowPlan(_free(name, plans), made, settings)]
     if change == "drop":
         return [p for p in plans if p.name != rest[0]]
     return plans
 
 
-def concerns(plan: Plan, setting: str, to: list[str]) -> bool:
+def concerns(plan: RowPlan, setting: str, to: list[str]) -> bool:
     """Whether a setting concerns a row; `to`: [the row's name], or [] for all rows."""
     if to:
         return plan.name == to[0]
     return setting != "objective" or not is_objective(plan.method)
 
 
-def shared(entries: Iterable[tuple], plans: list[Plan]) -> list[tuple]:
+def shared(entries: Iterable[tuple], plans: list[RowPlan]) -> list[tuple]:
     """Settings of single rows, with one entry where all rows concerned have the same value."""
     entries = [e for e in entries if e[4] in {p.name for p in plans}]
     found = []
@@ -95,11 +95,11 @@ def shared(entries: Iterable[tuple], plans: list[Plan]) -> list[tuple]:
     return list(dict.fromkeys(found))
 
 
-def _set(plan: Plan, name: str, value) -> Plan:
+def _set(plan: RowPlan, name: str, value) -> RowPlan:
     return plan._replace(settings={**plan.settings, name: value})
 
 
-def _free(name: str, plans: list[Plan]) -> str:
+def _free(name: str, plans: list[RowPlan]) -> str:
     """The name, with a number where a row has it already."""
     taken = {p.name for p in plans}
     numbered = (f"{name} ({i})" for i in range(2, 99))

@@ -27,6 +27,6 @@ def style() -> str:
     return label("style", (HERE / "lab.css").read_text(encoding="utf-8"))
 
 
-def plain(text: str) -> str:
+def escaped(text: str) -> str:
     """Text as a label without a template."""
     return escape(text)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gantutor import fields
-from gantutor.course.lab.rows import Row
+from gantutor.course.lab.rows import LabRow
 from gantutor.fields import Arrows, Map
 from gantutor.methods import IFGSM, KDD
 from gantutor.methods.kdd import log_kernels
@@ -99,7 +99,7 @@ class Seen(NamedTuple):
     note: str = ""
 
 
-def is_raw(row: Row) -> bool:
+def is_raw(row: LabRow) -> bool:
     """Whether the row's score is not the logit of a probability."""
     objective = row.run.recipe.objective
     if isinstance(objective, KDD):  # a hinge on a log-ratio
@@ -108,7 +108,7 @@ def is_raw(row: Row) -> bool:
 
 
 @torch.no_grad()
-def see(row: Row, view: View, seed: int, push: bool = False) -> Seen:
+def see(row: LabRow, view: View, seed: int, push: bool = False) -> Seen:
     """The row in this view.
 
     `seed` gives the latents and the reals that are always shown; `push` adds the gradient field,
@@ -153,13 +153,13 @@ def see(row: Row, view: View, seed: int, push: bool = False) -> Seen:
     return Seen(**found, note="; ".join(notes))
 
 
-def _about_score(row: Row, score: float) -> str:
+def _about_score(row: LabRow, score: float) -> str:
     if is_raw(row):
         return f"score {score:.2f}"
     return f"D: real with probability {1 / (1 + np.exp(-np.clip(score, -60, 60))):.2f}"
 
 
-def _map(row: Row, limit: float, turn) -> tuple[Map, bool]:
+def _map(row: LabRow, limit: float, turn) -> tuple[Map, bool]:
     """The confidence map, or a scaled score for an objective whose score is not a logit."""
     if not is_raw(row):
         return fields.confidence(row.run, limit, GRID, turn), False
@@ -169,7 +169,7 @@ def _map(row: Row, limit: float, turn) -> tuple[Map, bool]:
     return Map((scores.values - low) / max(high - low, 1e-9), limit), True
 
 
-def _features(row: Row, turn):
+def _features(row: LabRow, turn):
     """Reals, fakes and pairs on the row's fixed axes."""
     step, axes = row.axes
     D, half = row.run.D, torch.tensor(0.5)
@@ -187,7 +187,7 @@ def _features(row: Row, turn):
     )
 
 
-def kernels_at(row: Row, at: Tensor, turn) -> Kernels:
+def kernels_at(row: LabRow, at: Tensor, turn) -> Kernels:
     """Which reals and which fakes of the batch make up the two densities at a point (1, 2).
 
     An anchor's share is the softmax of the log kernels.
@@ -212,7 +212,7 @@ def _most(shares: np.ndarray) -> int:
     return int((np.cumsum(np.sort(shares)[::-1]) < 0.9).sum()) + 1
 
 
-def path_from(row: Row, z: Tensor) -> tuple[np.ndarray, list[float]]:
+def path_from(row: LabRow, z: Tensor) -> tuple[np.ndarray, list[float]]:
     """Where G(z) goes during the row's own latent search from z (1, k), and D's scores there."""
     run = row.run
     search, critic = replace(run.recipe.latent, steps=SEARCH), run.critic()

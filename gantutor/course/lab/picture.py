@@ -15,7 +15,7 @@ from PIL import Image
 
 from gantutor import plot
 from gantutor.course.lab.look import LAYERS, Seen, View, see
-from gantutor.course.lab.rows import Row
+from gantutor.course.lab.rows import LabRow
 from gantutor.course.lab.timeline import Timeline
 
 SIDE, DPI = 256, 96  # pixels of a row's square on the screen: four fit side by side
@@ -296,7 +296,7 @@ def caption_of(timeline: Timeline, view: View, looks: list[Seen]) -> str:
     return " ".join(sentences)
 
 
-def alt(row: Row, timeline: Timeline) -> str:
+def alt(row: LabRow, timeline: Timeline) -> str:
     """One row's picture in words."""
     curve = timeline.curve(row.name)
     now = "not measured yet"

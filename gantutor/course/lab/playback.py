@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 
-from gantutor.course.lab.rows import Row
+from gantutor.course.lab.rows import LabRow
 from gantutor.course.lab.timeline import Timeline
 from gantutor.plain import one_of, whole
 
@@ -180,7 +180,7 @@ class Playback:
         gap = len(self.timeline.rows) / PICTURES if behind else FRAME
         self._next_picture = begin + max(gap, (end - begin) / SHARE)
 
-    def spread(self, act: Callable, rows: list[Row]) -> list:
+    def spread(self, act: Callable, rows: list[LabRow]) -> list:
         """As `map` over rows, in any order, on two threads.
 
         PyTorch computes outside of Python's lock, so two rows at once are faster than one after

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from gantutor.course.lab.entries import Plan
+from gantutor.course.lab.entries import RowPlan
 from gantutor.course.lab.own import Own, described
 from gantutor.course.lab.settings import recipe_of
 from gantutor.descriptions import describe
@@ -14,7 +14,7 @@ from gantutor.train import Run
 
 
 @dataclass
-class Row:
+class LabRow:
     """A run with its name, its method and its settings.
 
     failed: what went wrong with it, "" as long as it trains
@@ -31,7 +31,7 @@ class Row:
     at_hand: bool = False
 
     @classmethod
-    def begin(cls, plan: Plan, world, width: int, seed: int) -> "Row":
+    def begin(cls, plan: RowPlan, world, width: int, seed: int) -> "LabRow":
         """The row of a plan, with its first weights."""
         recipe = recipe_of(plan.method, plan.settings, width, world.limit)
         return cls(plan.name, plan.method, Run(recipe, world, seed), dict(plan.settings))
@@ -74,7 +74,7 @@ class Row:
         recipe = recipe_of(self.method, settings, width, self.run.data.limit)
         _use(self.run, recipe)
 
-    def take_over(self, source: "Row") -> None:
+    def take_over(self, source: "LabRow") -> None:
         """Go on from another row's state with a method and rates of its own."""
         state = source.run.state_dict()
         state["recipe"] = describe(self.run.recipe)

@@ -8,7 +8,7 @@ so reset, going back and branching all replay the log up to that step.
 import contextlib
 from collections.abc import Iterable
 
-from gantutor.course.lab.entries import MOST_ROWS, Plan, after, check_form, check_rows, shared
+from gantutor.course.lab.entries import MOST_ROWS, RowPlan, after, check_form, check_rows, shared
 from gantutor.course.lab.own import Own
 from gantutor.course.lab.settings import SETTINGS
 from gantutor.course.lab.worlds import world_literal
@@ -65,10 +65,10 @@ class Script:
         return own.name
 
     # -- reading ----------------------------------------------------------------------------------
-    def plans(self, step: int) -> list[Plan]:
+    def plans(self, step: int) -> list[RowPlan]:
         """The rows that exist when `step` is reached, before its own entries."""
         names = [n for n in self.start["rows"] if n not in self.joining]
-        plans = [Plan(n, self.own.get(n, n), {}) for n in names]
+        plans = [RowPlan(n, self.own.get(n, n), {}) for n in names]
         for entry in self.log:
             if entry[0] < step:
                 plans = after(plans, entry, self.own)
@@ -142,7 +142,7 @@ class Script:
                     self.log.append(entry)
         return own.name
 
-    def restarted(self, now: list[Plan], **start) -> "Script":
+    def restarted(self, now: list[RowPlan], **start) -> "Script":
         """A script from step 0, in which the rows of the start keep their settings.
 
         now: the rows as they are, with their settings

@@ -2,7 +2,7 @@
 
 import torch
 
-from gantutor.course.lab.rows import Row
+from gantutor.course.lab.rows import LabRow
 
 FIRST_GAP, MOST = 10, 48
 ROOM = 200e6  # bytes that all snapshots together may take
@@ -20,7 +20,7 @@ class Snapshots:
         """The steps with a snapshot, in order."""
         return sorted(self._states)
 
-    def offer(self, step: int, rows: list[Row]) -> None:
+    def offer(self, step: int, rows: list[LabRow]) -> None:
         """Keep the rows' states if one is due at this step."""
         if step % self.gap or step in self._states:
             return

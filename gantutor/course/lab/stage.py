@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from gantutor.course.lab.entries import Plan, after
+from gantutor.course.lab.entries import RowPlan, after
 from gantutor.course.lab.own import Own
-from gantutor.course.lab.rows import Row, axes_due
+from gantutor.course.lab.rows import LabRow, axes_due
 from gantutor.course.lab.worlds import world
 from gantutor.metrics.toy import high_quality
 
@@ -16,7 +16,7 @@ class Stage:
     truth: what a perfect row would measure, by the names of `rows.Measured`
     """
 
-    def __init__(self, start: dict, plans: list[Plan]):
+    def __init__(self, start: dict, plans: list[RowPlan]):
         self.seed, self.width = start["seed"], start["width"]
         self.world = world(start["data"])
         self.truth = {
@@ -26,14 +26,14 @@ class Stage:
         }
         self.rows = [self._begin(plan) for plan in plans]
         # where slow motion is between D's turns and G's: the rows with the rest of their step
-        self.half: list[tuple[Row, Iterator[str]]] | None = None
+        self.half: list[tuple[LabRow, Iterator[str]]] | None = None
 
-    def _begin(self, plan: Plan) -> Row:
-        return Row.begin(plan, self.world, self.width, self.seed)
+    def _begin(self, plan: RowPlan) -> LabRow:
+        return LabRow.begin(plan, self.world, self.width, self.seed)
 
-    def plans(self) -> list[Plan]:
+    def plans(self) -> list[RowPlan]:
         """The rows as the log describes them."""
-        return [Plan(r.name, r.method, r.settings) for r in self.rows]
+        return [RowPlan(r.name, r.method, r.settings) for r in self.rows]
 
     def apply(self, entry: tuple, own: dict[str, Own]) -> None:
         """Let an entry of the log happen; `own`: losses from cells, by name."""
@@ -56,7 +56,7 @@ class Stage:
 
     def take_step(self, spread: Callable) -> None:
         """One whole step of every row; `spread` works as the builtin `map`."""
-        list(spread(Row.take_step, self.rows))
+        list(spread(LabRow.take_step, self.rows))
 
     def take_half(self) -> None:
         """D's turns of a step, in every row."""
@@ -77,7 +77,7 @@ class Stage:
             if axes_due(step):
                 row.choose_axes(step)
 
-    def restore(self, plans: list[Plan], states: dict[str, tuple]) -> None:
+    def restore(self, plans: list[RowPlan], states: dict[str, tuple]) -> None:
         """Put the rows where their states were taken; those that are missing are made again."""
         known = {r.name: r for r in self.rows}
         self.rows = []

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from gantutor.course.lab.measured import EVERY, Measured, Measurements
 from gantutor.course.lab.own import Own
-from gantutor.course.lab.rows import Row
+from gantutor.course.lab.rows import LabRow
 from gantutor.course.lab.script import FOUR, Script
 from gantutor.course.lab.snapshots import Snapshots
 from gantutor.course.lab.stage import Stage
@@ -49,7 +49,7 @@ class Timeline:
         """Whether slow motion is in the middle of a step."""
         return self.stage.half is not None
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> LabRow:
         """The row of that name; raises ValueError, naming those that exist."""
         for row in self.rows:
             if row.name == name:

@@ -58,7 +58,7 @@ class Layers:
         if self.desk.silent():
             return
         try:
-            (point,) = pairs(change.new)
+            (point,) = points_of(change.new)
         except ValueError:
             self.desk.complain(f"point {change.new!r}: expected two numbers, as 0.5 -1")
             return
@@ -195,7 +195,7 @@ class Data:
         if self.desk.silent() or not change.new.strip():
             return
         try:
-            points = pairs(change.new)
+            points = points_of(change.new)
         except ValueError:
             self.desk.complain(f"points {change.new!r}: expected pairs of numbers, as 0 0; 1 1")
             return
@@ -240,10 +240,10 @@ class Code:
         """Does nothing: the code is written when somebody asks for it."""
 
 
-def pairs(text: str) -> list[tuple[float, float]]:
+def points_of(text: str) -> list[tuple[float, float]]:
     """Typed points; raises ValueError.
 
-    >>> pairs("0 0; 1 -1.5")
+    >>> points_of("0 0; 1 -1.5")
     [(0.0, 0.0), (1.0, -1.5)]
     """
     found = [re.split(r"[\s,]+", part.strip()) for part in text.split(";") if part.strip()]

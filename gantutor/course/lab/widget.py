@@ -9,7 +9,7 @@ from gantutor.course.lab.bar import Bar, Time
 from gantutor.course.lab.canvas import anywidget, canvas
 from gantutor.course.lab.cards import Cards
 from gantutor.course.lab.desk import Desk
-from gantutor.course.lab.labels import label, plain, style
+from gantutor.course.lab.labels import escaped, label, style
 from gantutor.course.lab.parts import closed
 from gantutor.course.lab.picture import Screen, alt
 from gantutor.course.lab.session import Session
@@ -106,8 +106,8 @@ class Controls:
             self.curves.image = pictures["curves"]
         for part in (self.bar, self.time, *self._tools().values()):
             part.show(session)
-        self.caption.value = plain(playback.slow.caption)
-        self.desk.message.value = plain(playback.message)
+        self.caption.value = escaped(playback.slow.caption)
+        self.desk.message.value = escaped(playback.message)
         self._show_goal(session)
 
     def _show_goal(self, session: Session) -> None:

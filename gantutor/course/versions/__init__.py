@@ -4,7 +4,7 @@ A source holds the solutions of its exercises between `### BEGIN SOLUTION` and `
 nbgrader's markers. Students get what nbgrader's generate_assignment would make of it.
 """
 
-from gantutor.course.versions.source import BEGIN, CHECK, END, STUB, Place, load, places
+from gantutor.course.versions.source import BEGIN, CHECK, END, STUB, ExercisePlace, load, places
 from gantutor.course.versions.teacher import measured_minutes
 from gantutor.course.versions.variants import (
     VERSIONS,
@@ -23,7 +23,7 @@ __all__ = [
     "END",
     "STUB",
     "VERSIONS",
-    "Place",
+    "ExercisePlace",
     "build",
     "clean",
     "course",

@@ -17,7 +17,7 @@ CHECK = re.compile(r"""^check\(\s*["']([\w.]+)["']\s*,\s*(\w+)\s*\)""", re.M)
 
 
 @dataclass(frozen=True)
-class Place:
+class ExercisePlace:
     """An exercise in a notebook: its name, and the numbers of its cells.
 
     words: the cell that describes it, or None
@@ -45,14 +45,14 @@ def load(path: Path) -> NotebookNode:
     return nb
 
 
-def places(nb: NotebookNode, name: str) -> list[Place]:
+def places(nb: NotebookNode, name: str) -> list[ExercisePlace]:
     """The exercises of a source, in order.
 
     `name` is the notebook's, for messages. Raises ValueError, naming notebook and cell, where
     markers, names or cells do not fit together.
     """
     answers: dict[str, int] = {}  # of the exercises whose check is still to come
-    found: list[Place] = []
+    found: list[ExercisePlace] = []
     seen: set[str] = set()
     for i, cell in enumerate(nb.cells):
         here = f"{name}, cell {cell.id!r}"
@@ -73,7 +73,7 @@ def places(nb: NotebookNode, name: str) -> list[Place]:
                         f"grade_id {what!r} before the check"
                     )
                 words = j - 1 if j and nb.cells[j - 1].cell_type == "markdown" else None
-                found.append(Place(exercise, words, j, i))
+                found.append(ExercisePlace(exercise, words, j, i))
     for grade_id, i in answers.items():
         raise ValueError(
             f"{name}, cell {nb.cells[i].id!r}: nothing checks this answer: put "

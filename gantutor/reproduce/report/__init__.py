@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gantutor.course.records import write_text
 from gantutor.files import ours
-from gantutor.reproduce.ledger import Ledger, look
+from gantutor.reproduce.ledger import Ledger, read_ledger
 from gantutor.reproduce.report import page
 from gantutor.reproduce.report.evidence import collect
 from gantutor.reproduce.report.pictures import readable
@@ -33,7 +33,7 @@ def build(out: str | Path | Ledger) -> Built:
     Raises NotOurs where files of these names are there that the package did not write.
     """
     check_place(out.out if isinstance(out, Ledger) else Path(out))
-    ledger = out if isinstance(out, Ledger) else look(out)
+    ledger = out if isinstance(out, Ledger) else read_ledger(out)
     sections = collect(ledger)
     printed = tables(sections)
     html = page.html(sections, printed, ledger.out, ledger.damage, ledger.unrecorded())

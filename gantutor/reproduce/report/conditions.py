@@ -16,7 +16,7 @@ LABELS = {"norm": "batch norm when sampling", "keep": "share of the reals kept"}
 TIMES = {2: "twice"}
 
 
-class Run(NamedTuple):
+class RunFacts(NamedTuple):
     """One run of a section: what is its own, next to what all of them have in common."""
 
     label: str
@@ -31,7 +31,7 @@ class Conditions(NamedTuple):
     """The conditions that several runs have in common, and each run."""
 
     common: dict[str, str]
-    runs: list[Run]
+    runs: list[RunFacts]
 
 
 def several(n: int, what: str) -> str:
@@ -53,7 +53,7 @@ def conditions(runs: Sequence[tuple[str, str, dict[str, Any], Section]]) -> Cond
         starts = f"started {TIMES.get(n, f'{n} times')}" if n > 1 else ""
         own = "; ".join(f"{k} {v}" for k, v in fact.items() if k not in common)
         seconds = f"{result['wall_s']:.0f} s"
-        found.append(Run(label, folder, moment(result["started"]), seconds, starts, own))
+        found.append(RunFacts(label, folder, moment(result["started"]), seconds, starts, own))
     return Conditions(common, found)
 
 
@@ -72,10 +72,10 @@ def moment(iso: str) -> str:
 
 def _facts(r: dict[str, Any]) -> dict[str, str]:
     """The conditions of one run, one text for each of them."""
-    facts = {k: plain(v) for k, v in r["data"].items() if k != "row"}
+    facts = {k: in_words(v) for k, v in r["data"].items() if k != "row"}
     versions = ", ".join(f"{k} {v}" for k, v in r["versions"].items() if v)
     return {
-        "Parameters": plain(_asked(r)),
+        "Parameters": in_words(_asked(r)),
         **_recipes(r),
         **facts,
         "Hardware": machine(r["hardware"]),
@@ -109,7 +109,7 @@ def _recipes(r: dict[str, Any]) -> dict[str, str]:
     for variant, parts in trained.items():
         own = {k: v for k, v in parts.items() if k not in shared}
         if own:
-            found[f"Trained: {variant}"] = plain(own)
+            found[f"Trained: {variant}"] = in_words(own)
     return found
 
 
@@ -140,10 +140,10 @@ def _spelled(value: Any) -> str:
     return str(value)
 
 
-def plain(value: Any) -> str:
+def in_words(value: Any) -> str:
     """A value in words; a dictionary as "name = value, ..."."""
     if isinstance(value, dict):
-        return ", ".join(f"{k} = {plain(v)}" for k, v in value.items())
+        return ", ".join(f"{k} = {in_words(v)}" for k, v in value.items())
     return str(value)
 
 

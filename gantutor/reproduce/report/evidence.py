@@ -6,7 +6,7 @@ from typing import Any
 
 from gantutor.course.records import frame_of
 from gantutor.reproduce.claims import TableRow, Verdict, worst
-from gantutor.reproduce.ledger import Ledger, answers, look
+from gantutor.reproduce.ledger import Ledger, answers, read_ledger
 from gantutor.reproduce.report.sections import BASELINE, Section, printed_fid, short, unlike
 from gantutor.reproduce.targets import ALL, Target
 
@@ -15,7 +15,7 @@ OTHERS = "Other records in this folder"
 
 def collect(out: str | Path | Ledger) -> list[Section]:
     """All targets, judged by the records in a folder, then the records that answer no target."""
-    ledger = out if isinstance(out, Ledger) else look(out)
+    ledger = out if isinstance(out, Ledger) else read_ledger(out)
     sections = [section_of(target, ledger) for target in ALL]
     used = {run for s in sections for run in s.runs}
     homes: dict[str, Section] = {}

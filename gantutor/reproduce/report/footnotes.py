@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from gantutor.reproduce.report.printed import Row, Table
+from gantutor.reproduce.report.printed import PrintedRow, Table
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 Key = tuple[str, ...]  # ("column", name), ("row", name) or ("cell", row, column)
@@ -30,7 +30,7 @@ def mark(marks: Mapping[Key, list[str]], *key: str) -> str:
     return " ".join(marks.get(key, ()))
 
 
-def _places(rows: Iterable[Row]) -> dict[str, set[tuple[str, str]]]:
+def _places(rows: Iterable[PrintedRow]) -> dict[str, set[tuple[str, str]]]:
     """{note: the cells that have it, as (row, column)}."""
     where: dict[str, set[tuple[str, str]]] = {}
     for row in rows:

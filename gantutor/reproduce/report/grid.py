@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from gantutor.reproduce.claims import number
 from gantutor.reproduce.records import SAME
 from gantutor.reproduce.report.footnotes import footnotes, mark
-from gantutor.reproduce.report.printed import Line, Row, Table, own_value
+from gantutor.reproduce.report.printed import Line, PrintedRow, Table, own_value
 from gantutor.reproduce.report.sections import printed_difference
 
 
 @dataclass(frozen=True)
-class Cell:
+class GridCell:
     """A printed value with its footnotes and, where it was measured alike, ours in a few lines."""
 
     column: str
@@ -48,7 +48,7 @@ class GridRow:
     starred: bool
     control: bool
     anchors: list[str]
-    cells: list[Cell]
+    cells: list[GridCell]
     ours: list[Ours]
 
 
@@ -97,7 +97,7 @@ def grid(t: Table) -> Grid:
     )
 
 
-def _grid_row(t: Table, row: Row, marks: dict) -> GridRow:
+def _grid_row(t: Table, row: PrintedRow, marks: dict) -> GridRow:
     mine = [line.section for line in row.lines if line.section and not line.again]
     return GridRow(
         row.name,
@@ -111,15 +111,15 @@ def _grid_row(t: Table, row: Row, marks: dict) -> GridRow:
     )
 
 
-def _cell(row: Row, column: str, marks: dict) -> Cell:
+def _cell(row: PrintedRow, column: str, marks: dict) -> GridCell:
     cell = row.cells.get(column)
     if cell is None:
-        return Cell(column)
+        return GridCell(column)
     text = f"{cell['value']} ± {cell['spread']}" if cell["spread"] else cell["value"]
-    return Cell(column, text, mark(marks, "cell", row.name, column), _own(row, cell))
+    return GridCell(column, text, mark(marks, "cell", row.name, column), _own(row, cell))
 
 
-def _own(row: Row, cell: dict[str, str]) -> tuple[str, ...]:
+def _own(row: PrintedRow, cell: dict[str, str]) -> tuple[str, ...]:
     """Ours in the paper's measure: value, interval, less the paper's, less the baseline's."""
     for line in row.lines:
         own = own_value(line, cell)

@@ -207,7 +207,7 @@ def _home(run: str, figure: str, sections: list[Section]) -> Section:
 
 
 @dataclass(frozen=True)
-class Measure:
+class MeasureLine:
     """One measure of one variant; `lost`: how many of its values are not finite."""
 
     metric: str
@@ -218,7 +218,7 @@ class Measure:
     each: str
 
 
-def _measures(s: Section) -> list[Measure]:
+def _measures(s: Section) -> list[MeasureLine]:
     frame, found = frame_of([result for _, result in s.results]), []
     for (variant, metric), part in frame.groupby(["variant", "metric"], sort=False):
         every = values(part, metric, variant).values()
@@ -226,7 +226,7 @@ def _measures(s: Section) -> list[Measure]:
         mean = str(Spread.of(numbers)) if numbers else ""
         unit = str(part["unit"].iloc[0] or "")
         each = ", ".join(number(v) for v in part["value"])
-        found.append(Measure(metric, variant, mean, unit, len(part) - len(numbers), each))
+        found.append(MeasureLine(metric, variant, mean, unit, len(part) - len(numbers), each))
     return found
 
 
@@ -240,7 +240,7 @@ class More:
     seeds: str
     status: str
     differs: str
-    measures: list[Measure]
+    measures: list[MeasureLine]
 
 
 def _more(sections: Sequence[Section]) -> list[More]:
@@ -261,7 +261,7 @@ def _more(sections: Sequence[Section]) -> list[More]:
                     words.moment(result["started"]),
                     words.several(len(result["seeds"]), "seed"),
                     result["status"],
-                    words.plain(own) if own else "",
+                    words.in_words(own) if own else "",
                     _measures(alone),
                 )
             )
@@ -270,7 +270,7 @@ def _more(sections: Sequence[Section]) -> list[More]:
 
 # -- a table of a paper ----------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Card:
+class PictureCard:
     """The pictures of a row's run."""
 
     name: str
@@ -326,10 +326,10 @@ def _problems(t: Table) -> list[str]:
     return listed
 
 
-def _card(s: Section, out: Path) -> Card:
+def _card(s: Section, out: Path) -> PictureCard:
     run, result = s.own
     shown = [f for f in result["figures"] if f["name"] in ("samples", "curves")]
-    return Card(s.row_name, run, [picture(out / run, f, NARROW) for f in shown])
+    return PictureCard(s.row_name, run, [picture(out / run, f, NARROW) for f in shown])
 
 
 @dataclass(frozen=True)

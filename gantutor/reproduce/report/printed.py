@@ -32,7 +32,7 @@ class Line:
 
 
 @dataclass(eq=False)
-class Row:
+class PrintedRow:
     """A printed row, {column: cell}, and its lines; one without cells is a control of ours."""
 
     name: str
@@ -54,7 +54,7 @@ class Table:
     title: str
     note: str
     columns: list[str]
-    rows: list[Row]
+    rows: list[PrintedRow]
     lessons: list[Section]
 
     @property
@@ -129,10 +129,12 @@ def _table(
         ]
         seen |= {r: seen.get(r, row) for r in recipes}
         lines = lines or [Line("not yet", reason=not_yet or _reason(mine, taught))]
-        rows.append(Row(row, any(c["starred"] for c in mine.values()), mine, lines))
+        rows.append(PrintedRow(row, any(c["starred"] for c in mine.values()), mine, lines))
     for r in (r for r in CONTROLS if r.startswith(f"{name}/")):
         rows.append(
-            Row(r.removeprefix(f"{name}/"), False, {}, [Line(by_row[r].status, "", by_row[r])])
+            PrintedRow(
+                r.removeprefix(f"{name}/"), False, {}, [Line(by_row[r].status, "", by_row[r])]
+            )
         )
     columns = list(dict.fromkeys(c["column"] for c in cells))
     title, note = about["title"], about["note"]

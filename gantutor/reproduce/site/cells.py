@@ -57,7 +57,7 @@ class Part:
     """A cell that is shown by itself, or the place of an exercise."""
 
     cell: NotebookNode | None = None
-    exercise: versions.Place | None = None
+    exercise: versions.ExercisePlace | None = None
 
 
 def parts(nb: NotebookNode, name: str) -> Iterator[Part]:

@@ -17,13 +17,13 @@ from gantutor.reproduce.html import render
 from gantutor.reproduce.site import cells
 from gantutor.reproduce.site.cells import Block, Figure, Output
 from gantutor.reproduce.site.markup import Headings, code, markdown
-from gantutor.reproduce.site.pictures import save_picture, whole
+from gantutor.reproduce.site.pictures import save_picture, undamaged
 
 USUAL = ("profile", "seed", "seeds", "out", "path")  # parameters that are not listed as a run's own
 
 
 @dataclass(frozen=True)
-class Lesson:
+class SiteLesson:
     """A notebook on the site.
 
     source: its file
@@ -59,14 +59,14 @@ class LessonPage:
     to the page. `cover` is the address of the first picture, once `html` was called.
     """
 
-    def __init__(self, lesson: Lesson, lessons: Sequence[Lesson], out: Path):
+    def __init__(self, lesson: SiteLesson, lessons: Sequence[SiteLesson], out: Path):
         self.lesson, self.out = lesson, out
         self.headings, self.pictures, self.cover = Headings(), 0, ""
         self.pages = {x.source.name: x.page for x in lessons}
         self.nb, self.record = versions.load(lesson.run / "executed.ipynb"), read(lesson.run)
         self.captions = {figure["name"]: figure for figure in self.record["figures"]}
 
-    def html(self, before: Lesson | None, after: Lesson | None) -> str:
+    def html(self, before: SiteLesson | None, after: SiteLesson | None) -> str:
         """The page, with links to the lessons before and after it."""
         found = list(cells.parts(self.nb, self.lesson.source.name))
         blocks = [self._exercise(p.exercise) if p.exercise else self._block(p.cell) for p in found]
@@ -100,7 +100,7 @@ class LessonPage:
             return Block("prose", markdown(cell.source, self.link, self.headings))
         return Block("code", code(cell.source), cells.fold_of(cell), self._outputs(cell))
 
-    def _exercise(self, place: versions.Place) -> Block:
+    def _exercise(self, place: versions.ExercisePlace) -> Block:
         words = Markup("")
         if place.words is not None:
             words = markdown(self.nb.cells[place.words].source, self.link, self.headings)
@@ -145,7 +145,7 @@ class LessonPage:
         """
         names = cells.KEPT.findall(cell.source)
         figure = self.captions.get(names[0]) if alone and len(names) == 1 else None
-        content = whole(self.lesson.run / figure["file"]) if figure else None
+        content = undamaged(self.lesson.run / figure["file"]) if figure else None
         if content is not None:
             name, words = figure["name"], figure["caption"]
         else:

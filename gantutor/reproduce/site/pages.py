@@ -15,9 +15,9 @@ from gantutor.course.lessons import LESSONS, minutes
 from gantutor.course.records import parameter_hash, write_text
 from gantutor.files import NotOurs, ours
 from gantutor.reproduce.html import render, style
-from gantutor.reproduce.notebook import check, finished
+from gantutor.reproduce.notebook import check_parameters, finished
 from gantutor.reproduce.run import run_one
-from gantutor.reproduce.site.lesson import Lesson, LessonPage
+from gantutor.reproduce.site.lesson import LessonPage, SiteLesson
 from gantutor.reproduce.site.markup import markdown
 from gantutor.reproduce.site.pictures import save_picture
 
@@ -59,7 +59,7 @@ def build(
     check_place(out, sources)
     for source in sources:
         versions.places(versions.load(source), source.name)
-    wanted = {source: check(source, {"profile": profile}) for source in sources}
+    wanted = {source: check_parameters(source, {"profile": profile}) for source in sources}
     lessons = []
     for source, parameters in wanted.items():
         run = kept_run(source, parameters, runs)
@@ -68,7 +68,7 @@ def build(
             failed = _run(source, profile, run, say)
             if failed:
                 return failed
-        lessons.append(Lesson(source, run))
+        lessons.append(SiteLesson(source, run))
     _write(lessons, out)
     return ""
 
@@ -97,7 +97,7 @@ def _run(source: Path, profile: str, run: Path, say: Callable[[str], None]) -> s
     return ""
 
 
-def _write(lessons: Sequence[Lesson], out: Path) -> None:
+def _write(lessons: Sequence[SiteLesson], out: Path) -> None:
     covers = []
     for i, lesson in enumerate(lessons):
         page = LessonPage(lesson, lessons, out)
@@ -111,7 +111,7 @@ def _write(lessons: Sequence[Lesson], out: Path) -> None:
 
 # -- the first page --------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Card:
+class LessonCard:
     """A lesson on the first page; a notebook that is not of the course has a title alone."""
 
     page: str
@@ -121,7 +121,7 @@ class Card:
     needs: str = ""
 
 
-def _index(lessons: Sequence[Lesson], covers: Sequence[str], out: Path) -> str:
+def _index(lessons: Sequence[SiteLesson], covers: Sequence[str], out: Path) -> str:
     """README's beginning with its picture, a card for each notebook, and README's commands."""
     readme = lessons[0].source.parent.parent / "README.md"
     text = readme.read_text(encoding="utf-8") if readme.exists() else "# The course\n"
@@ -145,9 +145,9 @@ def _index(lessons: Sequence[Lesson], covers: Sequence[str], out: Path) -> str:
     )
 
 
-def _card(lesson: Lesson, cover: str) -> Card:
+def _card(lesson: SiteLesson, cover: str) -> LessonCard:
     known = LESSONS.get(lesson.stem)
     if known is None:
-        return Card(lesson.page, cover, lesson.title)
+        return LessonCard(lesson.page, cover, lesson.title)
     needs = f"{known.time} · {known.needs}"
-    return Card(lesson.page, cover, known.label, known.question, needs)
+    return LessonCard(lesson.page, cover, known.label, known.question, needs)

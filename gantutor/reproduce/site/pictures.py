@@ -23,7 +23,7 @@ def save_picture(content: bytes, out: Path, folder: str, name: str) -> tuple[str
     return f"{folder}/{name}.png", flat.size
 
 
-def whole(path: Path) -> bytes | None:
+def undamaged(path: Path) -> bytes | None:
     """The bytes of a picture that can be decoded, None where it is missing or damaged."""
     try:
         content = path.read_bytes()
