@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 
 import pytest
 
@@ -9,6 +10,19 @@ from gantutor.course.lessons import LESSONS
 
 # before torch is imported: several workers with one thread per core each would be much slower
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# nbformat would import this module and build a grammar of web addresses in it, for two seconds
+sys.modules.setdefault("rfc3987_syntax", None)
+
+# the files with the longest tests, which start processes, kernels and browsers
+LONG = (
+    "test_notebooks",
+    "test_grid",
+    "test_cli",
+    "test_lab_browser",
+    "test_grade",
+    "test_processes",
+)
 
 # no sandbox, so that it runs as root in containers; no GPU; nothing that contacts a server
 QUIET = [
@@ -45,6 +59,25 @@ def pytest_xdist_auto_num_workers(config):
     """One worker more than cores: while a test waits for its processes, another one can run."""
     cores = getattr(os, "process_cpu_count", os.cpu_count)()
     return (cores or 1) + 1
+
+
+@pytest.hookimpl(trylast=True)  # after the slow tests have been taken out
+def pytest_collection_modifyitems(items):
+    """Let every worker begin with its share of the long tests, so that none is left for the end.
+
+    xdist gives each worker an equal run of consecutive items, and later moves items from the end
+    of one worker's run to another worker.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first = sorted((i for i in items if i.path.stem in LONG), key=lambda i: LONG.index(i.path.stem))
+    then = [i for i in items if i.path.stem not in LONG]
+    ordered, size = [], len(items) / workers
+    for worker in range(workers):
+        share = first[worker::workers]
+        rest = round((worker + 1) * size) - len(ordered) - len(share)
+        ordered += share + then[:rest]
+        then = then[rest:]
+    items[:] = ordered + then
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -41,6 +41,9 @@ app.add_typer(data, name="data")
 def main() -> None:
     """Entry point of the `gantutor` program."""
     sys.unraisablehook = signals.once_more
+    # nbformat's jsonschema would import this module, where JupyterLab brought it, and build a
+    # grammar of web addresses that no notebook uses: two seconds for each command
+    sys.modules.setdefault("rfc3987_syntax", None)
     for stream in (sys.stdout, sys.stderr):  # file names may contain what cannot be encoded
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
