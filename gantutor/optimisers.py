@@ -1,7 +1,9 @@
 """The optimisers of a recipe, and the moving average of its generator."""
 
+import inspect
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -30,7 +32,7 @@ class Adam:
         """Build torch's optimiser of the parameters; `graph`: for a captured step."""
         betas = tuple(float(b) for b in self.betas)  # torch refuses (0, 0.9)
         rate = _rate(self.lr, parameters, graph)
-        return torch.optim.Adam(
+        return light(torch.optim.Adam)(
             parameters,
             lr=rate,
             betas=betas,
@@ -51,7 +53,7 @@ class RmsProp:
 
     def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
         """Build torch's optimiser of the parameters; `graph`: for a captured step."""
-        return torch.optim.RMSprop(
+        return light(torch.optim.RMSprop)(
             parameters, lr=_rate(self.lr, parameters, graph), capturable=graph
         )
 
@@ -67,9 +69,24 @@ class Sgd:
 
     def build(self, parameters, graph: bool = False) -> torch.optim.Optimizer:
         """Build torch's optimiser of the parameters; `graph`: for a captured step."""
-        return torch.optim.SGD(
+        return light(torch.optim.SGD)(
             parameters, lr=_rate(self.lr, parameters, graph), fused=graph or None
         )
+
+
+@cache
+def light(kind: type) -> type:
+    """Torch's optimiser without the decorators that hide it from torch.compile.
+
+    They import torch._dynamo when they are first called, which takes two seconds in each process
+    that trains. Nothing here is compiled.
+    """
+    plain = {
+        name: inspect.unwrap(getattr(kind, name))
+        for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    }
+    step = torch.no_grad()(inspect.unwrap(kind.step))
+    return type(kind.__name__, (kind,), {**plain, "step": step})
 
 
 def _rate(lr: float, parameters, graph: bool) -> float | torch.Tensor:

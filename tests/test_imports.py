@@ -250,3 +250,25 @@ def test_the_names_of_the_package_are_loaded_when_asked_for():
     assert gantutor.Recipe is gantutor.recipes.Recipe and "toy" in dir(gantutor)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         gantutor.nonsense
+
+
+def test_training_sampling_and_checkpoints_do_not_load_torch_s_compiler(tmp_path):
+    """It would take two seconds of every process that trains."""
+    code = f"""
+import os, sys
+os.environ["GANTUTOR_CACHE"] = {str(tmp_path)!r}
+from gantutor import TOY, Run, toy
+from gantutor.images import open_images
+from gantutor.metrics.images import small_cnn
+from gantutor.recipes import METHODS, RmsProp, Sgd
+for recipe in (*METHODS.values(), TOY.but(g_opt=Sgd(), d_opt=RmsProp())):
+    run = Run(recipe, toy.nine(), 0)
+    list(run.steps(2))
+    run.save({str(tmp_path / "run.pt")!r})
+    run.load({str(tmp_path / "run.pt")!r})
+    list(run.steps(4))
+    run.sample(10)
+small_cnn(open_images("digits"), steps=2)
+print("torch._dynamo" in sys.modules)
+"""
+    assert python(code).strip() == "False"

@@ -16,6 +16,7 @@ from gantutor.images import ImageSet, cache_dir, in_range
 from gantutor.metrics.features import density_coverage, kernel_distance
 from gantutor.metrics.features import name as called
 from gantutor.nets import initialise
+from gantutor.optimisers import light
 from gantutor.rng import Rng
 
 VERSION = 2  # raise it when the net, its training or its file changes
@@ -93,7 +94,7 @@ def small_cnn(images: ImageSet, seed: int = 0, steps: int = 400, batch: int = 12
 
 
 def _train(net: SmallCnn, images: ImageSet, rng: Rng, steps: int, batch: int) -> None:
-    opt = torch.optim.Adam(net.parameters(), lr=2e-3, fused=True)
+    opt = light(torch.optim.Adam)(net.parameters(), lr=2e-3, fused=True)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(opt, steps)
     for _ in range(steps):
         index = rng.randint(len(images), batch)
