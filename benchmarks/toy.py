@@ -4,10 +4,14 @@
 
 Both train the same nets with the same objective, batch and optimiser on one thread, in turns
 (plain, ours, plain, ...), so that a change of the machine's speed affects both. Printed: median,
-least and greatest of the rounds' ratios.
+least and greatest of the rounds' ratios. At the end: how long the first step of a new process
+takes, imports included, with torch's optimisers as the package uses them and as they are.
 """
 
 import argparse
+import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -95,6 +99,16 @@ def speed(step, seconds: float) -> float:
             return n / passed
 
 
+def first_step(prepare: str = "") -> float:
+    """Processor time of a new process that imports the package and takes one step."""
+    step = "from gantutor import TOY, Run, toy; list(Run(TOY, toy.nine(), 0).steps(1))"
+    before = os.times()
+    subprocess.run([sys.executable, "-c", f"{prepare}\n{step}"], check=True)
+    after = os.times()
+    spent = after.children_user + after.children_system
+    return spent - before.children_user - before.children_system
+
+
 def main() -> None:
     """Measure, and print a table."""
     args = argparse.ArgumentParser(
@@ -133,6 +147,14 @@ def main() -> None:
         a, b = (float(np.median(x)) for x in zip(*pairs, strict=True))
         spread = f"{np.median(ratios):.2f} | {ratios[0]:.2f} | {ratios[-1]:.2f}"
         print(f"| {hidden} | {batch} | {what} | {a:.0f} | {b:.0f} | {spread} |", flush=True)
+    theirs = "from gantutor import optimisers; optimisers.light = lambda kind: kind"
+    pairs = [(first_step(), first_step(theirs)) for _ in range(args.rounds)]
+    ours, plain = (float(np.median(x)) for x in zip(*pairs, strict=True))
+    ratio = float(np.median([a / b for a, b in pairs]))
+    print(
+        f"\nthe first step of a new process: {ours:.1f} s, with torch's optimisers as they are "
+        f"{plain:.1f} s, median of the ratios {ratio:.2f}"
+    )
 
 
 if __name__ == "__main__":
