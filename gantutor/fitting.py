@@ -1,5 +1,7 @@
 """Whether recipe, data and processes fit together, and nets that take their reach from the data."""
 
+from types import FunctionType
+
 from gantutor.images import ImageSet
 from gantutor.nets import classes_of
 from gantutor.parallel import place
@@ -11,8 +13,13 @@ from gantutor.state import data_name
 def fitted(recipe: Recipe, data) -> Recipe:
     """The recipe with nets that reach the data: `Mlp(bound="data")` gets a number.
 
-    Raises ValueError where a fixed bound is too small for the data.
+    Raises ValueError where a fixed bound is too small for the data, and for what is no data.
     """
+    if isinstance(data, FunctionType | type):
+        name = data.__name__
+        raise ValueError(f"data={name}: this is a {type(data).__name__}; call it: {name}()")
+    if not hasattr(data, "sample"):
+        raise ValueError(f"data={data!r}: expected data with sample(n, rng), as of toy.ring()")
     fit = getattr(recipe.nets, "fitted", None)
     return recipe if fit is None else recipe.but(nets=fit(data))
 

@@ -63,6 +63,8 @@ class Objective:
     def __rmul__(self, weight: float) -> "Sum":
         return Sum(tuple((weight * w, o) for w, o in _parts(self)))
 
+    __mul__ = __rmul__
+
 
 @dataclass(frozen=True)
 class Sum(Objective):
@@ -75,6 +77,10 @@ class Sum(Objective):
 
     def __post_init__(self):
         parts = tuple((number("weight", w), o) for w, o in self.parts)
+        for _, part in parts:
+            if isinstance(part, type):
+                kind = part.__name__
+                raise ValueError(f"{kind} is a class; write an object of it: {kind}()")
         if not parts or not all(isinstance(o, Objective) for _, o in parts):
             raise ValueError(
                 f"parts={self.parts!r}: expected objectives with their weights, as in Hinge() + "

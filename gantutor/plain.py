@@ -99,6 +99,9 @@ def _settled(name: str, value: Any, kind: Any) -> Any:
     kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
     if value is None and type(None) in kinds:
         return None
+    many = [kind for kind in kinds if get_origin(kind) is tuple]
+    if many and getattr(value, "ndim", 1) and not isinstance(value, str | numbers.Real):
+        kinds = many
     if kinds[0] is int:
         return whole(name, value)
     if kinds[0] is float:

@@ -85,23 +85,29 @@ class Recipe:
 
     def diff(self, other: "Recipe") -> dict[str, tuple]:
         """The parts in which two recipes differ, {part: (mine, theirs)}, as `describe` has them."""
+        if not isinstance(other, Recipe):
+            raise ValueError(f"{other!r}: expected another Recipe")
         mine, theirs = describe(self), describe(other)
         return {k: (mine[k], theirs[k]) for k in mine if mine[k] != theirs[k]}
 
 
 def _several(name: str, value) -> tuple:
+    if value is None:
+        raise ValueError(f"{name}=None: for no part write {name}=()")
+    _refuse_class(name, value)
     try:
         return tuple(value)
     except TypeError:
+        shown = repr(value) if len(repr(value)) < 50 else f"{type(value).__name__}(...)"
         raise ValueError(
-            f"{name}={value!r}: expected several parts in parentheses: ({value!r},)"
+            f"{name}={shown}: expected several parts, in parentheses with a comma: ({shown},)"
         ) from None
 
 
 def _refuse_class(name: str, value) -> None:
     """The most common slip: Hinge where Hinge() is meant."""
     for part in value if isinstance(value, tuple) else (value,):
-        if isinstance(part, type):
+        if isinstance(part, type) and not part.__module__.startswith("torch."):
             kind = part.__name__
             raise ValueError(f"{name}={kind}: this is a class; write an object of it: {kind}()")
 
@@ -117,15 +123,15 @@ def _check_parts(recipe: Recipe) -> None:
         if not 0 < number("lr", rule.lr) < math.inf:
             raise ValueError(f"{name}={rule}: expected a learning rate above 0")
     if not hasattr(recipe.nets, "build"):
-        raise ValueError(f"nets={recipe.nets!r}: expected one of the package's, for example Mlp()")
+        raise ValueError(
+            f"nets={recipe.nets!r}: expected a spec that builds G and D, for example Mlp()"
+        )
     if not isinstance(recipe.objective, Objective):
         raise ValueError(
-            f"objective={recipe.objective!r}: expected one of the package's, for example Hinge()"
+            f"objective={recipe.objective!r}: expected an Objective, for example Hinge()"
         )
     if not isinstance(recipe.latent, LatentMap | None):
-        raise ValueError(
-            f"latent={recipe.latent!r}: expected one of the package's, for example IFGSM()"
-        )
+        raise ValueError(f"latent={recipe.latent!r}: expected a LatentMap, for example IFGSM()")
     if recipe.ema is not None and not isinstance(recipe.ema, Ema):
         raise ValueError(f"ema={recipe.ema!r}: expected None or an average, for example Ema(0.999)")
     for name, parts in (("inputs", recipe.inputs), ("augment", (recipe.augment,))):
@@ -140,7 +146,7 @@ def _check_parts(recipe: Recipe) -> None:
     if len(replacing) > 1:
         raise ValueError(
             f"terms={recipe.terms!r}: {len(replacing)} of them replace the scores that the "
-            "objective acts on, and only one can"
+            "objective acts on, and only one can: keep one, and give the others logits='plain'"
         )
     if replacing and not recipe.objective.reads_scores:
         raise ValueError(

@@ -9,6 +9,7 @@ from gantutor.critic import critic
 from gantutor.nets import Labelled, call, classes_of, latent_mode
 from gantutor.plain import one_of, whole
 from gantutor.rng import Rng
+from gantutor.turn import move
 
 NORMS = ("running", "batch", "standing")
 
@@ -40,7 +41,7 @@ def stream(
             part = z.narrow(rng.axis, i, min(chunk, n - i))
             its = None if y is None else y[i : i + chunk]
             if latent is not None:
-                part = latent(part, Labelled(G, its), critic(run, y=its), rng)
+                part = move(latent, part, Labelled(G, its), critic(run, y=its), rng)
             G.train(norm == "batch")
             yield call(G, part, its)
 

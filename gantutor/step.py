@@ -14,7 +14,7 @@ from gantutor.divergence import watch
 from gantutor.nets import Critique, Labelled, call, classes_of, full
 from gantutor.parallel import stepping
 from gantutor.reals import repeated
-from gantutor.turn import Turn
+from gantutor.turn import Term, Turn, move
 
 
 class Fakes(NamedTuple):
@@ -40,12 +40,12 @@ def d_turn(run, shared: list[Fakes] | None = None) -> None:
         # terms before the objective: that is the order in which a seed's numbers are drawn
         added = [turn.ask(f"terms.{i}", term.d_loss) for i, term in enumerate(recipe.terms)]
         loss = turn.ask("objective", recipe.objective.d_loss)
-        loss = total(run, loss, added)
+        loss = total(run, "d_loss", loss, added)
         run.d_weights.differentiate(loss.sum())
         losses.append(loss.detach())
-        turn.stale = real
+        turn.stale = real  # for G's turn: what D said of these reals before this update
         run.turns.append(turn)
-    run.d_loss = run.d_weights.reduce(losses)
+    run.d_loss = run.d_weights.reduce(losses)  # and gives the optimiser the mean gradient
     watch(run, run.d_loss, "d")
     run.d_opt.step()
     recipe.objective.after_d(run.D)
@@ -64,29 +64,41 @@ def g_turn(run, shared: list[Fakes] | None = None) -> None:
         turn = make_turn(run, "g", part, **batch, z=z, x_fake=x_fake, y_fake=y_fake, fake=fake)
         added = [turn.ask(f"terms.{i}", term.g_loss) for i, term in enumerate(recipe.terms)]
         loss = turn.ask("objective", recipe.objective.g_loss)
-        loss = total(run, loss, added)
+        loss = total(run, "g_loss", loss, added)
         run.g_weights.differentiate(loss.sum())
         losses.append(loss.detach())
-    run.g_loss = run.g_weights.reduce(losses)
+    run.g_loss = run.g_weights.reduce(losses)  # and gives the optimiser the mean gradient
     watch(run, run.g_loss, "g")
     run.g_opt.step()
 
 
-def total(run, loss: Tensor, added: list[Tensor | None]) -> Tensor:
-    """The objective's loss plus those of the terms that have one: one number a seed.
+def total(run, method: str, loss: Tensor, added: list[Tensor | None]) -> Tensor:
+    """The objective's loss plus those of the terms that have one: one number per seed.
 
-    Raises ValueError for a loss that is not reduced over the batch, TypeError for no tensor.
+    Raises ValueError for a loss that is not reduced over the batch, or is reduced over the seeds
+    too, and TypeError for one that is no tensor.
     """
-    parts = [loss, *(part for part in added if part is not None)]
-    for part in parts:
-        if not isinstance(part, Tensor):
-            raise TypeError(f"a loss is {part!r}: expected a tensor; does d_loss or g_loss return?")
-        if part.ndim and part.shape != run.d_loss.shape:
-            raise ValueError(
-                f"a loss of shape {tuple(part.shape)} where {tuple(run.d_loss.shape)} is expected, "
-                "one number a seed: take the mean over the batch, as by .mean(-1)"
-            )
-    return sum(parts[1:], loss)
+    whose = [run.recipe.objective, *run.recipe.terms]
+    expected = (len(run.rng.seeds),) if run.rng.stacked else ()
+    kept = []
+    for part, value in zip(whose, [loss, *added], strict=True):
+        if value is None and isinstance(part, Term):
+            continue  # it adds nothing to this player's loss
+        if not isinstance(value, Tensor) or value.shape != expected:
+            raise _wrong(f"{type(part).__name__}.{method}", value, expected)
+        kept.append(value)
+    return sum(kept[1:], kept[0])
+
+
+def _wrong(name: str, value, expected: tuple[int, ...]) -> Exception:
+    if value is None:
+        return TypeError(f"{name} returned None: is `return` missing?")
+    if not isinstance(value, Tensor):
+        return TypeError(f"{name} returned {value!r}, and a tensor is expected")
+    return ValueError(
+        f"{name} returned a loss of shape {tuple(value.shape)} where {expected} is expected, one "
+        "number per seed: take the mean over the batch alone, by .mean(-1)"
+    )
 
 
 def make_turn(run, player: str, part: int, **batch) -> Turn:
@@ -101,7 +113,7 @@ def make_turn(run, player: str, part: int, **batch) -> Turn:
         terms=run.recipe.terms,
         memory=run.memory,
         part=part,
-        nets=run.autocast,
+        autocast=run.autocast,
         **batch,
     )
 
@@ -134,8 +146,9 @@ def make_fakes(run, player: str, y_real: Tensor | None = None, keep_graph: bool 
             z = term.latents(z, Labelled(run.G, y), run.rng, player)
         y = y if y is None else y.repeat(len(z) // len(y))
         if player == "d" and recipe.latent is not None:
+            # under KDD a score needs a reference batch, which this draws
             D = critic(run, run.batch, run.rng, y=y)
-            z = recipe.latent(z, Labelled(run.G, y), D, run.rng)
+            z = move(recipe.latent, z, Labelled(run.G, y), D, run.rng)
         with torch.set_grad_enabled(keep_graph or player == "g"):
             return Fakes(z, y, full(call(run.G, z, y)))
 

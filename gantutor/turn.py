@@ -22,8 +22,8 @@ class Turn:
     step, from before D moved; detach it before use, because its graph is spent. `step` counts
     whole steps, as a number or as a tensor on the device. `terms` are the recipe's, one of which
     may replace the scores. `memory` holds tensors that parts keep from turn to turn (`remember`),
-    separately for each `part` of an accumulated batch. `nets` opens the context in which the nets
-    run (bf16 autocast): `judge` and `features` use it, and `full_precision` switches it off.
+    separately for each `part` of an accumulated batch. `autocast` opens the context in which the
+    nets run (bf16): `judge` and `features` use it, and `full_precision` switches it off.
     """
 
     def __init__(
@@ -46,13 +46,13 @@ class Turn:
         terms: Sequence["Term"] = (),
         memory: dict[str, Tensor] | None = None,
         part: int = 0,
-        nets: Callable = contextlib.nullcontext,
+        autocast: Callable = contextlib.nullcontext,
     ):
         self.player, self.G, self.D, self.rng, self.joint = player, G, D, rng, joint
         self.z, self.x_real, self.x_fake = z, x_real, x_fake
         self.y_real, self.y_fake = y_real, y_fake
         self._real, self.fake, self.stale = real, fake, stale
-        self.step, self.terms, self.part, self.nets = step, terms, part, nets
+        self.step, self.terms, self.part, self.autocast = step, terms, part, autocast
         self.memory = {} if memory is None else memory
         self.axis = rng.axis  # the batch axis: several seeds come first
         self.place = ""  # which part of the recipe is being asked
@@ -99,16 +99,16 @@ class Turn:
     @contextlib.contextmanager
     def full_precision(self) -> Iterator[None]:
         """Inside it the nets run in float32, whatever the run's precision is."""
-        before, self.nets = self.nets, contextlib.nullcontext
+        before, self.autocast = self.autocast, contextlib.nullcontext
         try:
             with torch.autocast(self.rng.device.type, enabled=False):
                 yield
         finally:
-            self.nets = before
+            self.autocast = before
 
     def judge(self, x: Tensor, y: Tensor | None = None) -> Critique:
         """D's Critique of a batch, with labels where D is conditional."""
-        with self.nets():
+        with self.autocast():
             return call(self.D, x, y)
 
     def features(self, *batches: Tensor) -> list[Tensor]:
@@ -121,7 +121,7 @@ class Turn:
                 f"{type(self.D).__name__} reads labels in its trunk, and mixed or moved images "
                 "have none: use nets whose labels enter at the head"
             )
-        with self.nets():
+        with self.autocast():
             if not self.joint or len(batches) == 1:
                 return [full(self.D.features(x)) for x in batches]
             sizes = [x.shape[self.axis] for x in batches]
@@ -204,3 +204,21 @@ class LatentMap:
     def __call__(self, z: Tensor, G: Callable, D: Discriminator, rng: Rng | None = None) -> Tensor:
         """Moved latents (..., B, z)."""
         raise missing(self, "__call__(z, G, D, rng)", "the moved latents (..., B, z)")
+
+
+def move(latent: LatentMap, z: Tensor, G: Callable, D: Discriminator, rng: Rng) -> Tensor:
+    """The latents after a map: as many, of the same shape.
+
+    Raises ValueError for a class in place of a map, and for a result of another shape.
+    """
+    if isinstance(latent, type):
+        kind = latent.__name__
+        raise ValueError(f"latent={kind}: this is a class; write an object of it: {kind}()")
+    moved = latent(z, G, D, rng)
+    if not isinstance(moved, Tensor) or moved.shape != z.shape:
+        got = tuple(moved.shape) if isinstance(moved, Tensor) else repr(moved)
+        raise ValueError(
+            f"{type(latent).__name__} gave {got} for latents of shape {tuple(z.shape)}: expected "
+            "as many moved latents"
+        )
+    return moved

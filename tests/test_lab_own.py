@@ -2,6 +2,7 @@
 
 import pytest
 from timelines import TWO, again, equal, forward, mine, same, three, weights
+from torch.nn.functional import softplus
 
 from gantutor.course.lab.own import Own
 from gantutor.course.lab.timeline import Timeline
@@ -22,6 +23,19 @@ class TestOwnLoss:
             abs(fields[0] - fields[1]).max() < 1e-6 * abs(fields[0]).max()
             and (fields[0] == fields[2]).all()
         )
+
+    def test_a_loss_that_reads_the_reals_has_a_field_too(self):
+        """The field asks for G's loss of scores alone: there `turn.real` is None."""
+
+        def both(turn):
+            real = turn.real and turn.real.score
+            if turn.player == "d":
+                return softplus(-real).mean() + softplus(turn.fake.score).mean()
+            return softplus(-turn.fake.score).mean()
+
+        a = forward(Timeline(rows=["baseline", both]), 5)
+        fields = [gradient_field(row.run, n=8).vectors for row in a.rows]
+        assert abs(fields[0] - fields[1]).max() < 1e-6 * abs(fields[0]).max()
 
     @pytest.mark.parametrize(
         ("loss", "message"),

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from small_runs import MIXED, NAMED
 
 from gantutor import toy
@@ -11,6 +12,8 @@ from gantutor.descriptions import describe
 from gantutor.methods.adaptivemix import AdaptiveMix
 from gantutor.methods.advlat import IFGSM
 from gantutor.methods.kdd import KDD
+from gantutor.methods.pairs import HardPairs, ModeSeeking
+from gantutor.methods.samplers import DDLS, DOT
 from gantutor.methods.samplers.base import Sampler
 from gantutor.nets import Discriminator
 from gantutor.nets.mlp import Mlp
@@ -46,6 +49,7 @@ def test_bad_recipes_are_quoted(bad, quoted):
         {"nets": Mlp},
         {"objective": Hinge},
         {"terms": (AdaptiveMix,)},
+        {"terms": AdaptiveMix},
         {"terms": (R1(), AdaptiveMix)},
         {"latent": IFGSM},
         {"g_opt": Adam},
@@ -131,8 +135,52 @@ def test_an_objective_without_a_loss_of_g_says_so():
     with pytest.raises(NotImplementedError, match=told):
         list(run.steps(1))
     run = Run(TOY.but(objective=Forgets(), batch=4), toy.nine(), 0)
-    with pytest.raises(TypeError, match="a loss is None: .* does d_loss or g_loss return"):
+    with pytest.raises(TypeError, match="Forgets.g_loss returned None: is `return` missing"):
         list(run.steps(1))
+
+
+class Fewer(LatentMap):
+    """A map of the user's own that loses latents."""
+
+    def __call__(self, z, G, D, rng=None):
+        return z[..., :3, :]
+
+
+ON_RING = Run(TOY, toy.ring())
+
+
+@pytest.mark.parametrize(
+    "slip, told",
+    [
+        (lambda: TOY.but(terms=None), r"terms=None: for no part write terms=\(\)"),
+        (lambda: TOY.but(terms=AdaptiveMix()), r"with a comma: \(AdaptiveMix\(...\),\)"),
+        (lambda: TOY.but(g_opt=torch.optim.Adam), r"expected an optimiser, for example Adam\(2e-4"),
+        (lambda: Hinge() + KDD, r"KDD is a class; write an object of it: KDD\(\)"),
+        (lambda: ModeSeeking(pairs=HardPairs), r"expected pairs, for example HardPairs\(\)"),
+        (lambda: TOY.diff(Mlp()), "expected another Recipe"),
+        (lambda: Run(TOY, toy.ring), r"data=ring: this is a function; call it: ring\(\)"),
+        (lambda: Run(TOY, None), r"data=None: expected data with sample\(n, rng\)"),
+        (lambda: DOT(lr="a"), "lr='a': expected a number"),
+        (lambda: DOT(steps=2.5), "steps=2.5: expected a whole number"),
+        (lambda: DDLS(noise="x"), "noise='x': expected a number"),
+        (lambda: Run(TOY, toy.ring()).sample(4, latent=IFGSM), "latent=IFGSM: this is a class"),
+        (
+            lambda: Run(TOY, toy.ring()).sample(4, latent=Fewer()),
+            r"Fewer gave \(3, 8\) for latents",
+        ),
+        (
+            lambda: Run(TOY.but(latent=Fewer()), toy.ring()).d_turn(),
+            "expected as many moved latents",
+        ),
+    ],
+)
+def test_slips_are_answered_with_what_to_write(slip, told):
+    with pytest.raises(ValueError, match=told):
+        slip()
+
+
+def test_half_of_an_objective_may_stand_on_either_side():
+    assert Hinge() * 0.5 == 0.5 * Hinge()
 
 
 @pytest.mark.parametrize(

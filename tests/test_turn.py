@@ -160,6 +160,29 @@ def test_a_loss_that_is_not_reduced_is_refused():
         Run(POINTS.but(objective=Unreduced()), toy.ring(), [0, 1]).d_turn()
 
 
+class OverSeeds(Hinge):
+    """A loss that is reduced over the seeds too, by mean() in place of mean(-1)."""
+
+    def d_loss(self, turn):
+        return self.real(turn.real.score).mean() + self.fake(turn.fake.score).mean()
+
+
+class OverSeedsOfG(Hinge):
+    def g_loss(self, turn):
+        return -turn.fake.score.mean()
+
+
+@pytest.mark.parametrize("terms", [(), (AdaptiveMix(),)], ids=["alone", "with a term"])
+@pytest.mark.parametrize("objective", [OverSeeds(), OverSeedsOfG()], ids=["d", "g"])
+def test_a_loss_that_is_reduced_over_the_seeds_too_is_refused(objective, terms):
+    """Each seed would get a share of the gradient of all."""
+    player = "d" if type(objective) is OverSeeds else "g"
+    name = rf"{type(objective).__name__}.{player}_loss returned a loss of shape \(\) where \(2,\)"
+    with pytest.raises(ValueError, match=name):
+        list(Run(POINTS.but(objective=objective, terms=terms), toy.ring(), [0, 1]).steps(1))
+    list(Run(POINTS.but(objective=objective, terms=terms), toy.ring(), 0).steps(1))
+
+
 # -- memory belongs to a part ---------------------------------------------------------------------
 @pytest.mark.parametrize("objective", [KDD(0.5, stale="both"), Hinge()], ids=["KDD", "Hinge"])
 def test_half_a_loss_and_half_of_it_again_is_the_loss(objective, double):
@@ -217,7 +240,7 @@ def test_slopes_are_taken_in_float32_where_the_nets_run_in_16_bits(term):
     D = Sensor()
     x = torch.randn(4, 2)
     bf16 = partial(torch.autocast, "cpu", torch.bfloat16)
-    turn = Turn(player="d", D=D, rng=Rng(0), x_real=x, x_fake=x + 1, nets=bf16)
+    turn = Turn(player="d", D=D, rng=Rng(0), x_real=x, x_fake=x + 1, autocast=bf16)
     turn.judge(x)
     assert D.seen == [torch.bfloat16]
     term.d_loss(turn)

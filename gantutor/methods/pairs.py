@@ -163,6 +163,8 @@ class ModeSeeking(Term):
 
     def __post_init__(self):
         settle(self)
+        if not isinstance(self.pairs, HardPairs):
+            raise ValueError(f"pairs={self.pairs!r}: expected pairs, for example HardPairs()")
 
     def fake_parts(self, player: str) -> int:
         return 2 if self.apart and (player == "g" or self.d_uses_pair) else 1

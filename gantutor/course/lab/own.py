@@ -19,6 +19,12 @@ PARTS = ("real", "fake", "gen")
 LIBRARIES = tuple(str(Path(package.__file__).parent) for package in (gantutor, torch))
 
 
+class Alone(Turn):
+    """G's turn with the scores of fakes and nothing else."""
+
+    real = None
+
+
 @dataclass(frozen=True)
 class Own(Objective):
     """A student's loss as an Objective, known by its name.
@@ -67,7 +73,7 @@ class Own(Objective):
         if self.parts is not None:
             return self.parts["gen"](b)
         # a gradient field asks for G's loss of scores alone, and sums it: the function has a mean
-        alone = Turn(player="g", D=None, rng=Rng(0), joint=True, fake=Critique(b, None))
+        alone = Alone(player="g", D=None, rng=Rng(0), fake=Critique(b, None))
         return self.source(alone) * b.shape[-1]
 
     def d_loss(self, turn: Turn) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from gantutor.methods.advlat import length, slope
 from gantutor.methods.samplers.base import Sampler, at_least, per_seed, prior
 from gantutor.methods.samplers.calibration import Calibration
-from gantutor.plain import one_of
+from gantutor.plain import one_of, settle
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class DOT(Sampler):
     distance: bool = True
 
     def __post_init__(self):
+        settle(self)
         at_least(0, self, "lr", "steps")
         one_of("projection", self.projection, ("tangent", "repo", None))
         one_of("optimiser", self.optimiser, ("sgd", "adam"))
@@ -96,6 +97,7 @@ class DDLS(Sampler):
     calibration: Calibration = Calibration()
 
     def __post_init__(self):
+        settle(self)
         at_least(0, self, "eta", "steps")
         if not self.temperature > 0:
             raise ValueError(f"temperature={self.temperature}: expected a number above 0")
@@ -134,6 +136,7 @@ class DGflow(Sampler):
     divergence: str = "kl"
 
     def __post_init__(self):
+        settle(self)
         at_least(0, self, "eta", "gamma", "steps")
         one_of("divergence", self.divergence, FLOWS)
 

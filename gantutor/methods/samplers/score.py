@@ -11,6 +11,7 @@ from torch import Tensor
 from gantutor.methods.samplers.base import Sampler, at_least, per_seed, prior
 from gantutor.methods.samplers.calibration import Calibration
 from gantutor.nets import Labelled
+from gantutor.plain import settle
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class EvolGAN(Sampler):
     quality: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self):
+        settle(self)
         at_least(1, self, "budget")
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"alpha={self.alpha}: expected a number from 0 to 1")
@@ -62,6 +64,7 @@ class MetropolisHastings(Sampler):
     calibration: Calibration = Calibration()
 
     def __post_init__(self):
+        settle(self)
         at_least(0, self, "steps")
 
     def move(self, z, G, D, rng):
@@ -101,6 +104,7 @@ class DRS(Sampler):
     gamma: float | tuple[float, ...] | None = None
 
     def __post_init__(self):
+        settle(self)
         at_least(1, self, "burn_in", "rounds")
         if not (self.gamma_percentile is None or 0 <= self.gamma_percentile <= 100):
             raise ValueError(
