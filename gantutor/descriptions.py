@@ -1,4 +1,4 @@
-"""A recipe, or any part of one, in other forms: as JSON, as its classes, as Python code."""
+"""A recipe, or any part of one, in other forms: as JSON, as its classes, in short."""
 
 import dataclasses
 
@@ -42,7 +42,7 @@ def kinds(part) -> set[type]:
 
 
 def brief(part) -> str:
-    """Return a part as Python code, with only the values that differ from the defaults.
+    """Return a part in short: its class and the values that differ from the defaults.
 
     >>> from gantutor.augment import Jitter
     >>> brief(Jitter(0.1)), brief(Jitter())

@@ -20,7 +20,7 @@ class Diverged(RuntimeError):
 
 
 def watch(run, loss: Tensor, player: str) -> None:
-    """Raise Diverged, or mark seeds in `run.diverged`, if the loss (), or one a seed, is too large.
+    """Raise Diverged, or mark seeds in `run.diverged`, if a loss (one per seed) is too large.
 
     On a GPU a loss is looked at every 100 steps, because to look is to wait for it.
     """

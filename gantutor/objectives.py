@@ -45,12 +45,12 @@ class Objective:
         return points.score
 
     def d_loss(self, turn: Turn) -> Tensor:
-        """D's loss, the mean over the batch: one number a seed."""
+        """D's loss, the mean over the batch: one number per seed."""
         a, b = self.logits(turn)
         return self.real(a).mean(-1) + self.fake(b).mean(-1)
 
     def g_loss(self, turn: Turn) -> Tensor:
-        """G's loss, the mean over the batch: one number a seed."""
+        """G's loss, the mean over the batch: one number per seed."""
         _, b = self.logits(turn)
         return self.gen(b).mean(-1)
 

@@ -26,7 +26,7 @@ class Recipe:
     latent: at most one map of latents, applied in D's turn.
     g_opt, d_opt: optimisers.
     batch: reals and fakes of a D turn.
-    g_batch: latents of a G turn; None: as many.
+    g_batch: latents of a G turn; None: the same as `batch`.
     n_dis, n_gen: turns of D and of G in a step.
     accumulate: cuts each batch into so many parts and averages their gradients.
     joint: real and fake go through D in one call; None asks the nets, which decline where one call
@@ -37,11 +37,11 @@ class Recipe:
     inputs: changes of the reals alone (Flip).
     augment: change of reals and fakes in every turn (DiffAugment).
     order: reals are drawn with "replacement" or in shuffled "epochs".
-    decay: both rates fall linearly to 0 over so many steps; None: they stay.
+    decay: both rates fall linearly to 0 over this many steps; None keeps them.
     ema: samples come from a moving average of G; None: from G.
     diverges_at: a loss above it, or NaN, ends the run.
 
-    Raises ValueError for parts that cannot be, or not together.
+    Raises ValueError for invalid parts, and for parts that cannot be combined.
 
     >>> TOY.but(objective=Hinge()).diff(TOY)["objective"]
     ({'kind': 'Hinge'}, {'kind': 'NonSaturating', 'target': 1.0})

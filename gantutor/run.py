@@ -29,8 +29,8 @@ PRECISIONS = ("fp32", "bf16")
 class Step(NamedTuple):
     """Where training stands: `index` whole steps are done.
 
-    `phase` "d" or "g" is the turn just taken. The losses are tensors, one number a seed; they stay
-    on their device so that nobody waits for them.
+    `phase` "d" or "g" is the turn just taken. The losses are tensors, one number per seed; they
+    stay on their device so that nobody waits for them.
     """
 
     index: int

@@ -19,7 +19,7 @@ class Turn:
     `y_fake` their class indices (B,), or None. `fake` is the Critique of the fakes; `real`, of the
     reals, is computed in G's turn without gradient, and only if somebody asks for it (KDD does).
     `joint`: D may see several batches in one call. `stale` is the real Critique of the last D
-    step, from before D moved; detach it before use, because its graph is spent. `step` counts
+    step, from before D moved; detach it before use, because its graph has been freed. `step` counts
     whole steps, as a number or as a tensor on the device. `terms` are the recipe's, one of which
     may replace the scores. `memory` holds tensors that parts keep from turn to turn (`remember`),
     separately for each `part` of an accumulated batch. `autocast` opens the context in which the
@@ -158,8 +158,8 @@ class Turn:
 def draw_rows(turn: Turn, sizes: tuple[int, ...], draw: Callable) -> Tensor:
     """Draw for the batch of all processes by draw(n, rng), and return this one's rows.
 
-    `sizes`: the rows here of each side, for example of the reals and of the fakes. What is drawn
-    once for the whole batch, one row, is returned as it is.
+    `sizes`: the rows here of each side, for example of the reals and of the fakes. A single row,
+    drawn once for the whole batch, is returned unchanged.
     """
     _, world = place()
     if world == 1:
@@ -171,11 +171,11 @@ def draw_rows(turn: Turn, sizes: tuple[int, ...], draw: Callable) -> Tensor:
 class Term:
     """Something added to D's or G's loss; a subclass overrides what it needs."""
 
-    # whether `scores` and `score_at` have something to say
+    # whether this term overrides `scores` and `score_at`
     replaces_scores = False
 
     def d_loss(self, turn: Turn) -> Tensor | None:
-        """Added to D's loss: one number a seed, shape () or (seeds,); None adds nothing."""
+        """Added to D's loss: one number per seed, shape () or (seeds,); None adds nothing."""
 
     def g_loss(self, turn: Turn) -> Tensor | None:
         """Added to G's loss, likewise."""

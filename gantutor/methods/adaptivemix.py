@@ -39,13 +39,13 @@ def adaptive_mix(
     kind: str = "sq_l2",
     detach: bool = False,
 ) -> Tensor:
-    """D_v( F(x_mix), lam F(x_i) + (1-lam) F(x_j) + noise ), one number a sample (Eq. 2).
+    """D_v( F(x_mix), lam F(x_i) + (1-lam) F(x_j) + noise ), one number per sample (Eq. 2).
 
     `v_mix` = F(x_mix), `v_i` = F(x_i) and `v_j` = F(x_j) are features (..., B, K), `lam` (..., B)
     or (..., 1) the mixing weights of `mix`, `noise` is sigma n with n ~ N(0, 1). `noise_on`
     "target" adds it to the mix of the features (the authors' code), "mixed" to F(x_mix) (the
-    paper). `detach` stops the gradient at the target. `kind` is D_v, see `distance`. In a loop of
-    your own, with features F of a batch x:
+    paper). `detach` stops the gradient at the target. `kind` is D_v, see `distance`. Flatten
+    feature maps first. In a loop of your own, with features F of a batch x:
 
     >>> F = lambda x: x**2
     >>> x, partner = torch.tensor([[0.0], [2.0]]), torch.tensor([1, 0])
@@ -66,7 +66,7 @@ def adaptive_mix(
 
 
 def distance(v: Tensor, target: Tensor, kind: str = "sq_l2") -> Tensor:
-    """D_v of Eq. 2 between features (..., B, K), one number a sample.
+    """D_v of Eq. 2 between features (..., B, K), one number per sample.
 
     "sq_l2", "l2" and "l1" sum over the K entries (the paper), "mse" is their mean square (the
     authors' classifier), "cosine" is minus the cosine (the authors' StyleGAN2: it aligns

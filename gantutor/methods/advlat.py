@@ -53,8 +53,9 @@ def latent_step(
     """One step z - eps sign( grad_z phi(D(G(z))) ) of latents (..., B, z) (AdvLatGAN, Eq. 6).
 
     It raises D's score of each sample. G maps z to images, D images to a Critique or to its scores
-    (..., B) alone, `phi` is a key of PHI, `direction` makes the step of the gradient (..., B, z).
-    Modes and buffers of the nets are yours to choose, see `latent_mode`.
+    (..., B) alone, `phi` is a key of PHI, `direction` turns the gradient into the step (..., B, z).
+    It runs the nets as they are: in train mode their batch norm updates its statistics. Wrap the
+    call in `gantutor.nets.latent_mode` to prevent that.
 
     >>> from gantutor.nets import Critique
     >>> D = lambda x: Critique(score=-x.square().sum(-1), features=x)

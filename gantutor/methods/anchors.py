@@ -49,8 +49,8 @@ def log_weights(left_out: Tensor, m: int) -> Tensor:
     return (-torch.cat(counts, -1).double().log()).masked_fill(left_out, -torch.inf)
 
 
-# The same weights serve every step of a run. None is ever dropped: a captured step reads them at
-# the address where they were when it was captured.
+# The same weights serve every step of a run. Entries are never evicted: a captured step reads them
+# at the address where they were when it was captured.
 @cache
 def own_weights(
     m: int,

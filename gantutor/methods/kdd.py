@@ -1,7 +1,7 @@
 """KDD GAN (Lemkhenter et al., 2021): D's logit is a log-ratio of kernel density estimates.
 
-The densities are estimated in D's feature space. What the paper leaves open has a letter; the
-default here comes first, the option after it.
+The densities are estimated in D's feature space. Choices that the paper leaves open are numbered:
+first our default, then the alternative.
 
 A1 gradients flow through the anchors too, as the loss is written (anchor_grad_d, anchor_grad_g)
 A2 the features are the trunk's sum-pooled output, `pooled` of the nets
@@ -9,7 +9,7 @@ A3 the projection takes the normalised features (projection="unnormalised"); the
    in a Joint loss always takes the plain ones
 A4 in a Joint loss the KDD part may have its own projection
 A5 the gradient of JacobianD flows through both features
-A6 leave-one-out takes away the un-augmented self alone ("self+copies")
+A6 leave-one-out leaves out only the un-augmented point itself ("self+copies")
 A7 gradients through augmented anchors follow anchor_grad
 A8 each turn augments afresh
 A9 each copy goes through all that `augment` does: DiffAugment() is the paper's five transforms
@@ -95,7 +95,8 @@ def kdd_logits(
 ) -> tuple[Tensor, Tensor]:
     """Logits l at reals (..., m, K) and fakes (..., n, K), each point's own kernel left out.
 
-    For `kernel` "vmf" the features must have unit length: normalise them. In a loop of your own:
+    For `kernel` "vmf" the features must have unit length, which is not checked: normalise them.
+    Flatten feature maps first. In a loop of your own:
 
     >>> r = torch.tensor([[1.0, 0.0], [0.8, 0.6]])
     >>> g = torch.tensor([[0.0, 1.0], [-0.6, 0.8]])

@@ -25,7 +25,7 @@ def pair_ratio(
     """The ratio d_I(x1, x2) / (d_z(z1, z2) + offset) of images and latents (Eq. 8).
 
     x (..., B, d), z (..., B, k). One number a batch, from its mean distances, as in the code, or
-    one a sample. A small ratio marks two latents whose images are too much alike. `norm`: a
+    one per sample. A small ratio marks two latents whose images are too much alike. `norm`: a
     distance is the mean absolute difference of all entries ("l1", the code) or the Euclidean
     distance ("l2"). Table 1 does not say which; with images in [-1, 1] and the code's offset of 1,
     "l1" cannot exceed 2, and it prints 4.023. Within a training step of several processes the
@@ -152,7 +152,7 @@ class ModeSeeking(Term):
     d_uses_pair: whether D's turn sees pairs as well.
     negative_ratio: - weight * ratio instead (the older version's lambda_ms < 0).
     apart: D judges the two halves in calls of their own, as the authors' program does. With batch
-        norm in D that is another update than one call; without, the same at a higher cost.
+        norm in D this is a different update; without, it is the same update at a higher cost.
     """
 
     weight: float = 0.5

@@ -56,7 +56,7 @@ def modes_covered(dist, x: Tensor, share: float = 0.25, reach: float = 3.0) -> M
 
 
 def high_quality(dist, x: Tensor, reach: float = 3.0) -> Measure:
-    """Part of the fakes within `reach` std of the nearest centre (or circle).
+    """Fraction of the fakes within `reach` std of the nearest centre (or circle).
 
     Truth: the same part of real points. The error is binomial with two successes and two failures
     added (Agresti and Coull), and therefore never 0.

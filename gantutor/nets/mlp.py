@@ -140,7 +140,7 @@ class Mlp:
         return self
 
     def build(self, rng) -> tuple[Generator, Critic]:
-        """Fresh generator and discriminator, one a seed of `rng`.
+        """Fresh generator and discriminator, one per seed of `rng`.
 
         Raises ValueError for bound="data", which is not known here: see `fitted`.
         """

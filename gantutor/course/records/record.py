@@ -100,11 +100,11 @@ class Record:
         return self
 
     def trained(self, variant: str, recipe, steps: int, **how) -> "Record":
-        """Keep what was trained under a variant's name: recipe, steps, and what else decided.
+        """Keep what was trained under a variant's name: recipe, steps, and what else determined it.
 
             record.trained("KDD", recipe, cfg.steps, device="cpu")
 
-        A parameter is what was asked for, this is what ran; the report prints it. `how` has plain
+        Parameters say what was asked for, this says what ran; the report prints it. `how` has plain
         JSON values and parts such as a sampler. Raises TypeError for a part that cannot be written
         as JSON, and ValueError for a second, different training under the same name.
         """

@@ -64,7 +64,7 @@ def prior(z: Tensor, rng: Rng | None, uniform: bool = False) -> Tensor:
 
 
 def per_seed(values: float | tuple[float, ...], z: Tensor) -> Tensor:
-    """One number, or one a seed, shaped to be combined with scores (..., B)."""
+    """One number, or one per seed, shaped to be combined with scores (..., B)."""
     return torch.as_tensor(values, dtype=z.dtype, device=z.device)[..., None]
 
 

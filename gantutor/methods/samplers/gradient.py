@@ -22,9 +22,9 @@ class DOT(Sampler):
 
     lr: size of a step.
     steps: number of steps.
-    delta: without it the first gradient of the distance would be 0 / 0.
-    k_eff: the sharpness of s, one number or one a seed. None: the largest |s - s'| / |z - z'|_2 of
-        100 random pairs.
+    delta: small offset that keeps the first gradient of the distance from being 0 / 0.
+    k_eff: the sharpness of s, one number or one per seed. None: the largest |s - s'| / |z - z'|_2
+        of 100 random pairs.
     projection: keeps the step off the radial direction. "tangent" does so exactly, "repo" as the
         author's code (g - z (z.g) / sqrt(d)); None does not.
     optimiser: "sgd" or "adam" (betas 0 and 0.9).

@@ -92,7 +92,7 @@ class DRS(Sampler):
     acceptance: the mean acceptance wanted; if given, it decides gamma instead.
     calibration: from the raw score to a log density ratio.
     rounds: batches to draw at most. RuntimeError if they do not fill the places.
-    top, gamma: M and gamma as `prepared` finds them, one number or one a seed.
+    top, gamma: M and gamma as `prepared` finds them, one number or one per seed.
     """
 
     gamma_percentile: float | None = 95.0
