@@ -28,9 +28,9 @@ class Recipe:
     batch: reals and fakes of a D turn.
     g_batch: latents of a G turn; None: the same as `batch`.
     n_dis, n_gen: turns of D and of G in a step.
-    accumulate: cuts each batch into so many parts and averages their gradients.
-    joint: real and fake go through D in one call; None asks the nets, which decline where one call
-        and two are different updates.
+    accumulate: cuts each batch into this many parts and averages their gradients.
+    joint: real and fake go through D in one call; None leaves it to the nets, which take two calls
+        where one would be a different update.
     fakes: each turn makes "fresh" ones, the D turns of a step share one batch ("d", AdvLatGAN's
         code), or its G turn does too ("dg", MSGAN's).
     fake_labels: "uniform", or those of the "real" batch.

@@ -1,4 +1,4 @@
-"""Real images: the papers' sets, any class folder or archive of one, or scikit-learn's digits.
+"""Real images: the papers' sets, folders and archives of classes, or scikit-learn's digits.
 
 >>> from gantutor.images import open_images
 >>> data = open_images("digits", size=32)

@@ -114,8 +114,8 @@ class Side(NamedTuple):
 class AdaptiveMix(Term):
     """weight * mean D_v( F(x_mix), lam F(x_i) + (1-lam) F(x_j) + sigma n ) (Eq. 2).
 
-    `AdaptiveMix()` has the paper's distance and gradient, and the authors' pairing and noise side.
-    What each of their programs does has a name below the class.
+    `AdaptiveMix()` has the paper's distance and gradient. It pairs samples and adds the noise to
+    the target as the authors do. The settings of their two programs are constants below the class.
 
     weight: factor of the term.
     alpha: lam ~ Beta(alpha, alpha).

@@ -17,7 +17,7 @@ from gantutor.turn import LatentMap
 # statistics) every falling phi gives the same sign step in exact arithmetic. In float32
 # softplus(-y) has no gradient left for a good sample (y large) and log(1 - sigma(y)) none for a bad
 # one, so the score is the default. With batch statistics the samples share their gradients, phi
-# weighs them, and the signs differ: rows of a table use the phi of its authors.
+# weighs them, and the signs differ: each row of a table uses its authors' phi.
 PHI: dict[str, Callable[[Tensor], Tensor]] = {
     "score": lambda y: -y,
     "ns": lambda y: softplus(-y),

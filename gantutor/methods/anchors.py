@@ -81,7 +81,7 @@ def own_weights(
 
 
 def everywhere(reals: Tensor, fakes: Tensor) -> tuple[Tensor, Tensor]:
-    """The anchors of all processes, which are a thousandth of the images; constants stay so.
+    """The anchors of all processes, a thousandth of the images' size; constants stay constants.
 
     Raises ValueError where processes have batches of different sizes.
     """

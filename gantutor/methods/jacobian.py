@@ -13,7 +13,7 @@ from gantutor.turn import Term, Turn, draw_rows
 
 
 class _Taken(torch.autograd.Function):
-    """A loss (), or one per seed, with known gradients, which wait for the factor of the whole."""
+    """A loss () or (seeds,) with known gradients, scaled by the incoming one."""
 
     @staticmethod
     def forward(ctx, loss: Tensor, gradients: list[Tensor], *weights: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ def log_kernels(points: Tensor, anchors: Tensor, tau: float = 1.0, kernel: str =
     one_of("kernel", kernel, KERNELS)
     if kernel == "vmf":
         return (points / tau) @ anchors.mT
-    # distances do not know where 0 is, and squares of large numbers lose their digits
+    # distances do not depend on the origin, and squares of large numbers lose their digits
     centre = anchors.detach().mean(-2, keepdim=True)
     points, anchors = points - centre, anchors - centre
     squares = points.square().sum(-1)[..., None] + anchors.square().sum(-1)[..., None, :]
@@ -70,9 +70,9 @@ def log_ratio(
     """The log-ratio l = log p_r - log p_g at `points` (..., N, K): KDD's logit, (..., N).
 
     Both densities are kernel estimates from anchors (..., M, K), `reals` and `fakes` (the l whose
-    gradient is Eq. 5 to 7). `left_out` (N, M_r + M_g) marks kernels that a point must not use, its
-    own; or gives the `log_weights` of such marks. Densities divide by the number of anchors used.
-    Raises ValueError where a point is left without an anchor.
+    gradient is Eq. 5 to 7). `left_out` (N, M_r + M_g) marks the kernels that a point must not use
+    (its own), or is the `log_weights` of such marks. Densities divide by the number of anchors
+    used. Raises ValueError where a point is left without an anchor.
 
     >>> r, g = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
     >>> log_ratio(torch.tensor([[1.0, 0.0], [0.6, 0.8]]), r, g, tau=0.5)
@@ -134,8 +134,8 @@ class KDD(Hinge):
     leave_one_out: [A6] a point's own kernels, left out: "self", "self+copies" or "none".
     anchor_grad_d, anchor_grad_g: [A1] whether gradients also flow through the anchors (the loss as
         written) or only through the point (the forces of Eq. 7).
-    augment, copies: so many augmented images join each anchor set; they are never evaluated
-        [A6 to A9].
+    augment, copies: each anchor set also gets `copies` augmented versions of its images, as
+        anchors only [A6 to A9].
     stale: "g_step": G's turn uses the real features of the last D step (the paper's dagger).
         "both": D's turn, too, measures p_r by those of the D step before it, constants that need
         no leave-one-out; the first step has only its own.
@@ -144,8 +144,8 @@ class KDD(Hinge):
 
     Log-ratios are computed in float32 or better. Processes of one training share their anchors,
     and each evaluates its own points: all must call together, with equal batches (ValueError
-    otherwise). Maps know no labels and use l alone and, outside a step, the anchors of their own
-    process.
+    otherwise). Maps have no labels, so they use l without the projection, and outside a step the
+    anchors of their own process.
     """
 
     tau: float = 1.0

@@ -27,9 +27,9 @@ def pair_ratio(
     x (..., B, d), z (..., B, k). One number a batch, from its mean distances, as in the code, or
     one per sample. A small ratio marks two latents whose images are too much alike. `norm`: a
     distance is the mean absolute difference of all entries ("l1", the code) or the Euclidean
-    distance ("l2"). Table 1 does not say which; with images in [-1, 1] and the code's offset of 1,
-    "l1" cannot exceed 2, and it prints 4.023. Within a training step of several processes the
-    batch is that of all.
+    distance ("l2"). Table 1 does not say which; it prints 4.023, and with images in [-1, 1] and
+    the code's offset of 1, "l1" cannot exceed 2. Within a training step the batch spans all
+    processes.
 
     >>> x1, x2 = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.3, 0.1]])
     >>> pair_ratio(x1, x2, torch.tensor([[0.0]]), torch.tensor([[0.1]]))

@@ -58,8 +58,8 @@ def modes_covered(dist, x: Tensor, share: float = 0.25, reach: float = 3.0) -> M
 def high_quality(dist, x: Tensor, reach: float = 3.0) -> Measure:
     """Fraction of the fakes within `reach` std of the nearest centre (or circle).
 
-    Truth: the same part of real points. The error is binomial with two successes and two failures
-    added (Agresti and Coull), and therefore never 0.
+    Truth: the same fraction of real points. The error is binomial with two successes and two
+    failures added (Agresti and Coull), and therefore never 0.
     """
     hit = _mean_against_truth(dist, x, lambda y: (dist.distance(y) <= reach).double())
     n = x.shape[-2]
@@ -79,21 +79,21 @@ def log_density(dist, x: Tensor) -> Measure:
 def mode_kl(dist, x: Tensor) -> Measure:
     """KL(share of fakes nearest each mode || the modes' true shares) in nats; truth 0.
 
-    From the plug-in estimate (m-1)/2n is subtracted, the mean that n perfect fakes score for m
-    modes. For fakes that miss k modes entirely this is k/2n too much.
+    The mean score of n perfect fakes for m modes, (m-1)/2n, is subtracted from the plug-in
+    estimate. If k modes get no fakes at all, that subtracts k/2n too much.
 
     The error is the delta method's to second order: the variance is Var(log p/q) / n + (m-1)/2n^2.
     For perfect fakes the first term is 0 and 2n KL is chi-square with m-1 degrees of freedom, but
     the plug-in estimate of that term is then (m-1)/n^2 on average. This bias is subtracted, and the
     chi-square's variance is the floor. The error of perfect fakes is 1.1 (m = 25) to 1.3 (m = 2)
-    times their standard deviation, because an estimate can only err upwards from the floor.
+    times their standard deviation, because the floor removes underestimates.
     """
     m, n = len(dist.modes), x.shape[-2]
     p = _histogram(dist, x) / n
     logs = torch.where(p > 0, (p / dist.shares.double()).log(), 0.0)
     kl = (p * logs).sum(-1)
     first_order = ((p * logs**2).sum(-1) - kl**2).clamp(min=0) / n
-    # modes without fakes do not vary; fakes in a single mode still count as two modes' worth
+    # modes without fakes do not vary; fakes in a single mode are treated as if they covered two
     free = ((p > 0).sum(-1) - 1).clamp(min=min(1, m - 1))
     chi_square = free / (2 * n**2)
     variance = torch.maximum(first_order - chi_square, chi_square)
@@ -105,8 +105,7 @@ def energy_distance(dist, x: Tensor, rng: Rng | int = 12345) -> Measure:
 
     Fakes and reals are cut into twenty blocks, which are compared one by one; value and error are
     the blocks' mean and standard error. The error is never below that of real points against real
-    points: the blocks of good fakes scatter with a skew, and a lucky set of them would look too
-    certain.
+    points: the blocks of good fakes are skewed, and a lucky draw would give too small an error.
 
     An `rng` of several seeds gives one number per seed, each equal to that of its seed alone:
     fakes (seeds, n, 2) meet the reals of their own seed, fakes (n, 2) meet those of every seed.

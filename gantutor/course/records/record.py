@@ -53,7 +53,7 @@ class Record:
         se: the standard error of each
         n: how many samples are behind each
 
-        Raises ValueError for another number of values, and for a metric that is here already.
+        Raises ValueError for a wrong number of values, and for a metric already recorded.
         """
         values, errors = numbers(values), [None] if se is None else numbers(se)
         seeds = list(self.cfg.seed_list)
@@ -159,7 +159,7 @@ class Record:
         return self.frame()
 
     def took(self) -> str:
-        """Minutes since the record was opened, reading included, and those that were promised."""
+        """Minutes since the record was opened, reading time included, and the promised minutes."""
         spent = (time.perf_counter() - self._clock) / 60
         words = f"{spent:.1f} minutes since this record was opened"
         promised = minutes(self.notebook, self.cfg.profile)
