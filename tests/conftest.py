@@ -55,6 +55,7 @@ def browser():
         browser.close()
 
 
+@pytest.hookimpl(optionalhook=True)  # without xdist, pytest would refuse an unknown hook
 def pytest_xdist_auto_num_workers(config):
     """One worker more than cores: while a test waits for its processes, another one can run."""
     cores = getattr(os, "process_cpu_count", os.cpu_count)()
