@@ -128,7 +128,7 @@ class Jitter:
             raise ValueError(f"std={self.std}: expected a number of at least 0")
 
     def __call__(self, x: Tensor, rng, step=0) -> Tensor:
-        rng = Rng.of(rng)
+        rng = Rng.of(rng, x.device)
         return x + self.std * rng.randn(*x.shape[rng.axis :])
 
 
@@ -150,7 +150,7 @@ class InstanceNoise:
             )
 
     def __call__(self, x: Tensor, rng, step=0) -> Tensor:
-        rng = Rng.of(rng)
+        rng = Rng.of(rng, x.device)
         s = self.std * torch.as_tensor(1 - step / self.steps).clamp(min=0)
         return x + (s * rng.randn(*x.shape[rng.axis :])).to(x.dtype)
 
@@ -183,12 +183,12 @@ class Dequantise:
             raise ValueError(f"scale={self.scale}: expected a number of at least 0")
 
     def __call__(self, x: Tensor, rng, step=0) -> Tensor:
-        rng = Rng.of(rng)
+        rng = Rng.of(rng, x.device)
         return x + (self.scale * rng.rand(*x.shape[rng.axis :])).to(x.dtype)
 
 
 def _of_images(x: Tensor, rng) -> Rng:
-    rng = Rng.of(rng)
+    rng = Rng.of(rng, x.device)
     if x.ndim != 4 or rng.stacked:
         raise ValueError(
             f"x of shape {tuple(x.shape)}, rng of {len(rng.seeds)} seed(s): "

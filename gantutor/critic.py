@@ -48,7 +48,7 @@ def fresh_turn(run, n: int, rng=None, player: str = "d") -> Turn:
 
     `rng`: an Rng, a seed or seeds; None draws numbers that do not advance the run's own.
     """
-    rng = run.rng.aside() if rng is None else Rng.of(rng)
+    rng = run.rng.aside() if rng is None else Rng.of(rng, run.rng.device)
     y_real = y_fake = None
     with latent_mode([run.G, run.D], "eval"):
         z = rng.randn(n, run.recipe.nets.z)

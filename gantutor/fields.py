@@ -204,7 +204,7 @@ def image_slice(run, a: Tensor, b: Tensor, c: Tensor, n: int = 40) -> Map:
     inside = (weights > -1e-6).all(1)
     values = torch.full((n * n,), torch.nan)
     with latent_mode([run.D], "eval"):
-        x = torch.einsum("nk,kchw->nchw", weights[inside], torch.stack([a, b, c]))
+        x = torch.einsum("nk,kchw->nchw", weights[inside], torch.stack([a, b, c]).cpu())
         values[inside] = run.critic(256)(x.to(run.rng.device)).score.cpu()
     return Map(values.reshape(n, n).numpy(), 1.0)
 

@@ -174,11 +174,11 @@ def points(
     """
     colour = KINDS[one_of("kind", kind, KINDS)]
     if into is not None:
-        into.set_offsets(np.asarray(x))
+        into.set_offsets(_array(x))
         if np.ndim(size):
             into.set_sizes(size)
         return into
-    x = np.asarray(x)
+    x = _array(x)
     return ax.scatter(
         x[:, 0],
         x[:, 1],
@@ -263,12 +263,17 @@ def segments(ax, start, end, colour: str = PALE, width: float = 0.8, into=None):
 
 def images(ax, batch, columns: int = 8, into=None):
     """Layer: a sheet of images (N, C, H, W) in [-1, 1], row by row."""
-    sheet = _sheet(np.asarray(batch), columns)
+    sheet = _sheet(_array(batch), columns)
     if into is not None:
         into.set_data(sheet)
         return into
     ax.set_axis_off()
     return ax.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+
+
+def _array(values) -> np.ndarray:
+    """Values as a NumPy array; a tensor may be on any device."""
+    return np.asarray(values.cpu() if hasattr(values, "cpu") else values)
 
 
 def _sheet(batch: np.ndarray, columns: int) -> np.ndarray:

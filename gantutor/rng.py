@@ -47,9 +47,13 @@ class Rng:
         return 1 if self.stacked else 0
 
     @classmethod
-    def of(cls, source: "Rng | torch.Generator | int | Sequence[int]") -> "Rng":
-        """The Rng itself, or a new one around a seed, seeds or a `torch.Generator`."""
-        return source if isinstance(source, cls) else cls(source)
+    def of(
+        cls,
+        source: "Rng | torch.Generator | int | Sequence[int]",
+        device: str | torch.device = "cpu",
+    ) -> "Rng":
+        """The Rng itself, or a new one on `device` around a seed, seeds or a `torch.Generator`."""
+        return source if isinstance(source, cls) else cls(source, device)
 
     @property
     def alike(self) -> "Rng":

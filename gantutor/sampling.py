@@ -27,7 +27,7 @@ def stream(
     """The fakes of `Run.sample`, `chunk` at a time."""
     n, chunk = whole("n", n, 1), whole("chunk", chunk, 1)
     one_of("norm", norm, NORMS)
-    rng = run.rng.aside() if rng is None else Rng.of(rng)
+    rng = run.rng.aside() if rng is None else Rng.of(rng, run.rng.device)
     G = run.G if run.ema is None else run.ema.net
     z = rng.randn(n, run.recipe.nets.z)
     y = _labels(labels, n, classes_of(run.recipe.nets), rng)

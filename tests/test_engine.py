@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from gantutor import toy
+from gantutor import plot, toy
 from gantutor.engine import MovingAverage, Weights, _like
 from gantutor.images import ImageSet
+from gantutor.journal import Journal
 from gantutor.methods.adaptivemix import AdaptiveMix
 from gantutor.methods.advlat import IFGSM
 from gantutor.methods.kdd import KDD
@@ -343,6 +344,36 @@ def test_a_captured_step_is_the_eager_step(name):
     for x, y in zip(a.run.G.state_dict().values(), b.run.G.state_dict().values(), strict=True):
         assert torch.allclose(x.float(), y.float(), atol=1e-5)
     assert torch.allclose(a.d_loss, b.d_loss, atol=1e-5)
+
+
+@pytest.mark.parametrize("source", [7, None])
+def test_a_seed_is_drawn_on_the_run_s_device(source, monkeypatch):
+    """A GPU run that is asked by a seed would otherwise get latents of the CPU."""
+    run, devices = Run(IMAGES, pictures(), 0), []
+    of = Rng.of.__func__
+
+    def spied(cls, source, device="cpu"):
+        devices.append(device)
+        return of(cls, source, device)
+
+    monkeypatch.setattr(Rng, "of", classmethod(spied))
+    run.rng.device = torch.device("cpu", 0)  # equal to no other device
+    run.sample(2, source)
+    run.fresh_turn(4, source)
+    ours = [device for device in devices if device == torch.device("cpu", 0)]
+    assert len(ours) == (0 if source is None else 2)
+
+
+@GPU
+def test_a_run_on_a_gpu_is_asked_by_a_seed():
+    run = Run(IMAGES, pictures().to("cuda"), 0, "cuda")
+    list(run.steps(2))
+    fakes = run.sample(4, 900)
+    assert fakes.is_cuda and run.fresh_turn(4, 5).fake.score.is_cuda
+    assert torch.cat(list(run.stream(5, 901, chunk=2))).shape == (5, *fakes.shape[1:])
+    _, axes = plot.plate(1)
+    plot.images(axes[0, 0], fakes)
+    Journal(None).grid(1, fakes)
 
 
 def test_the_average_of_a_net_shares_nothing_with_it():

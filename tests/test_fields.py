@@ -167,6 +167,25 @@ def test_artists_updated_in_place_show_what_new_ones_show():
     assert (drawn(moved) == drawn(fresh)).all() and (before != drawn(moved)).any()
 
 
+class Far(torch.Tensor):
+    """A tensor as those of a GPU, which NumPy cannot read."""
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("can't convert a tensor of this device to numpy")
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+
+def test_layers_take_tensors_of_any_device():
+    _, axes = plot.plate(2)
+    far = torch.rand(4, 1, 8, 8).as_subclass(Far)
+    shown = plot.images(axes[0, 0], far)
+    plot.images(axes[0, 0], far, into=shown)
+    dots = plot.points(axes[0, 1], torch.rand(4, 2).as_subclass(Far))
+    plot.points(axes[0, 1], torch.rand(4, 2).as_subclass(Far), into=dots)
+
+
 def test_a_sheet_of_images_is_updated_in_place():
     a, b = torch.zeros(4, 1, 8, 8), torch.rand(4, 1, 8, 8) * 2 - 1
     moved, axes = plot.plate(1)

@@ -111,7 +111,7 @@ def energy_distance(dist, x: Tensor, rng: Rng | int = 12345) -> Measure:
     fakes (seeds, n, 2) meet the reals of their own seed, fakes (n, 2) meet those of every seed.
     Raises ValueError for fewer than 40 points, and for fakes of another number of seeds.
     """
-    n, rng = x.shape[-2], Rng.of(rng)
+    n, rng = x.shape[-2], Rng.of(rng, x.device)
     if n < 2 * BLOCKS:
         raise ValueError(f"{n} points: the energy distance needs at least {2 * BLOCKS}")
     if not rng.stacked:
