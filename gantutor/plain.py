@@ -68,6 +68,22 @@ def number(name: str, value: Any) -> float:
     return plain
 
 
+def refuse_class(name: str, value: Any) -> None:
+    """Raise ValueError for a class where an object of it belongs, the most common slip.
+
+    A class of torch's is left alone, because an object of it would be as wrong.
+
+    >>> class Hinge: ...
+    >>> refuse_class("objective", Hinge)
+    Traceback (most recent call last):
+        ...
+    ValueError: objective=Hinge: this is a class; write an object of it: Hinge()
+    """
+    if isinstance(value, type) and not value.__module__.startswith("torch."):
+        kind = value.__name__
+        raise ValueError(f"{name}={kind}: this is a class; write an object of it: {kind}()")
+
+
 def missing(part: Any, method: str, meaning: str) -> NotImplementedError:
     """The error of a method that a subclass has to write.
 

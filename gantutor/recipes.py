@@ -12,7 +12,7 @@ from gantutor.nets.mlp import Mlp, mlp
 from gantutor.objectives import LSGAN, WGAN, Hinge, Minimax, NonSaturating, Objective
 from gantutor.optimisers import Adam, Ema, RmsProp, Sgd
 from gantutor.penalties import GradientPenalty
-from gantutor.plain import number, one_of, settle
+from gantutor.plain import number, one_of, refuse_class, settle
 from gantutor.turn import LatentMap, Term
 
 
@@ -94,7 +94,7 @@ class Recipe:
 def _several(name: str, value) -> tuple:
     if value is None:
         raise ValueError(f"{name}=None: for no part write {name}=()")
-    _refuse_class(name, value)
+    refuse_class(name, value)
     try:
         return tuple(value)
     except TypeError:
@@ -104,18 +104,12 @@ def _several(name: str, value) -> tuple:
         ) from None
 
 
-def _refuse_class(name: str, value) -> None:
-    """The most common slip: Hinge where Hinge() is meant."""
-    for part in value if isinstance(value, tuple) else (value,):
-        if isinstance(part, type) and not part.__module__.startswith("torch."):
-            kind = part.__name__
-            raise ValueError(f"{name}={kind}: this is a class; write an object of it: {kind}()")
-
-
 def _check_parts(recipe: Recipe) -> None:
     """Each part is one of its kind."""
     for field in dataclasses.fields(recipe):
-        _refuse_class(field.name, getattr(recipe, field.name))
+        value = getattr(recipe, field.name)
+        for part in value if isinstance(value, tuple) else (value,):
+            refuse_class(field.name, part)
     for name in ("g_opt", "d_opt"):
         rule = getattr(recipe, name)
         if not (hasattr(rule, "lr") and hasattr(rule, "build")):

@@ -27,12 +27,8 @@ class Rng:
     ):
         self.rank, self.world = 0, 1
         if isinstance(seeds, torch.Generator):
-            self.seeds, self.generators, self.device = (
-                (seeds.initial_seed(),),
-                [seeds],
-                seeds.device,
-            )
-            self.stacked = False
+            self.seeds, self.generators = (seeds.initial_seed(),), [seeds]
+            self.device, self.stacked = seeds.device, False
             return
         self.stacked = hasattr(seeds, "__iter__") and getattr(seeds, "ndim", 1) > 0
         self.seeds = tuple(map(_seed, seeds)) if self.stacked else (_seed(seeds),)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gantutor.nets import Critique, Discriminator, call, full
 from gantutor.parallel import my_rows, place
-from gantutor.plain import missing
+from gantutor.plain import missing, refuse_class
 from gantutor.rng import Rng
 
 
@@ -211,9 +211,7 @@ def move(latent: LatentMap, z: Tensor, G: Callable, D: Discriminator, rng: Rng) 
 
     Raises ValueError for a class in place of a map, and for a result of another shape.
     """
-    if isinstance(latent, type):
-        kind = latent.__name__
-        raise ValueError(f"latent={kind}: this is a class; write an object of it: {kind}()")
+    refuse_class("latent", latent)
     moved = latent(z, G, D, rng)
     if not isinstance(moved, Tensor) or moved.shape != z.shape:
         got = tuple(moved.shape) if isinstance(moved, Tensor) else repr(moved)
