@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gantutor.course.records import frame_of
-from gantutor.reproduce.claims import TableRow, Verdict, worst
+from gantutor.reproduce.claims import TableRow, Verdict, adjusted, worst
 from gantutor.reproduce.ledger import Ledger, answers, read_ledger
 from gantutor.reproduce.report.sections import BASELINE, Section, printed_fid, short, unlike
 from gantutor.reproduce.targets import ALL, Target
@@ -14,9 +14,14 @@ OTHERS = "Other records in this folder"
 
 
 def collect(out: str | Path | Ledger) -> list[Section]:
-    """All targets, judged by the records in a folder, then the records that answer no target."""
+    """All targets, judged by the records in a folder, then the records that answer no target.
+
+    The verdicts are those of one page: their decisive words survive a correction for its number of
+    claims.
+    """
     ledger = out if isinstance(out, Ledger) else read_ledger(out)
     sections = [section_of(target, ledger) for target in ALL]
+    _adjust(sections)
     used = {run for s in sections for run in s.runs}
     homes: dict[str, Section] = {}
     for s in sections:
@@ -28,6 +33,15 @@ def collect(out: str | Path | Ledger) -> list[Section]:
     used |= set(homes)
     left = [run for run, kept in ledger.runs.items() if kept.result and run not in used]
     return sections + [_unasked(run, ledger) for run in left]
+
+
+def _adjust(sections: list[Section]) -> None:
+    """Correct the verdicts of all sections for the number of claims that they make together."""
+    every = iter(adjusted([v for s in sections for v in s.verdicts]))
+    for s in sections:
+        s.verdicts = [next(every) for _ in s.verdicts]
+        if s.verdicts and s.results:
+            s.status = worst(s.verdicts)
 
 
 def _unasked(run: str, ledger: Ledger) -> Section:
@@ -48,7 +62,7 @@ def _unasked(run: str, ledger: Ledger) -> Section:
 
 
 def section_of(target: Target, ledger: Ledger) -> Section:
-    """A target, judged by the records that answer it."""
+    """A target, judged by the records that answer it, as if it were alone on its page."""
     if target.not_yet:
         verdicts = [Verdict("not yet")] * len(target.claims)
         return Section(target, "not yet", verdicts, "", problems=[target.not_yet])
@@ -70,7 +84,7 @@ def section_of(target: Target, ledger: Ledger) -> Section:
         if result := ledger.record(run):
             results.append((run, result))
     entry = entry or _entry_of(results)
-    verdicts = _judge(target, [result for _, result in results])
+    verdicts = _judge(target, [result for _, result in results], entry.get("looks"))
     return Section(
         target,
         _status(target, verdicts, results),
@@ -134,7 +148,7 @@ def _entry_of(results: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     return {"missing": None} | {name: p.get(name, value) for name, value in usual.items()}
 
 
-def _judge(target: Target, results: list[dict[str, Any]]) -> list[Verdict]:
+def _judge(target: Target, results: list[dict[str, Any]], looks: list[int] | None) -> list[Verdict]:
     if not results:  # most targets of most folders: no frame is needed to know the answer
         return [
             Verdict("not run", note=f"no values of {claim.metric} for {claim.variant}")
@@ -145,13 +159,13 @@ def _judge(target: Target, results: list[dict[str, Any]]) -> list[Verdict]:
     if diverged:
         of = diverged["parameters"].get("row")
         whose = "its baseline " if of and of != row else ""
-        verdict = Verdict("not reached", note=f"{whose}diverged at step {diverged['step']}")
+        verdict = Verdict("undecided", note=f"{whose}diverged at step {diverged['step']}")
         return [verdict] * len(target.claims)
     frame = frame_of(results)
     own = next((r for r in results if row and r["parameters"].get("row") == row), None)
     why = unlike(printed_fid(row), own) if own else ""
     return [
-        claim.judge(frame, why) if isinstance(claim, TableRow) else claim.judge(frame)
+        claim.judge(frame, looks, why) if isinstance(claim, TableRow) else claim.judge(frame, looks)
         for claim in target.claims
     ]
 

@@ -49,6 +49,11 @@ class Section:
     def seeds(self) -> int:
         return min((len(result["seeds"]) for _, result in self.results), default=0)
 
+    @property
+    def minutes_a_seed(self) -> float:
+        """Minutes that one more seed of all its runs takes, by those that ran."""
+        return sum(result["wall_s"] / 60 / len(result["seeds"]) for _, result in self.results)
+
     @cached_property
     def frame(self):
         """The records as a tidy frame."""

@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import NamedTuple
 
+from gantutor.reproduce.claims import FEW
+
 
 class Status(NamedTuple):
     """mark: a character; css: a class of report.css; meaning: in words.
@@ -17,16 +19,17 @@ class Status(NamedTuple):
 
 STATUSES = {
     "reproduced": Status(
-        "●", "good", "a printed number or an exact statement falls inside our spread"
+        "●", "good", "the interval lies within the margin of a printed number or exact statement"
     ),
-    "direction only": Status(
-        "◐",
-        "some",
-        "the direction holds beyond the spread, but numbers cannot be compared, "
-        "or seeds are too few",
+    "holds": Status("◕", "good", "the direction holds: the interval lies beyond no effect"),
+    FEW: Status("◔", "some", "the direction holds by 3 or 4 seeds, which decide nothing else"),
+    "compatible": Status(
+        "◐", "some", "the interval holds the printed number, and is wider than its margin"
     ),
-    "not reached": Status("○", "none", "the spread hides the effect, or the run diverged"),
-    "contradicts": Status("✕", "bad", "the opposite holds beyond the spread"),
+    "undecided": Status("○", "none", "the seeds cannot tell; how many would is said"),
+    "absent": Status("◌", "bad", "an effect of the size that counts is ruled out"),
+    "differs": Status("≠", "bad", "the interval lies outside the margin of the printed number"),
+    "contradicts": Status("✕", "bad", "the opposite holds: the interval lies beyond no effect"),
     "measured": Status(
         "◆", "plain", "values of a row about which nothing is claimed, such as a baseline"
     ),

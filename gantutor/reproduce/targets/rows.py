@@ -13,6 +13,7 @@ CONTROLS = tuple(
     for data in ("cifar10", "stl10")
     for row in ("neighbours", "inverse")
 )
+Cell = dict[str, str]  # of a printed table
 NOT_YET = {
     "stylegan2": "StyleGAN2 is not in the package yet",
     "recognition": "classification, attacks and detection are not in the package yet",
@@ -22,17 +23,20 @@ NOT_YET = {
 
 def row_targets() -> list[Target]:
     """One target for each row that the package has a recipe for."""
-    printed: dict[str, dict[str, str]] = {}
+    fids: dict[str, Cell | None] = {}
     for cell in papers.cells():
         if cell["recipe"]:
-            printed.setdefault(cell["recipe"], {})[cell["metric"]] = cell["value"]
-    fids = {row: values.get("FID") for row, values in printed.items()}
-    rows = (*printed, *CONTROLS)
+            fids.setdefault(cell["recipe"], None)
+            if cell["metric"] == "FID" and fids[cell["recipe"]] is None:
+                fids[cell["recipe"]] = cell  # the first is that of all images
+    rows = (*fids, *CONTROLS)
     return [_row_target(row, fids.get(row), fids.get(baseline(row))) for row in rows]
 
 
-def _row_target(row: str, fid: str | None, plain_fid: str | None) -> Target:
-    """The target of a row; `fid` and `plain_fid` are printed for it and for its baseline."""
+def _row_target(row: str, printed: Cell | None, plain_printed: Cell | None) -> Target:
+    """The target of a row; the cells hold the FIDs of it and of its baseline."""
+    fid = printed and printed["value"]
+    plain_fid = plain_printed and plain_printed["value"]
     paper, table, rest = row.split("/", 2)
     plain, b = baseline(row), budget(row)
     alone = plain == row
@@ -41,7 +45,10 @@ def _row_target(row: str, fid: str | None, plain_fid: str | None) -> Target:
         against = "" if alone or not plain_fid else plain
         words = f"FID {fid}" + (f", {plain.rsplit('/', 1)[1]} {plain_fid}" if against else "")
         better = "lower" if not against or float(fid) < float(plain_fid) else "higher"
-        claims = (TableRow("fid", row, f"{rest}: {words}", against, better, float(fid)),)
+        theirs = float(plain_fid) if against else None
+        spread = float(printed["spread"]) if printed["spread"] else None
+        claim = f"{rest}: {words}"
+        claims = (TableRow("fid", row, claim, against, better, float(fid), theirs, spread),)
     return Target(
         f"{paper}/{table}:{rest}",
         PAPERS[paper],

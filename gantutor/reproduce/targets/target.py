@@ -56,11 +56,18 @@ class Target:
 
 
 def image_targets(
-    paper: str, short: str, where: str, method: str, printed: str, against: str = "baseline"
+    paper: str,
+    short: str,
+    where: str,
+    method: str,
+    words: str,
+    printed: tuple[float, float],
+    against: str = "baseline",
 ) -> tuple[Target, Target]:
     """Two targets of notebook 05, a method against its baseline: on digits and on CIFAR-10.
 
-    They are judged by a stand-in for the paper's FID; `printed` says what the paper found.
+    They are judged by a stand-in for the paper's FID; `words` say what the paper found,
+    `printed` its FIDs of the method and of its baseline.
     """
     found = []
     for name, data, data_name in (
@@ -70,9 +77,10 @@ def image_targets(
         claim = Direction(
             "kd_small",
             method,
-            f"{printed}. Here: {data_name}, kernel distance on small features",
+            f"{words}. Here: {data_name}, kernel distance on small features",
             against=against,
             better="lower",
+            printed=printed,
         )
         target = Target(
             f"{short}/{name}",
