@@ -55,15 +55,27 @@ def over_looks(p_values: Sequence[float], looks: Sequence[int]) -> float:
     >>> over_looks([0.04], (8,))
     0.04
     """
+    import numpy as np
+
     seen, looks = list(p_values), tuple(looks)
     if len(looks) == 1 or not seen:
         return min(seen, default=1.0)
-    low, high = 0.0, 1.0
-    for _ in range(24):  # halvings: to 1e-7
-        alpha = (low + high) / 2
-        decided = any(p <= a for p, a in zip(seen, _levels(looks, alpha), strict=False))
-        low, high = (low, alpha) if decided else (alpha, high)
-    return high
+    alphas, table = _table(looks)
+    least = 1.0
+    for p, column in zip(seen, table.T, strict=False):
+        if p <= column[-1]:
+            log_p = math.log(max(p, column[0]))
+            least = min(least, math.exp(np.interp(log_p, np.log(column), np.log(alphas))))
+    return least
+
+
+@lru_cache(maxsize=64)
+def _table(looks: tuple[int, ...]):
+    """Values of alpha, and the level of each look for each of them; 0.05 is among them."""
+    import numpy as np
+
+    alphas = np.concatenate([0.05 * np.logspace(-9, -0.04, 120), np.logspace(math.log10(0.05), 0)])
+    return alphas, np.array([_levels(looks, float(alpha)) for alpha in alphas])
 
 
 @lru_cache(maxsize=4096)
@@ -127,5 +139,7 @@ def _solve(beyond, target: float, n: int) -> float:
     root = math.sqrt(n)
     if beyond(REACH * root) >= target:
         return 2 * float(ndtr(-REACH))
+    if beyond(0.0) <= target:  # alpha is 1, or so near that the integration cannot tell
+        return 1.0
     z = brentq(lambda z: beyond(z * root) - target, 0.0, REACH, xtol=1e-8)
     return 2 * float(ndtr(-z))
