@@ -1,5 +1,8 @@
 """When a training has diverged: a loss is NaN, infinite or too large."""
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -38,3 +41,28 @@ def watch(run, loss: Tensor, player: str) -> None:
         run.diverged.setdefault(seed, run.step)
     if run.on_divergence == "raise" or len(run.diverged) == len(run.rng.seeds):
         raise Diverged(run.step, player, seeds)
+
+
+def each_seed(train: Callable[[int], Any], seeds: Iterable[int]) -> tuple[dict, dict]:
+    """Call train(seed) for one seed after the other; one that diverges does not stop the others.
+
+    Returns {seed: what train returned} and {seed: its Diverged}. A training that diverged is an
+    outcome: the caller has to count it. Raises Diverged where no seed is left.
+
+    >>> def train(seed):
+    ...     if seed == 1:
+    ...         raise Diverged(40, "d", [seed])
+    ...     return "trained"
+    >>> done, failed = each_seed(train, [0, 1, 2])
+    >>> done, failed[1].step
+    ({0: 'trained', 2: 'trained'}, 40)
+    """
+    done, failed = {}, {}
+    for seed in seeds:
+        try:
+            done[seed] = train(seed)
+        except Diverged as end:
+            failed[seed] = end
+    if failed and not done:
+        raise next(iter(failed.values()))
+    return done, failed

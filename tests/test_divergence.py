@@ -7,6 +7,7 @@ import torch
 from small_runs import SMALL, last, weights
 
 from gantutor import toy
+from gantutor.divergence import each_seed
 from gantutor.objectives import LSGAN, WGAN
 from gantutor.recipes import TOY, Sgd
 from gantutor.train import Diverged, Run, train
@@ -102,3 +103,22 @@ def test_each_seed_is_watched_by_itself():
 def test_unknown_on_divergence_is_quoted():
     with pytest.raises(ValueError, match="'ignore'"):
         Run(TOY, toy.ring(), 0, on_divergence="ignore")
+
+
+def test_a_seed_that_diverges_does_not_stop_the_others_and_all_of_them_do():
+    ended = {s: Diverged(10 + s, "g", [s]) for s in range(3)}
+
+    def train(seed, bad):
+        if seed in bad:
+            raise ended[seed]
+        return seed * 10
+
+    assert each_seed(lambda s: train(s, ()), range(3)) == ({0: 0, 1: 10, 2: 20}, {})
+    assert each_seed(lambda s: train(s, (0, 2)), range(3)) == (
+        {1: 10},
+        {0: ended[0], 2: ended[2]},
+    )
+    with pytest.raises(Diverged, match="step 10"):
+        each_seed(lambda s: train(s, (0, 1, 2)), range(3))
+    with pytest.raises(ZeroDivisionError):  # anything else is no outcome
+        each_seed(lambda s: 1 / s, range(3))
