@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gantutor import files
-from gantutor.files import NotOurs, ours, replacing
+from gantutor.files import NotOurs, one_maker, ours, replacing
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path):
@@ -129,6 +129,53 @@ def test_a_partial_that_is_a_link_is_not_followed(tmp_path):
     link.symlink_to("mine")
     files.sweep(tmp_path)
     assert not os.path.lexists(link) and (tmp_path / "mine" / "a").exists()
+
+
+# -- one makes it, the others wait ----------------------------------------------------------------
+MAKES = """
+import os, signal, sys, time
+from pathlib import Path
+from gantutor.files import one_maker
+place, fate = Path(sys.argv[1]), sys.argv[2]
+with one_maker(place):
+    if not place.exists():
+        print("makes", flush=True)
+        if fate == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(1)
+        place.write_text("made")
+assert place.read_text() == "made"
+"""
+
+
+def maker(place: Path, fate: str) -> subprocess.Popen:
+    command = [sys.executable, "-c", MAKES, str(place), fate]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_of_several_processes_one_makes_what_all_need(tmp_path):
+    makers = [maker(tmp_path / "deep" / "x.npz", "lives") for _ in range(4)]
+    said = [p.communicate()[0] for p in makers]
+    assert sorted(said) == ["", "", "", "makes\n"] and not any(p.returncode for p in makers)
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["x.npz"]
+
+
+def test_nobody_waits_for_a_process_that_died_or_failed(tmp_path):
+    place = tmp_path / "x.npz"
+    dead = maker(place, "dies")
+    dead.communicate()
+    assert dead.returncode == -signal.SIGKILL
+    with pytest.raises(KeyError), one_maker(place):
+        raise KeyError
+    live = maker(place, "lives")
+    assert live.communicate(timeout=60)[0] == "makes\n" and live.returncode == 0
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_where_there_can_be_no_lock_nobody_waits(tmp_path):
+    (tmp_path / "file").touch()
+    with one_maker(tmp_path / "file" / "x"), one_maker(tmp_path / "file" / "x"):
+        pass
 
 
 # -- whose a file is ------------------------------------------------------------------------------

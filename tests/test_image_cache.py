@@ -93,11 +93,12 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch):
     assert len(open_images("folder", pack(tmp_path, TREE, "tar"))) == 8
 
 
-def test_two_at_once_end_with_one_whole_entry(tmp_path):
-    place = pack(tmp_path, TREE, "tar.xz")
+def test_several_at_once_decode_once_and_end_with_one_whole_entry(tmp_path, monkeypatch):
+    place, decode, calls = pack(tmp_path, TREE, "tar.xz"), folders.tree, []
+    monkeypatch.setattr(folders, "tree", lambda *a: calls.append(a) or decode(*a))
     with ThreadPoolExecutor(4) as pool:
         digests = set(pool.map(lambda _: open_images("folder", place).digest, range(8)))
-    assert len(digests) == 1 and [p.suffix for p in cache_dir().iterdir()] == [""]
+    assert len(digests) == len(calls) == 1 and [p.suffix for p in cache_dir().iterdir()] == [""]
 
 
 def test_two_processes_at_once_end_with_one_whole_entry(tmp_path):

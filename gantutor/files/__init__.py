@@ -1,7 +1,8 @@
 """Safe file handling: complete or absent, and never over what somebody else wrote.
 
-`writing` puts files in place in one step and names what must be kept; `folders` knows which
-files in a run's folder the package wrote, and so may remove or replace.
+`writing` puts files in place in one step and names what must be kept; `makers` lets one process
+make what several need; `folders` knows which files in a run's folder the package wrote, and so may
+remove or replace.
 """
 
 from gantutor.files.folders import (
@@ -18,6 +19,7 @@ from gantutor.files.folders import (
     run_folder,
     written,
 )
+from gantutor.files.makers import one_maker
 from gantutor.files.writing import (
     cache_dir,
     fits,
@@ -41,6 +43,7 @@ __all__ = [
     "free",
     "lines",
     "note",
+    "one_maker",
     "ours",
     "replacing",
     "run_folder",

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from gantutor.datasets import DataError, checked, openable
-from gantutor.files import cache_dir, replacing
+from gantutor.files import cache_dir, one_maker, replacing
 from gantutor.images.account import Account, Decoded, New, shown
 from gantutor.images.pictures import readable
 from gantutor.images.sets import ImageSet, content_digest
@@ -45,26 +45,36 @@ class Request(NamedTuple):
 def cached(asked: Request, fresh: bool, say: Callable[[str], None]) -> ImageSet:
     """Return the decoded images of a source, memory-mapped from the cache.
 
-    They are decoded now if they are not in the cache yet, or with `fresh`. `say` gets the set's
-    note when it is decoded, and again if something was left out. Raises DataError.
+    They are decoded now if they are not in the cache yet, or with `fresh`; of several processes
+    that ask at once, one decodes and the others wait. `say` gets the set's note when it is decoded,
+    and again if something was left out. Raises DataError.
     """
     openable(asked.source)
     place = cache_dir() / f"images-{_key(asked)}"
-    if not fresh:
-        kept, partly = _load(place, asked.name)
+    kept = None if fresh else _found(place, asked.name, say)
+    if kept is not None:
+        return kept
+    with one_maker(place):
+        kept = None if fresh else _found(place, asked.name, say)
         if kept is not None:
-            if partly:
-                say(kept.note)
             return kept
-        if place.exists():
+        if not fresh and place.exists():
             say(f"{place} is damaged: decoded again")
-    if asked.published:
-        checked(asked.name, asked.source)
-    _write(place, asked, fresh)
-    kept = _load(place, asked.name)[0]
+        if asked.published:
+            checked(asked.name, asked.source)
+        _write(place, asked, fresh)
+        kept = _load(place, asked.name)[0]
     if kept is None:
         kept = _in_memory(asked)
     if kept.note:
+        say(kept.note)
+    return kept
+
+
+def _found(place: Path, name: str, say: Callable[[str], None]) -> ImageSet | None:
+    """Return the set at `place`, or None; `say` gets its note if something was left out of it."""
+    kept, partly = _load(place, name)
+    if kept is not None and partly:
         say(kept.note)
     return kept
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, relu
 
-from gantutor.files import replacing
+from gantutor.files import one_maker, replacing
 from gantutor.images import ImageSet, cache_dir, in_range
 from gantutor.metrics.features import density_coverage, kernel_distance
 from gantutor.metrics.features import name as called
@@ -86,10 +86,13 @@ def small_cnn(images: ImageSet, seed: int = 0, steps: int = 400, batch: int = 12
     place = cache_dir() / f"{name}_cnn-{images.digest}-{seed}-{steps}-{batch}-v{VERSION}.pt"
     if _loaded(net, place):
         return net.eval()
-    _train(net, images, rng, steps, batch)
-    # a cache that cannot be written costs only time
-    with suppress(OSError, RuntimeError), replacing(place) as partial:
-        torch.save({"digest": net.digest, "weights": net.state_dict()}, partial)
+    with one_maker(place):  # of several processes that ask at once, one trains
+        if _loaded(net, place):
+            return net.eval()
+        _train(net, images, rng, steps, batch)
+        # a cache that cannot be written costs only time
+        with suppress(OSError, RuntimeError), replacing(place) as partial:
+            torch.save({"digest": net.digest, "weights": net.state_dict()}, partial)
     return net.eval()
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gantutor.files import replacing
+from gantutor.files import one_maker, replacing
 from gantutor.images import ImageSet, cache_dir, in_range
 from gantutor.metrics.features import Moments, Protocol, whole_arrays
 from gantutor.metrics.images import small_cnn
@@ -281,7 +281,8 @@ def reference(
 
     The reals are all images, or the first n of a shuffle by `seed`. Features are kept for the first
     min(keep, n). The cache in `cache_dir()` is keyed by the digests of data and weights; a damaged
-    file there is replaced. Raises ValueError.
+    file there is replaced. Of several processes that ask at once, one computes and the others wait.
+    Raises ValueError.
     """
     n = len(images) if n is None else n
     if not 2 <= n <= len(images) or keep < 0:
@@ -296,6 +297,18 @@ def reference(
     cached = _cached(place, key, extractor, n, keep)
     if cached is not None:
         return cached
+    with one_maker(place):
+        cached = _cached(place, key, extractor, n, keep)
+        if cached is None:
+            cached = _computed(place, key, extractor, images, (n, seed, keep))
+    return cached
+
+
+def _computed(
+    place: Path, key: str, extractor: Extractor, images: ImageSet, draw: tuple[int, int, int]
+) -> Reference:
+    """Compute the reference of a draw (n, seed, keep) and store it at `place`."""
+    n, seed, keep = draw
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:n]
     moments, kept = None, []
     for part in order.split(1000):
