@@ -1,14 +1,17 @@
 """Speed of training on images, compared with a plain eager PyTorch loop.
 
     python benchmarks/image.py [--rounds 5] [--steps 2] [--batch 32] [--precision fp32]
-                               [--device cpu] [--only sngan]
+                               [--device cpu] [--only sngan] [--tables nets methods graphs]
+                               [--rows kddgan/table1/hinge ...]
 
 Both loops have the same nets, batch and precision. They take turns in one process, so that a change
 of the machine's speed affects both; on a CPU, processor time is counted. Printed: medians with the
 least and greatest of the rounds, and the peak memory of each case, measured in a process of its
 own. The second table compares our methods with our own plain step. On a CUDA device the third
 compares whole-step graphs with our eager loop, and prints the share of the bf16 peak (--peak, in
-TFLOP/s) and the images per second of FID features.
+TFLOP/s) and the images per second of FID features. --tables chooses among them. --rows prints
+another one instead: rows of the papers' tables at their own batch, and the hours that their own
+number of steps would take without any measuring of fakes.
 """
 
 import argparse
@@ -25,7 +28,7 @@ from gantutor.images import ImageSet
 from gantutor.methods.adaptivemix import AdaptiveMix
 from gantutor.methods.kdd import KDD
 from gantutor.objectives import Hinge
-from gantutor.reproduce.tables import BIGGAN, MODELS, qua
+from gantutor.reproduce.tables import BIGGAN, MODELS, find, qua
 from gantutor.rng import Rng
 from gantutor.train import Run
 
@@ -85,9 +88,9 @@ def plain_loop(recipe, device: str, precision: str):
     return step
 
 
-def our_loop(recipe, device: str, precision: str, graph: bool = False):
+def our_loop(recipe, device: str, precision: str, graph: bool = False, size: int = 32):
     """The package's Run, as a function that does a step."""
-    images = data().to(device) if device != "cpu" else data()
+    images = data(size).to(device) if device != "cpu" else data(size)
     run = Run(recipe, images, 0, device, precision=precision, graph=graph)
     return lambda: [None for _ in run.take_step()]
 
@@ -254,6 +257,22 @@ def compare_methods(args) -> None:
         print(f"| {name} | {median:.3f} | {over} | {used:.0f} |", flush=True)
 
 
+def compare_rows(args) -> None:
+    """Time steps of rows of the papers' tables, on a GPU also as graphs, and print a table."""
+    print_heads("row", "step", "ms/step: median", "least", "greatest", "the row's steps", "hours")
+    kinds = ("eager",) if args.device == "cpu" else ("eager", "graph")
+    for name in args.rows:
+        row = find(name)
+        for kind in kinds:
+            how = {"graph": kind == "graph", "size": row.size}
+            loop = our_loop(row.recipe, args.device, args.precision, **how)
+            times = paired({kind: loop}, args.rounds, args.steps, args.device)[kind]
+            median = statistics.median(times)
+            ms = " | ".join(f"{1e3 * s:.2f}" for s in (median, min(times), max(times)))
+            hours = row.steps * median / 3600
+            print(f"| {name} | {kind} | {ms} | {row.steps} | {hours:.2f} |", flush=True)
+
+
 def main() -> None:
     """Measure, and print."""
     args = argparse.ArgumentParser(
@@ -265,6 +284,9 @@ def main() -> None:
     args.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     args.add_argument("--device", default="cpu")
     args.add_argument("--only", choices=[*CASES], default=None)
+    tables = {"nets": compare_nets, "methods": compare_methods, "graphs": on_gpu}
+    args.add_argument("--tables", nargs="+", choices=[*tables], default=[*tables])
+    args.add_argument("--rows", nargs="+", metavar="ROW", help="print these rows' speed instead")
     args.add_argument("--peak", type=float, default=790.0, help="the device's bf16 TFLOP/s")
     args.add_argument("--memory", help=argparse.SUPPRESS)
     args = args.parse_args()
@@ -276,10 +298,11 @@ def main() -> None:
         f"torch {torch.__version__}, {args.device}, {args.precision}, 1 thread, "
         f"{args.rounds} paired rounds of {args.steps} steps{bf16}"
     )
-    compare_nets(args)
-    compare_methods(args)
-    if torch.device(args.device).type == "cuda":
-        on_gpu(args)
+    if args.rows:
+        return compare_rows(args)
+    for name in args.tables:
+        if name != "graphs" or torch.device(args.device).type == "cuda":
+            tables[name](args)
 
 
 if __name__ == "__main__":
