@@ -3,7 +3,7 @@
 
 PYTHON  ?= python3
 PROFILE ?= class
-SEEDS   ?= 3
+SEEDS   ?=
 OUT     ?= runs/$(PROFILE)
 
 BIN     := .venv/bin
@@ -19,7 +19,7 @@ help:
 	@echo 'make lab         open the notebooks in JupyterLab (LAB_ARGS="--no-browser" is passed on)'
 	@echo 'make test        check the style of the code and run the tests (nine minutes on two cores)'
 	@echo 'make reproduce   run every target and write $(OUT)/report.html'
-	@echo '                 (PROFILE=$(PROFILE) SEEDS=$(SEEDS) OUT=$(OUT), which you may change)'
+	@echo '                 (PROFILE=$(PROFILE) OUT=$(OUT); SEEDS=n in place of those of the profile)'
 	@echo 'make site        write the executed notebooks as web pages into site/; a notebook without'
 	@echo '                 a run in runs/ is run first (PROFILE=$(PROFILE))'
 	@echo 'make student     rebuild the student versions in notebooks/student'
@@ -63,7 +63,7 @@ soak: $(READY)
 	@cd tests && ../$(BIN)/python soak.py $(KILLS)
 
 reproduce: $(READY)
-	@$(BIN)/gantutor reproduce --profile $(PROFILE) --seeds $(SEEDS) --out $(OUT)
+	@$(BIN)/gantutor reproduce --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS)) --out $(OUT)
 
 readme: $(READY)
 	@$(BIN)/python -m gantutor.reproduce.report $(OUT)

@@ -112,7 +112,7 @@ def targets(
         print(json.dumps(listed, indent=1))
         return
     width = max(len(t.name) for t in chosen)
-    remark = f"profile {profile}, 3 seeds; targets that share runs share their minutes"
+    remark = f"profile {profile}; targets that share runs share their minutes"
     print(f"{'target':{width}s}  minutes  title ({remark})")
     for t in chosen:
         reason = absent(t, profile, gpu)

@@ -324,5 +324,5 @@ def _job(
     label = " ".join(
         [notebook.stem, *(str(v) if k == "row" else f"{k}={v}" for k, v in own.items())]
     )
-    minutes = target.cost(changes, plan.profile) * parameters["seeds"] / 3
+    minutes = target.cost(changes, plan.profile, parameters["seeds"])
     return Job(notebook, {**parameters, "out": str(folder)}, folder, label, minutes)

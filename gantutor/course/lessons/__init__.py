@@ -206,13 +206,15 @@ def table() -> str:
 
     >>> print(table().splitlines()[2])
     | [00 Start here](notebooks/00_start_here.ipynb) | what a GAN is, in one picture, and what \
-each paper changes | 1 min | CPU |
+each paper changes | 1 min, 8 seeds | CPU |
     """
-    lines = ["| notebook | what you find out | class profile, 3 seeds | hardware |"]
+    lines = ["| notebook | what you find out | class profile | hardware |"]
     lines.append("|---|---|---|---|")
     for x in LESSONS.values():
         link = f"[{x.label}](notebooks/{x.notebook}.ipynb)"
-        lines.append(f"| {link} | {x.question} | {x.time} | {x.needs} |")
+        seeds = x.config.PROFILES["class"]["seeds"]
+        time = x.time + f", {seeds} seeds" * (seeds > 1)
+        lines.append(f"| {link} | {x.question} | {time} | {x.needs} |")
     return "\n".join(lines)
 
 

@@ -213,7 +213,7 @@ class FullRunConfig(RecipeConfig):
             seeds=1, steps=4, batch=8, width=8, n_fake=60, n_manifold=60, evals=2, save_every=2
         ),
         "class": dict(
-            seeds=3,
+            seeds=5,
             steps=300,
             batch=32,
             width=16,

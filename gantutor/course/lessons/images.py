@@ -124,7 +124,7 @@ class MeasuringConfig(ImageConfig):
     notebook = "06_measuring"
     PROFILES = {
         "smoke": dict(seeds=1, n=200, repeats=2, n_real=400),
-        "class": dict(seeds=3, n=1500, repeats=5, n_real=2000),
+        "class": dict(seeds=5, n=1500, repeats=5, n_real=2000),
         "colab": dict(seeds=3, n=5000, repeats=5, n_real=10000),
         "paper": dict(seeds=3, n=10000, repeats=10, n_real=50000),
     }

@@ -16,7 +16,7 @@ class StartConfig(Config):
     notebook = "00_start_here"
     PROFILES = {
         "smoke": dict(seeds=1, steps=40),
-        "class": dict(seeds=3, steps=320),
+        "class": dict(seeds=8, steps=320),
         "colab": dict(seeds=5, steps=1500),
         "paper": dict(seeds=5, steps=3000),
     }
@@ -34,7 +34,7 @@ class PlaneConfig(Config):
     notebook = "01_plane"
     PROFILES = {
         "smoke": dict(seeds=1, steps=40, batch=32),
-        "class": dict(seeds=3, steps=700, batch=64),
+        "class": dict(seeds=8, steps=700, batch=64),
         "colab": dict(seeds=8, steps=5000, batch=128),
         "paper": dict(seeds=8, steps=10000, batch=256),
     }
@@ -56,7 +56,7 @@ class AdaptiveMixConfig(Config):
     notebook = "02_adaptivemix"
     PROFILES = {
         "smoke": dict(seeds=2, steps=40, lr=2e-3),
-        "class": dict(seeds=3, steps=1000, lr=2e-3),
+        "class": dict(seeds=16, steps=1000, lr=2e-3),
         "colab": dict(seeds=5, steps=3000, lr=5e-4),
         "paper": dict(seeds=8, steps=3000, lr=5e-4),
     }
@@ -80,7 +80,7 @@ class KddConfig(Config):
     notebook = "03_kdd"
     PROFILES = {
         "smoke": dict(seeds=2, points=100, iterations=20, steps=20),
-        "class": dict(seeds=3, points=1000, iterations=200, steps=800),
+        "class": dict(seeds=8, points=1000, iterations=200, steps=800),
         "colab": dict(seeds=5, points=1000, iterations=200, steps=4000),
         "paper": dict(seeds=5, points=1000, iterations=200, steps=10000),
     }
@@ -107,7 +107,7 @@ class AdvLatConfig(Config):
     PROFILES = {
         "smoke": dict(seeds=2, steps=40, grid_steps=40, div_steps=20, latent_steps=10, points=400),
         "class": dict(
-            seeds=3, steps=700, grid_steps=1000, div_steps=500, latent_steps=100, points=1000
+            seeds=8, steps=700, grid_steps=1000, div_steps=500, latent_steps=100, points=1000
         ),
         "colab": dict(
             seeds=5, steps=2000, grid_steps=5000, div_steps=2000, latent_steps=300, points=2000

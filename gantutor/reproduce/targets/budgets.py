@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+SEEDS = 3  # of the runs whose minutes budgets have
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -25,11 +27,11 @@ class Budget:
     dear: dict[str, float] = field(default_factory=dict)
 
     def cost(self, row: str, profile: str) -> float:
-        """Minutes of a run of the row, with 3 seeds."""
+        """Minutes of a run of the row, for each seed."""
         if profile == "smoke":
-            return 0.5
+            return 0.5 / SEEDS
         factor = next((f for ending, f in self.dear.items() if row.endswith(ending)), 1.0)
-        return factor * self.minutes[("class", "colab", "paper").index(profile)]
+        return factor * self.minutes[("class", "colab", "paper").index(profile)] / SEEDS
 
 
 THIN = {"n_fake": 500, "n_manifold": 500, "evals": 2, "lr": 5e-4}

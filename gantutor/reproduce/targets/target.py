@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from gantutor.course.lessons import minutes
+from gantutor.course.lessons import LESSONS
 from gantutor.reproduce.claims import Claim, Direction
 from gantutor.reproduce.targets.budgets import budget
 
@@ -44,15 +44,19 @@ class Target:
         """Its name in `tables.ROWS`; "" if it is not a row of a table."""
         return self.runs[-1].get("row", "") if self.runs else ""
 
-    def minutes(self, profile: str) -> float:
-        """Minutes that all its runs take together, with 3 seeds each."""
-        return sum(self.cost(changes, profile) for changes in self.runs)
+    def seeds(self, profile: str) -> int:
+        """How many seeds a profile gives each of its runs."""
+        return LESSONS[self.notebook].config.PROFILES[profile]["seeds"]
 
-    def cost(self, changes: dict[str, Any], profile: str) -> float:
-        """Minutes that one of its runs takes, with 3 seeds."""
+    def minutes(self, profile: str) -> float:
+        """Minutes that all its runs take together, with the profile's seeds."""
+        return sum(self.cost(changes, profile, self.seeds(profile)) for changes in self.runs)
+
+    def cost(self, changes: dict[str, Any], profile: str, seeds: int) -> float:
+        """Minutes that one of its runs takes; as if each seed took as long as another."""
         if "row" in changes:
-            return budget(changes["row"]).cost(changes["row"], profile)
-        return minutes(self.notebook, profile) or 0.0
+            return budget(changes["row"]).cost(changes["row"], profile) * seeds
+        return LESSONS[self.notebook].minutes.get(profile, 0.0) * seeds / self.seeds(profile)
 
 
 def image_targets(
