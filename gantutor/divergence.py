@@ -30,12 +30,9 @@ def watch(run, loss: Tensor, player: str) -> None:
     if loss.is_cuda and (torch.cuda.is_current_stream_capturing() or run.step % 100):
         return
     limit = run.recipe.diverges_at
-    if float(loss.abs().sum()) < limit:  # False for NaN
-        return
-    bad = ~(loss.abs() < limit)
-    marks = zip(run.rng.seeds, bad.reshape(-1).tolist(), strict=True)
-    seeds = [seed for seed, is_bad in marks if is_bad]
-    if not seeds:  # only their sum is large
+    losses = zip(run.rng.seeds, loss.reshape(-1).tolist(), strict=True)
+    seeds = [seed for seed, value in losses if not abs(value) < limit]  # a NaN is not below it
+    if not seeds:
         return
     for seed in seeds:
         run.diverged.setdefault(seed, run.step)

@@ -7,35 +7,32 @@ from torch import Tensor, nn
 
 from gantutor.parallel import average
 
+_engine = torch.autograd.Variable._execution_engine
+
 
 class Weights:
-    """A net's parameters as its optimiser sees them.
-
-    Those of an MLP become views of one buffer: on the plane's small nets an optimiser's time goes
-    into walking over tensors, not into arithmetic. Convolutions keep their own tensors and with
-    them their memory format.
-    """
+    """A net's parameters as its optimiser sees them."""
 
     def __init__(self, net: nn.Module):
-        self.params = list(net.parameters())
-        self.flat, self.grads = None, None
-        if all(p.ndim <= 3 for p in self.params):
-            self.flat = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in self.params]))
-            parts = self.flat.detach().split([p.numel() for p in self.params])
-            for p, part in zip(self.params, parts, strict=True):
-                p.data = part.view(p.shape)
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """What to hand to the optimiser."""
-        return self.params if self.flat is None else [self.flat]
+        self.params, self.grads = tuple(net.parameters()), None
 
     def differentiate(self, loss: Tensor) -> None:
-        """Add the gradients of `loss` for these weights and for nothing else.
+        """Add the gradients of `loss`, () or (seeds,), for these weights and for nothing else.
 
-        Weights that the loss does not use get zeros.
+        Each seed's loss is differentiated for its own weights. Weights that the loss does not use
+        get zeros.
         """
-        grads = torch.autograd.grad(loss, self.params, allow_unused=True)
+        # the call into which torch.autograd.grad leads: on the plane its checks before it take a
+        # tenth of a step
+        grads = _engine.run_backward(
+            (loss,),
+            (torch.ones_like(loss),),
+            False,
+            False,
+            self.params,
+            True,
+            accumulate_grad=False,
+        )
         pairs = zip(self.params, grads, strict=True)
         grads = [torch.zeros_like(p) if g is None else g for p, g in pairs]
         self.grads = grads if self.grads is None else torch._foreach_add(self.grads, grads)
@@ -51,11 +48,8 @@ class Weights:
             loss = sum(losses) / len(losses)
             torch._foreach_div_(grads, len(losses))
         *grads, loss = average([*grads, loss])
-        if self.flat is not None:
-            self.flat.grad = torch.cat([g.reshape(-1) for g in grads])
-        else:
-            for p, g in zip(self.params, grads, strict=True):
-                p.grad = _like(g, p)
+        for p, g in zip(self.params, grads, strict=True):
+            p.grad = _like(g, p)
         return loss
 
 

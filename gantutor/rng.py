@@ -94,7 +94,9 @@ class Rng:
 
     def _rows(self, shape: tuple[int, ...], draw) -> Tensor:
         if self.world == 1 or not shape:
-            return self._draw(lambda g: draw(shape, g))
+            if not self.stacked:
+                return draw(shape, self.generators[0])
+            return torch.stack([draw(shape, g) for g in self.generators])
         n = shape[0]
         return draw((n * self.world, *shape[1:]), self.generators[0])[
             self.rank * n : (self.rank + 1) * n

@@ -81,8 +81,8 @@ class Run:
         self.G, self.D = self.recipe.nets.build(self.rng)
         self.rng.share(self.rank, self.world)  # after the nets, which are the same everywhere
         self.g_weights, self.d_weights = Weights(self.G), Weights(self.D)
-        self.g_opt = recipe.g_opt.build(self.g_weights.tensors, graph)
-        self.d_opt = recipe.d_opt.build(self.d_weights.tensors, graph)
+        self.g_opt = recipe.g_opt.build(self.g_weights.params, graph)
+        self.d_opt = recipe.d_opt.build(self.d_weights.params, graph)
         self.joint = recipe.nets.joint if recipe.joint is None else recipe.joint
         average = recipe.ema
         self.ema = None if average is None else MovingAverage(self.G, average.decay, average.start)

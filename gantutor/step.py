@@ -41,7 +41,7 @@ def d_turn(run, shared: list[Fakes] | None = None) -> None:
         added = [turn.ask(f"terms.{i}", term.d_loss) for i, term in enumerate(recipe.terms)]
         loss = turn.ask("objective", recipe.objective.d_loss)
         loss = total(run, "d_loss", loss, added)
-        run.d_weights.differentiate(loss.sum())
+        run.d_weights.differentiate(loss)
         losses.append(loss.detach())
         turn.stale = real  # for G's turn: what D said of these reals before this update
         run.turns.append(turn)
@@ -65,7 +65,7 @@ def g_turn(run, shared: list[Fakes] | None = None) -> None:
         added = [turn.ask(f"terms.{i}", term.g_loss) for i, term in enumerate(recipe.terms)]
         loss = turn.ask("objective", recipe.objective.g_loss)
         loss = total(run, "g_loss", loss, added)
-        run.g_weights.differentiate(loss.sum())
+        run.g_weights.differentiate(loss)
         losses.append(loss.detach())
     run.g_loss = run.g_weights.reduce(losses)  # and gives the optimiser the mean gradient
     watch(run, run.g_loss, "g")

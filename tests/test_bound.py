@@ -61,7 +61,7 @@ def test_the_last_layer_can_go_where_the_data_are():
     """Tanh reaches 99.9 % of its bound: a G that saturates is beyond every mode."""
     data = toy.grid()
     G, _ = Mlp().fitted(data).build(Rng(0))
-    weight, bias = G.pairs[-1]
+    weight, bias = G.constants()[-1]
     with torch.no_grad():
         weight.zero_()
         bias.fill_(5.0)

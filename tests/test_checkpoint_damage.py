@@ -108,7 +108,7 @@ def test_a_state_that_lacks_a_key_is_refused_by_its_name(name, tmp_path):
 
 
 def spoil(state, place, value):
-    """Set a value at a path such as "G.weight0"; None takes it away."""
+    """Set a value at a path such as "G.weights"; None takes it away."""
     *path, last_name = place.split(".")
     part = state
     for name in path:
@@ -123,9 +123,9 @@ def spoil(state, place, value):
 @pytest.mark.parametrize(
     "place, value",
     [
-        ("G.weight0", None),
-        ("G.weight0", torch.zeros(3)),
-        ("D.weight0", torch.zeros(2, 4).double()),
+        ("G.weights", None),
+        ("G.weights", torch.zeros(3)),
+        ("D.weights", torch.zeros(2, 4).double()),
         ("G.other", torch.zeros(3)),
         ("g_opt", {}),
         ("g_opt.state.0.exp_avg", None),
@@ -143,7 +143,7 @@ def spoil(state, place, value):
         ("rng.states", []),
         ("rng.states.0", torch.zeros(16, dtype=torch.uint8)),
         ("rng.states.0", torch.zeros(5056, dtype=torch.uint8)),
-        ("ema", {"weight0": torch.zeros(1)}),
+        ("ema", {"weights": torch.zeros(1)}),
     ],
 )
 def test_a_state_of_another_form_is_refused_and_nothing_of_it_is_taken(place, value):

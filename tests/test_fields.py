@@ -93,7 +93,7 @@ def test_seeds_are_drawn_apart():
 
 def test_slopes_of_a_linear_critic_are_its_weight():
     D = Critic([2, 3], "mean", 0.2, Rng(0))
-    w = D.pairs[0][0].detach().mean(1)
+    w = D.constants()[0][0].mean(1)
     assert np.allclose(fields.slopes(D, torch.randn(7, 2)), w.norm().item(), rtol=1e-6)
 
 

@@ -22,7 +22,7 @@ class Critique(NamedTuple):
 
     def split(self, sizes: list[int], dim: int) -> list["Critique"]:
         """Cut along the batch axis `dim` into parts of the given sizes."""
-        cut = [(None,) * len(sizes) if t is None else t.split(sizes, dim) for t in self]
+        cut = [(None,) * len(sizes) if t is None else t.split_with_sizes(sizes, dim) for t in self]
         return [Critique(*parts) for parts in zip(*cut, strict=True)]
 
     @staticmethod

@@ -3,79 +3,54 @@
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import leaky_relu
 
-from gantutor.nets.base import Discriminator
+from gantutor.nets.base import Critique, Discriminator, full
+from gantutor.nets.stack import Stack, affine
 from gantutor.plain import number, one_of, settle
 from gantutor.rng import Rng
 
 
-class LinearStack(nn.Module):
-    """Weights of a stack of x W + b, drawn from `rng` as torch.nn.Linear draws them.
-
-    Each matrix (n_in, n_out), or (seeds, n_in, n_out) with several seeds, is a plain tensor in a
-    list instead of a module: at this size a module's call takes as long as its matrix product.
-    """
-
-    def __init__(self, widths: list[int], rng):
-        super().__init__()
-        self.pairs = []
-        for i, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False)):
-            weight, bias = (
-                (2 * rng.rand(*shape) - 1) * n_in**-0.5 for shape in ((n_in, n_out), (n_out,))
-            )
-            self.register_parameter(f"weight{i}", nn.Parameter(weight))
-            self.register_parameter(f"bias{i}", nn.Parameter(bias))
-            self.pairs.append((self.get_parameter(f"weight{i}"), self.get_parameter(f"bias{i}")))
-
-
-def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """The map x W + b for x (B, n_in), or (seeds, B, n_in) where the weights are stacked.
-
-    Stacked weights may share one x (B, n_in), such as the grid of a map.
-    """
-    if weight.ndim == 2:
-        return torch.addmm(bias, x, weight)
-    return torch.baddbmm(bias[:, None], x.expand(len(weight), *x.shape[-2:]), weight)
-
-
-class Generator(LinearStack):
+class Generator(Stack):
     """z (..., B, z) to hidden layers with (leaky) ReLU, to points (..., B, 2).
 
     With a `bound` the points are bound * tanh of the last layer.
     """
 
     def __init__(self, widths: list[int], bound: float | None, leak: float, rng):
-        super().__init__(widths, rng)
-        self.bound, self.leak = bound, leak
+        super().__init__(widths, leak, rng)
+        self.bound = bound
 
     def forward(self, z: Tensor) -> Tensor:
-        for weight, bias in self.pairs[:-1]:
-            z = leaky_relu(affine(z, weight, bias), self.leak)
-        x = affine(z, *self.pairs[-1])
+        (x,) = self.through(z, len(self.shapes))
         return x if self.bound is None else self.bound * torch.tanh(x)
 
 
-class Critic(LinearStack, Discriminator):
+class Critic(Stack, Discriminator):
     """Points (..., B, 2) to hidden layers, to K linear features, to a score.
 
     The head is a leaky ReLU and x W + b, or the plain mean of the features (AdaptiveMix's WGAN).
     """
 
     def __init__(self, widths: list[int], head: str, leak: float, rng):
-        super().__init__(widths if head == "mean" else [*widths, 1], rng)
-        self.trunk, self.leak, self.mean_head = len(widths) - 1, leak, head == "mean"
+        super().__init__(widths if head == "mean" else [*widths, 1], leak, rng)
+        self.trunk, self.mean_head = len(widths) - 1, head == "mean"
 
     def features(self, x: Tensor) -> Tensor:
-        for weight, bias in self.pairs[: self.trunk - 1]:
-            x = leaky_relu(affine(x, weight, bias), self.leak)
-        return affine(x, *self.pairs[self.trunk - 1])
+        (v,) = self.through(x, self.trunk)
+        return v
 
     def head(self, v: Tensor) -> Tensor:
         if self.mean_head:
             return v.mean(-1)
-        return affine(leaky_relu(v, self.leak), *self.pairs[-1]).squeeze(-1)
+        return affine(leaky_relu(v, self.leak), *self.layers()[-1]).squeeze(-1)
+
+    def forward(self, x: Tensor) -> Critique:
+        if self.mean_head:
+            return super().forward(x)
+        score, v = self.through(x, self.trunk + 1, self.trunk - 1)
+        return Critique(full(score), full(v))
 
 
 @dataclass(frozen=True)
