@@ -85,7 +85,8 @@ def said_of(v: Verdict, minutes_a_seed: float) -> list[str]:
         found.append(f"by itself: {v.alone} (p {chance(v.p)})")
     elif v.status in TESTED and v.adjusted is not None:
         alone, page = chance(v.p), chance(v.adjusted)
-        found.append(f"p {alone}, over the page " + ("too" if alone == page else page))
+        too = ", over the page too" if alone == page else f"; over the page p {page}"
+        found.append(f"p {alone}{too}")
     return found + list(filter(None, [lacking(v, minutes_a_seed)]))
 
 
