@@ -131,8 +131,11 @@ def test_what_is_missing_is_said_in_seeds_and_minutes():
     withdrawn = Verdict(
         "undecided", seeds=8, alone="holds", p=0.01, adjusted=0.3, note="holds by itself (p = 1; b"
     )
-    assert claimed.said_of(withdrawn, 1.0) == ["8 seeds", "by itself: holds (p = 0.01)"]
+    assert claimed.said_of(withdrawn, 1.0) == ["8 seeds", "by itself: holds, p = 0.01"]
     assert claimed.note_of(withdrawn) == "b"
+    three = Verdict("undecided", seeds=3, note="3 seeds: 5 are needed to say more; on a copy")
+    assert claimed.said_of(three, 1.0) == ["3 seeds: 5 are needed to say more"]
+    assert claimed.note_of(three) == "on a copy"
     failed = Verdict("contradicts", seeds=8, failed=2, p=1e-5, adjusted=0.02)
     said = ["8 seeds, 2 trainings failed", "p < 0.001; over the page p = 0.02"]
     assert claimed.said_of(failed, 1.0) == said

@@ -12,6 +12,7 @@ MOST = 5  # ticks
 DIGITS = (
     (0.45, ("1", "1.25", "1.6", "2", "2.5", "3", "4", "5", "6", "8")),
     (0.93, ("1", "2", "5")),
+    (1.1, ("1", "3")),
     (math.inf, ("1",)),
 )
 STRETCH = 1.6  # intervals may widen an axis by this factor, and are cut beyond

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from gantutor.reproduce.claims import Claim, Direction, TableRow, Verdict
+from gantutor.reproduce.claims.claim import few
 from gantutor.reproduce.claims.page import TESTED
 from gantutor.reproduce.report.conditions import several
 from gantutor.reproduce.report.estimates import Estimate, estimate_of
@@ -80,9 +81,9 @@ def said_of(v: Verdict, minutes_a_seed: float) -> list[str]:
     if not v.seeds:
         return []
     failed = f", {several(v.failed, 'training')} failed" if v.failed else ""
-    found = [several(v.seeds, "seed") + failed]
+    found = [(few(v.seeds) or several(v.seeds, "seed")) + failed]
     if v.alone:
-        found.append(f"by itself: {v.alone} (p {chance(v.p)})")
+        found.append(f"by itself: {v.alone}, p {chance(v.p)}")
     elif v.status in TESTED and v.adjusted is not None:
         alone, page = chance(v.p), chance(v.adjusted)
         too = ", over the page too" if alone == page else f"; over the page p {page}"
@@ -91,9 +92,10 @@ def said_of(v: Verdict, minutes_a_seed: float) -> list[str]:
 
 
 def note_of(v: Verdict) -> str:
-    """A verdict's remark without the part that `said_of` says."""
-    begin = f"{v.alone} by itself (p = "
-    return v.note.partition("; ")[2] if v.alone and v.note.startswith(begin) else v.note
+    """A verdict's remark without what `said_of` says already."""
+    parts = v.note.split("; ")
+    said = {few(v.seeds)} | {x for x in parts if x.startswith(f"{v.alone or None} by itself (p = ")}
+    return "; ".join(x for x in parts if x not in said)
 
 
 def lacking(v: Verdict, minutes_a_seed: float) -> str:
