@@ -76,7 +76,7 @@ def test_an_effect_within_the_margin_is_absent_and_a_small_one_may_still_hold():
     assert judge(HIGHER, a=[0.98, 0.97, 0.99, 0.98, 0.98], b=[1] * 5) == "absent"  # by a hair
     held = HIGHER.judge(frame(a=[1.3, 1.31, 1.29, 1.3, 1.32], b=[1] * 5))
     assert (held.status, held.note) == ("holds", "")
-    assert "beyond 1" in HIGHER.judge(frame(a=[4, 4.1, 3.9, 4, 4.2], b=[1] * 5)).note
+    assert "by more than 1" in HIGHER.judge(frame(a=[4, 4.1, 3.9, 4, 4.2], b=[1] * 5)).note
     assert judge(HIGHER, a=[9] * 5, b=[9] * 5) == "absent"  # no seed shows any difference
 
 

@@ -94,6 +94,25 @@ def test_statuses_are_told_apart_without_colour(open_page):
     )
 
 
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_forest_plots_can_be_read_and_are_said(open_page, size):
+    page = open_page(size)
+    plots = page.locator(".claims svg.forest")
+    assert plots.count() > 12 and page.locator(".key svg").count() == 5
+    for label in plots.evaluate_all("all => all.map(e => e.getAttribute('aria-label'))"):
+        assert re.match(r"ours .+; (as good as|the range)", label)
+    # labels of ticks do not overlap, and lines of one scale have the same
+    sizes = "all => all.map(e => e.getBoundingClientRect()).map(r => [r.width, r.height])"
+    assert all(w > 140 and h > 20 for w, h in plots.evaluate_all(sizes))
+    overlaps = """all => all.map(e => [...e.querySelectorAll('text')]
+        .map(t => t.getBoundingClientRect()))
+        .map(rs => rs.slice(1).some((r, i) => r.left < rs[i].right))"""
+    assert not any(plots.evaluate_all(overlaps))
+    article = page.locator("#table-kddgan-table2 svg.forest")
+    ticks = "all => all.map(e => [...e.querySelectorAll('text')].map(t => t.textContent).join())"
+    assert len(set(article.evaluate_all(ticks))) == 2  # numbers, and directions
+
+
 def test_paper_gets_the_statuses_and_tables_and_the_rest_on_demand(open_page):
     page = open_page({"width": 695, "height": 1000}, folds=False)  # A4 between the margins
     seen = "e => e.checkVisibility({contentVisibilityAuto: true})"

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from made_up_runs import report_of, without_record
@@ -12,7 +14,9 @@ from gantutor.course.lessons import LESSONS
 from gantutor.course.records import Record
 from gantutor.files import NotOurs
 from gantutor.reproduce import papers, records, report
-from gantutor.reproduce.report import status
+from gantutor.reproduce.report import status, status_page
+from gantutor.reproduce.report.forest import PICTURE
+from gantutor.reproduce.report.statuses import STATUSES
 from gantutor.reproduce.targets import ALL
 
 ROOT = Path(__file__).parent.parent
@@ -46,9 +50,18 @@ def test_the_table_for_machines_has_a_row_for_each_claim(made_up):
     targets = [r for r in rows if not r["target"].endswith(":")]
     assert len(targets) == sum(max(len(t.claims), 1) for t in ALL)
     row = next(r for r in rows if r["target"] == "kddgan/image")
-    assert (row["claim_status"], row["seeds"]) == ("contradicts", "3")
+    assert (row["claim_status"], row["seeds"]) == ("contradicts", "8")
     assert (row["variant"], row["against"]) == ("kdd", "hinge")
-    assert float(row["low"]) > 0 and row["profile"] == "class"
+    assert (row["kind"], row["scale"], row["better"]) == ("direction", "log", "lower")
+    assert float(row["low"]) > 1 and row["profile"] == "class"  # a factor
+    assert float(row["effect"]) == pytest.approx(8.375 / 8.859)
+    assert float(row["margin"]) == pytest.approx((8.859 / 8.375) ** 0.5)
+    assert float(row["p"]) < float(row["p_adjusted"]) < 0.001 and not row["needed_seeds"]
+    row = next(r for r in rows if r["target"].endswith("table4:cifar10/dcgan/qua"))
+    assert (row["claim_status"], row["alone"], row["failed"]) == ("undecided", "holds", "0")
+    assert float(row["p"]) < 0.05 < float(row["p_adjusted"])
+    assert int(row["needed_seeds"]) > 8 and float(row["needed_minutes"]) >= 0
+    assert next(r for r in rows if r["target"] == "adaptivemix/image")["failed"] == "1"
     row = next(r for r in rows if r["target"] == "kddgan/table2:kdd")
     assert (row["metric"], row["data"]) == ("fid", "cifar10")
     assert (row["paper_fid"], row["status"]) == ("8.375", "reproduced")
@@ -59,14 +72,39 @@ def test_the_table_for_machines_has_a_row_for_each_claim(made_up):
 
 def test_the_status_has_lessons_by_claim_and_tables_by_count(made_up):
     rows = status.rows_of((made_up / "report.csv").read_text())
-    claims, counts = status.claims_table(rows), status.counts_table(rows)
-    assert "| KDD GAN | Fig. 1 | KDD's arrows point in different directions |" in claims
-    assert "kdd: FID" not in claims
-    line = next(x for x in counts.splitlines() if x.startswith("| KDD GAN | Table 2 |"))
+    page = status_page.status_page(rows, "class", "none")
+    claims = [x for x in page.splitlines() if x.startswith("| ")]
+    line = next(x for x in claims if "KDD's arrows point in different directions" in x)
+    effect = "+12.6 [+11.9, +13.4] | – | −5 to +5 | 8 | **holds** |"
+    assert line.endswith(f"| 12.6 [11.9, 13.4] against 0 [0, 0] | {effect}")
+    line = next(x for x in claims if "kdd-da7: FID" in x)
+    assert "| 5.713 | 5.19 to 6.28 | 8 | **compatible**; about " in line
+    assert "by itself holds, p = 0.0" in next(x for x in claims if "dcgan/qua: FID" in x)
+    numbers = [int(x.split("|")[1]) for x in claims if x.split("|")[1].strip().isdigit()]
+    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) > 15
+    counts = status_page.counts_table(rows, "KDD GAN")
+    line = next(x for x in counts.splitlines() if x.startswith("| Table 2 |"))
     n, left = len(papers.layout("kddgan", "table2")), len(without_record())
-    judged = "1 reproduced, 1 direction only, 1 not reached, 1 contradicts"
-    assert line == f"| KDD GAN | Table 2 | {n} | {judged}, {left} not run, 4 not yet |"
-    assert len(counts.splitlines()) == 2 + len(papers.tables())
+    judged = "1 reproduced, 1 holds, 1 compatible, 1 differs, 1 contradicts"
+    assert line == f"| Table 2 | {n} | {judged}, {left} not run, 4 not yet |"
+    tables = [status_page.counts_table(rows, p) for p in ("AdaptiveMix", "KDD GAN", "AdvLatGAN")]
+    assert sum(len(t.splitlines()) - 2 for t in tables) == len(papers.tables())
+
+
+def test_each_picture_has_the_numbered_lines_of_its_page(made_up):
+    rows = status.rows_of((made_up / "report.csv").read_text())
+    page, drawn = status_page.status_page(rows, "class", "none"), status_page.pictures(rows)
+    assert set(drawn) == set(re.findall(r"\((status_\w+\.svg)\)", page)) and len(drawn) == 4
+    assert drawn == status_page.pictures(rows)
+    for name, svg in drawn.items():
+        root = ElementTree.fromstring(svg)  # well-formed
+        texts = [x.text for x in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert svg.startswith(PICTURE) and len(svg) < 60_000
+        own = page.split(f"({name})")[1].split("##")[0]
+        numbers = re.findall(r"^\| (\d+) \|", own, re.M)
+        without = [n for n in numbers if f"| {n} |" in own and n not in texts]
+        # what has no number to draw has dashes in the table
+        assert all(re.search(rf"^\| {n} \|.*\| – \| – \| – \|", own, re.M) for n in without)
 
 
 def test_both_texts_are_written_and_written_again(made_up, place):
@@ -84,11 +122,13 @@ def test_both_texts_are_written_and_written_again(made_up, place):
     assert f"{len(ran)} of " in lines[0] and f"{rows} of " in lines[0]
     claims = Counter(v.status for s in report.collect(made_up) for v in s.verdicts)
     assert f"({claims.total()}): {claims['reproduced']} reproduced, " in lines[1]
-    assert "`fid` for 3" in lines[2]
-    assert "profile `class`, seeds 0, 1, 2; 17 runs" in lines[4]
+    assert "`fid` for 4" in lines[2] and "is at most 5 %" in lines[1]
+    assert "profile `class`, seeds 0 to 7; 18 runs" in lines[4]
     page = (place / "docs/status.md").read_text()
+    svgs = {path.name: path.read_text() for path in (place / "docs").glob("*.svg")}
+    assert svgs == status_page.pictures(status.rows_of((made_up / "report.csv").read_text()))
     assert page.startswith(status.FIRST) and "Generated by `make readme`" in page
-    assert all(f"- *{name}*: " in page for name in status.STATUSES)
+    assert all(f"- *{name}*: " in page for name in STATUSES)
     status.main([])  # from what was kept
     assert (place / "README.md").read_text() == text
     assert (place / "docs/status.md").read_text() == page
@@ -107,8 +147,11 @@ def test_readme_and_docs_have_the_status_of_the_committed_records():
     start, end = status.marks(status.SHOWN)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.split(start)[1].split(end)[0].strip() == status.summary(rows, runs)
-    assert (ROOT / status.STATUS).read_text(encoding="utf-8") == status.status_page(rows, runs)
-    assert len(status.claims_table(rows).splitlines()) > 40
+    page = (ROOT / status.STATUS).read_text(encoding="utf-8")
+    assert page == status_page.status_page(rows, status.SHOWN, status.conditions_of(runs))
+    assert len(re.findall(r"^\| \d+ \|", page, re.M)) > 40
+    for name, svg in status_page.pictures(rows).items():
+        assert (ROOT / "docs" / name).read_text(encoding="utf-8") == svg
 
 
 def test_records_are_next_to_what_the_papers_print(tmp_path):

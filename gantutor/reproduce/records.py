@@ -1,4 +1,4 @@
-"""All records below a folder as one tidy table, next to what the papers print."""
+"""Records as tidy tables: those below a folder beside the papers' numbers, and judged claims."""
 
 import warnings
 from collections.abc import Mapping
@@ -12,6 +12,22 @@ from gantutor.reproduce import papers
 # a paper's measure: its name in a record, if it was measured on the paper's own features and on
 # enough images
 SAME = {"FID": "fid", "IS": "is", "density": "density", "coverage": "coverage"}
+# of report.csv
+KEPT = papers.FOLDER.parent / "records" / "class.csv"
+CLAIM_TEXTS = (
+    "paper",
+    "where",
+    "target",
+    "claim",
+    "metric",
+    "variant",
+    "against",
+    "kind",
+    "scale",
+    "better",
+    "claim_status",
+)
+CLAIM_NUMBERS = ("mean", "low", "high", "effect", "margin", "seeds")
 PRINTED = ["variant", "metric", "paper_value", "paper_spread", "paper_note"]
 
 
@@ -53,6 +69,31 @@ def table(results: Mapping[str, dict[str, Any]]):
     frame = frame_of(list(results.values()), list(results))
     frame["paper_table"], frame["paper_fid"] = frame.variant.map(tables), frame.variant.map(fids)
     return frame.merge(pd.DataFrame(rows, columns=PRINTED), how="left", on=["variant", "metric"])
+
+
+def judged_claims(path: str | Path = KEPT):
+    """The claims that a report.csv has judged by numbers, a pandas frame.
+
+    paper, where, target, claim, metric, variant, against, kind, scale, better, claim_status: text
+    mean, low, high: ours, with the 95 % interval; factors where the scale is "log"
+    effect, margin: the paper's effect, NaN where it prints none, and what counts as no effect
+    seeds: how many were judged
+
+    Raises FileNotFoundError where there is no such file.
+    """
+    import pandas as pd
+
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"{path} is missing: it comes with the repository, and `make reproduce`, then "
+            "`make readme`, write it anew"
+        )
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame = frame.reindex(columns=[*CLAIM_TEXTS, *CLAIM_NUMBERS], fill_value="")
+    frame = frame[frame["kind"] != ""].reset_index(drop=True)
+    numbers = frame[list(CLAIM_NUMBERS)].apply(pd.to_numeric)
+    frame["paper"] = frame["paper"].str.split(" (", regex=False).str[0]
+    return frame.assign(**numbers)
 
 
 def _printed() -> tuple[dict[tuple[str, str], dict[str, str]], dict[str, str]]:

@@ -96,7 +96,7 @@ class Direction(Claim):
         p = p_difference(d, 0.0, looks)
         beyond = p_beyond(d, -margin, margin, looks) <= ALPHA
         if n >= LEAST and p <= ALPHA and side > 0:
-            far = ("at least half of the paper's effect", f"beyond {self._in_words(margin)}")
+            far = ("at least half of the paper's effect", f"by more than {self._in_words(margin)}")
             note = far[self.printed is None] if beyond else ""
             return replace(
                 known, status="holds" if n >= ENOUGH else FEW, p=p, note=joined(note, few(n))

@@ -39,6 +39,7 @@ class Measure:
 
 
 LOG, SHARE = Measure("log", QUARTER), Measure("linear", 0.05)
+LOG10 = Measure("linear", QUARTER / math.log(10))  # a mean of logarithms already
 # by the beginning of a measure's name, the longest that fits
 MEASURES: dict[str, Measure] = {
     "fid": LOG,
@@ -48,6 +49,7 @@ MEASURES: dict[str, Measure] = {
     "fd_": Measure("log", QUARTER, 0.001),
     "energy_distance": Measure("log", QUARTER, 0.001),
     "mean_slope": LOG,
+    "seen_slope": LOG,
     "stretch": LOG,
     "pair_ratio": LOG,
     "ratio_local": LOG,
@@ -70,6 +72,10 @@ def measure_of(metric: str) -> Measure:
 
     >>> measure_of("kd_small").floor, measure_of("coverage_small").scale
     (0.01, 'linear')
+    >>> measure_of("kd_small_log10") == LOG10
+    True
     """
+    if metric.endswith("log10"):
+        return LOG10
     fits = [name for name in MEASURES if metric.startswith(name)]
     return MEASURES[max(fits, key=len)] if fits else SHARE

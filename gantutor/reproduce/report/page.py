@@ -16,10 +16,12 @@ from markupsafe import Markup
 import gantutor
 from gantutor.course.records import frame_of
 from gantutor.reproduce import html as templates
-from gantutor.reproduce.claims import Claim, Direction, Spread, Verdict, number, values
+from gantutor.reproduce.claims import ENOUGH, Spread, number, values
 from gantutor.reproduce.ledger import STALE
+from gantutor.reproduce.report import claimed, forest
 from gantutor.reproduce.report import conditions as words
 from gantutor.reproduce.report.evidence import OTHERS
+from gantutor.reproduce.report.fixed import fixed, outcomes
 from gantutor.reproduce.report.grid import grid
 from gantutor.reproduce.report.pictures import NARROW, Picture, picture
 from gantutor.reproduce.report.printed import Table
@@ -62,7 +64,9 @@ def html(
     return _render(
         "page",
         title=TITLE,
-        style=templates.style("report"),
+        style=templates.style("report") + forest.style(),
+        judged=sum(v.p is not None for s in sections for v in s.verdicts),
+        enough=ENOUGH,
         version=gantutor.__version__,
         now=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         counts=Counter(s.status for s in counted_lessons) + Counter(rows),
@@ -137,36 +141,15 @@ def _front_table(t: Table) -> Front:
 
 
 # -- a figure or a lesson --------------------------------------------------------------------------
-@dataclass(frozen=True)
-class ClaimRow:
-    """A claim with its verdict; `ours` and `against` are the values of the two variants."""
-
-    claim: Claim
-    verdict: Verdict
-    ours: str
-    against: str
-
-    @property
-    def other(self) -> str:
-        """The variant that it is compared with; "" for none."""
-        return getattr(self.claim, "against", "")
-
-    @property
-    def better(self) -> str:
-        return self.claim.better if isinstance(self.claim, Direction) else ""
-
-
 def _lesson(s: Section, sections: list[Section], out: Path) -> Markup:
-    claims = []
-    for claim, verdict in zip(s.target.claims, s.verdicts, strict=True):
-        ours, _, against = verdict.ours.partition(" against ")
-        claims.append(ClaimRow(claim, verdict, ours, against))
     pictures, elsewhere = _figures(s, sections, out)
     stale = s.problems == [STALE]
     return _render(
         "lesson",
         s=s,
-        claims=claims,
+        claims=claimed.of_lesson(s),
+        fixed=fixed(s.target.claims),
+        outcomes=outcomes(s.target.claims),
         problems=s.problems,
         stale=stale,
         command=s.command + " --fresh" * stale,
@@ -281,10 +264,14 @@ class PictureCard:
 def _table(t: Table, out: Path) -> Markup:
     ran = t.ran
     runs = [(s.row_name, *s.own, s) for s in ran]
+    claims = [claim for s in t.sections for claim in s.target.claims]
     return _render(
         "table",
         t=t,
         grid=grid(t),
+        claims=claimed.of_table(t),
+        fixed=fixed(claims),
+        outcomes=outcomes(claims),
         theirs=_theirs(t),
         ours=list(dict.fromkeys(words.of_run(s) for s in ran)),
         problems=_problems(t),

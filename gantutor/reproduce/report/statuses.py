@@ -9,7 +9,8 @@ from gantutor.reproduce.claims import FEW
 class Status(NamedTuple):
     """mark: a character; css: a class of report.css; meaning: in words.
 
-    A reader tells statuses apart by word and mark: colours only help.
+    A reader tells statuses apart by word and mark: colours only help. What is decided is filled,
+    blue where the paper's claim stands, orange where it does not; what is open is pale.
     """
 
     mark: str
@@ -21,15 +22,17 @@ STATUSES = {
     "reproduced": Status(
         "●", "good", "the interval lies within the margin of a printed number or exact statement"
     ),
-    "holds": Status("◕", "good", "the direction holds: the interval lies beyond no effect"),
-    FEW: Status("◔", "some", "the direction holds by 3 or 4 seeds, which decide nothing else"),
+    "holds": Status("◕", "good", "the interval lies beyond no effect, on the claimed side"),
+    FEW: Status("◔", "some", "the same by 3 or 4 seeds, which can say nothing else"),
     "compatible": Status(
-        "◐", "some", "the interval holds the printed number, and is wider than its margin"
+        "◐", "some", "the interval contains the printed number, but is wider than its margin"
     ),
-    "undecided": Status("○", "none", "the seeds cannot tell; how many would is said"),
-    "absent": Status("◌", "bad", "an effect of the size that counts is ruled out"),
+    "undecided": Status("○", "none", "the seeds cannot tell; the page says how many could"),
+    "absent": Status(
+        "◌", "bad", "the effect lies within the margin: one as large as claimed is ruled out"
+    ),
     "differs": Status("≠", "bad", "the interval lies outside the margin of the printed number"),
-    "contradicts": Status("✕", "bad", "the opposite holds: the interval lies beyond no effect"),
+    "contradicts": Status("✕", "bad", "the interval lies beyond no effect, on the other side"),
     "measured": Status(
         "◆", "plain", "values of a row about which nothing is claimed, such as a baseline"
     ),

@@ -1,10 +1,17 @@
-"""The report as a table for machines: a line for each claim and each row of a table."""
+"""The report as a table for machines: a line for each claim and each row of a table.
+
+Where `scale` is "log", mean, low, high, effect and margin are factors (or plain values, for a
+printed number), and sd is of the logarithms. `needed_seeds` are all that a decision needs, and
+`needed_minutes` what those that are missing would take. `p` is of the claim by itself.
+"""
 
 import csv
 import io
 from collections.abc import Iterator
 
 from gantutor.reproduce.claims import Claim, Verdict
+from gantutor.reproduce.report.claimed import more_seeds
+from gantutor.reproduce.report.estimates import columns_of, estimate_of
 from gantutor.reproduce.report.printed import Table
 from gantutor.reproduce.report.sections import Section, noted, printed_fid
 
@@ -21,8 +28,20 @@ COLUMNS = (
     "mean",
     "low",
     "high",
+    "kind",
+    "scale",
+    "better",
+    "effect",
+    "margin",
+    "sd",
     "seeds",
+    "failed",
     "claim_status",
+    "alone",
+    "p",
+    "p_adjusted",
+    "needed_seeds",
+    "needed_minutes",
     "note",
     "profile",
     "runs",
@@ -72,12 +91,21 @@ def _of_claim(s: Section, claim: Claim, v: Verdict) -> dict[str, object]:
         "against": getattr(claim, "against", ""),
         "ours": v.ours,
         "seeds": v.seeds,
+        "failed": v.failed,
         "claim_status": v.status,
+        "alone": v.alone,
+        "p": v.p,
+        "p_adjusted": v.adjusted,
         "note": "; ".join(filter(None, [v.note, *s.problems])),
     }
     if v.spread is not None:
         found |= {"mean": v.spread.mean, "low": v.spread.low, "high": v.spread.high}
-    return found
+    if v.judged is not None:
+        found["sd"] = v.judged.sd
+    more = more_seeds(v)
+    if more is not None:
+        found |= {"needed_seeds": v.needed, "needed_minutes": round(more * s.minutes_a_seed, 2)}
+    return found | columns_of(estimate_of(claim, v, str(found["metric"])))
 
 
 def _untrained(table: Table) -> Iterator[dict[str, object]]:
