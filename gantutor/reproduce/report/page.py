@@ -186,7 +186,7 @@ def _figures(
 ) -> tuple[list[Picture], dict[str, str]]:
     """A section's pictures, and {anchor: name} of the sections that show others of its runs."""
     pictures, elsewhere = [], {}
-    for run, result in s.results:
+    for run, result in s.shown:
         for figure in result["figures"]:
             home = _home(run, figure["name"], sections)
             if home is s:
