@@ -13,13 +13,13 @@ from typing import Any
 from gantutor import files
 from gantutor.course.lessons import LESSONS, find_notebook
 from gantutor.course.records import code_hash, read, source_hash
+from gantutor.reproduce.outcome import FINISHED
 from gantutor.reproduce.planfile import load_plan, planned_runs
 from gantutor.reproduce.targets import Target
 
 STALE = "the package's code has changed since this run: --fresh runs it again"
 # parameters in which a row and its baseline may differ
 APART = ("row", "out", "path", "weights", "seed", "seeds")
-FINISHED = ("ok", "diverged")  # statuses of runs that leave a record
 
 
 @dataclass

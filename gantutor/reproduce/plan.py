@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from gantutor.course.config import MAX_SEED, MAX_SEEDS, PROFILE_NAMES, BadParame
 from gantutor.course.lessons import LESSONS, find_notebook
 from gantutor.course.lessons.full_run import ROW_HAS
 from gantutor.course.lessons.images import FROM_FILE
-from gantutor.course.records import parameter_hash, write_json
+from gantutor.course.records import digest, parameter_hash, write_json
 from gantutor.files import free
 from gantutor.reproduce.notebook import check_parameters, kept, writable
 from gantutor.reproduce.planfile import load_plan, merged
@@ -41,6 +42,17 @@ class Job:
     folder: Path
     label: str
     minutes: float
+
+    @cached_property
+    def kind(self) -> str:
+        """What it has in common with the runs that differ from it in their seeds alone."""
+        own = {k: v for k, v in self.parameters.items() if k not in ("seed", "seeds", "out")}
+        return digest([self.notebook.stem, own])
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds it has; 1 for a notebook without this parameter."""
+        return self.parameters.get("seeds") or 1
 
     def busy(self) -> bool:
         """Whether a command is running it at this moment."""
