@@ -17,7 +17,7 @@ from gantutor.reproduce.report.sections import Section
 from gantutor.reproduce.until.pursuit import FAR, Pursuit, UntilDecided, lacks, settled
 from gantutor.reproduce.waiting import Waiting
 
-WIDE = 46  # characters for a claim; a line has 100
+LINE, WIDE = 100, 46  # characters of a line, and of a claim in it
 
 
 def label(claim: Claim, width: int = WIDE) -> str:
@@ -42,7 +42,16 @@ def label(claim: Claim, width: int = WIDE) -> str:
     else:
         said = claim.variant
     words = f"{claim.metric}: {said}"
-    return words if len(words) <= width else words[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return clipped(words, width)
+
+
+def clipped(text: str, width: int) -> str:
+    """A text of at most so many characters.
+
+    >>> clipped("AdvLatGAN", 6)
+    'AdvLa…'
+    """
+    return text if len(text) <= width else text[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def minutes_in_words(minutes: float) -> str:
@@ -62,7 +71,7 @@ def outlook(waiting: UntilDecided) -> list[str]:
     for p in waiting.pursuits:
         lines.append(f"{p.target.name}{'' if p.target.claims else ': makes no claim'}")
         lines += [
-            f"  {label(claim):{WIDE}s} {word}"
+            clipped(f"  {label(claim):{WIDE}s} {word}", LINE)
             for claim, word in zip(p.target.claims, _words(p, waiting), strict=True)
         ]
         if p.waits:
