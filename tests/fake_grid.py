@@ -127,11 +127,11 @@ def place(folder: Path, monkeypatch) -> Path:
     return folder
 
 
-def planned(out: Path, names, most: int = 12, **given):
+def planned(out: Path, names, most: int = 30, **given):
     return plan_looks(choose(names), looks(most), out=out, profile="class", **given)
 
 
-def until_decided(out: Path, names, client=None, most: int = 12, deadline=None, said=None):
+def until_decided(out: Path, names, client=None, most: int = 30, deadline=None, said=None):
     """One command: its queue, after its end."""
     plan, say = planned(out, names, most), (lambda line: said is not None and said.append(line))
     waiting = UntilDecided(plan, deadline, say)

@@ -11,7 +11,7 @@ from gantutor.reproduce.report.evidence import judge
 from gantutor.reproduce.report.sections import but_for_seeds
 from gantutor.reproduce.targets import TARGETS, Target
 from gantutor.reproduce.until import kept
-from gantutor.reproduce.until.pilot import POWER, Pilot, tested
+from gantutor.reproduce.until.pilot import POWER, Pilot, aim_of
 from gantutor.reproduce.until.words import WIDE, label, minutes_in_words
 from gantutor.reproduce.waiting import Pace
 from gantutor.statistics import levels
@@ -54,16 +54,16 @@ def _most(plan: Plan) -> int:
 
 
 def _line(claim: Claim, pilot: Pilot | None, plan: Plan, a_seed: float) -> str:
-    test = tested(claim)
-    if test is None:
+    aim = aim_of(claim)
+    if aim is None:
         return f"{'every seed counts':>24s}"
-    paper = test.shown(test.size) + "*" * (not test.printed)
+    paper = aim.shown(aim.size) + "*" * (not aim.printed)
     if pilot is None:
         return f"{'no pilot':>13s}{'-':>11s}{paper:>10s}{'-':>8s}{'-':>10s}"
     alpha = levels(plan.looks)[-1] if plan.looks else 0.05
     n = _most(plan)
-    seen = test.shown(test.seen(pilot.sd, n, alpha)) if n > 1 else "-"
-    needed = test.needed(pilot.sd)
+    seen = aim.shown(aim.seen(pilot.sd, n, alpha)) if n > 1 else "-"
+    needed = aim.needed(pilot.sd)
     seeds = "-" if needed is None else f"{needed:,}"
     time = "-" if needed is None else minutes_in_words(needed * a_seed)
     spread = f"{number(pilot.sd)} ({pilot.n})"

@@ -10,7 +10,7 @@ from gantutor.reproduce.claims import STATUSES
 from gantutor.reproduce.plan import Job
 from gantutor.reproduce.report.status import RECORDS, SHOWN
 from gantutor.reproduce.targets import Target
-from gantutor.reproduce.until.pilot import Pilot, tested
+from gantutor.reproduce.until.pilot import Pilot, aim_of
 from gantutor.statistics import half_width
 
 APART = ("seed", "seeds", "out", "path")  # parameters in which a kept run may differ, or lacks
@@ -24,10 +24,10 @@ def pilots(target: Target, jobs: list[Job]) -> dict[int, Pilot]:
     rows = {r["claim"]: r for r in _rows() if r["target"] == target.name}
     found = {}
     for i, claim in enumerate(target.claims):
-        row, test = rows.get(claim.paper), tested(claim)
-        if row is None or test is None:
+        row, aim = rows.get(claim.paper), aim_of(claim)
+        if row is None or aim is None:
             continue
-        sd = _sd(row, test.scale)
+        sd = _sd(row, aim.scale)
         if sd is not None:
             found[i] = Pilot(sd, int(row["seeds"]))
     return found

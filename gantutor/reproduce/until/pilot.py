@@ -19,7 +19,7 @@ class Pilot:
 
 
 @dataclass(frozen=True)
-class Tested:
+class Aim:
     """What a claim is tested for: an effect, or a printed number to within a margin.
 
     size: the effect or the margin, on the scale
@@ -47,8 +47,8 @@ class Tested:
     def shown(self, size: float) -> str:
         """A size as a difference, a change in percent, or a factor.
 
-        >>> test = Tested(0.04, "log", False, True)
-        >>> test.shown(0.04), test.shown(1.1)
+        aim = Aim(0.04, "log", False, True)
+        >>> aim.shown(0.04), aim.shown(1.1)
         ('4.08 %', 'x 3')
         """
         sign = "+-" * self.number
@@ -59,18 +59,18 @@ class Tested:
         return percent or f"x {number(factor)}"
 
 
-def tested(claim: Claim) -> Tested | None:
+def aim_of(claim: Claim) -> Aim | None:
     """What a claim is tested for; None for an exact statement or a bar."""
     if isinstance(claim, TableRow):
         claim = claim.direction(claim.metric) if claim.against else claim.number
     if isinstance(claim, Direction):
-        return Tested(claim.effect, claim.measure.scale, False, claim.printed is not None)
+        return Aim(claim.effect, claim.measure.scale, False, claim.printed is not None)
     if isinstance(claim, Ratio):
-        return Tested(claim.margin, "log", True, True)
+        return Aim(claim.margin, "log", True, True)
     if isinstance(claim, Printed):
         log = claim.measure.scale == "log"
         margin = math.log1p(claim.room / claim.value) if log else claim.room
-        return Tested(margin, claim.measure.scale, True, True)
+        return Aim(margin, claim.measure.scale, True, True)
     return None
 
 
