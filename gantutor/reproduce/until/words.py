@@ -108,7 +108,8 @@ def _of_claim(verdict: Verdict, at: int | None, p: Pursuit, a_seed: float) -> st
         return f"{word} decided at {at} seeds"
     seeds = f"at {p.seeds} seeds"
     if settled(verdict):
-        return f"{word} {seeds}; {verdict.note or 'further seeds change nothing'}"
+        why = verdict.note.split("; ")[-1] or "further seeds change nothing"
+        return f"{word} {seeds}; {why}"
     more = lacks(verdict, p.seeds)
     if more >= FAR:
         return f"{word} {seeds}; no number of seeds would decide it"
