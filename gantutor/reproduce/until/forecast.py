@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gantutor.reproduce.claims import Claim, number
+from gantutor.reproduce.claims import ALPHA, Claim, number
+from gantutor.reproduce.claims.claim import seeds_in_words
 from gantutor.reproduce.ledger import Ledger
 from gantutor.reproduce.plan import Job, Plan
 from gantutor.reproduce.report.evidence import judge
@@ -32,7 +33,7 @@ def forecasts(plan: Plan, ledger: Ledger, targets: Mapping[str, Target] = TARGET
     yield f"{'claims, by 80 % power':{WIDE + 2}s}{'pilot sd':>13s}{'shown by':>11s}" + (
         f"{'the':>10s}{'seeds':>8s}{'time':>10s}"
     )
-    yield f"{'':{WIDE + 2}s}{'(seeds)':>13s}{f'{_most(plan)} seeds':>11s}" + (
+    yield f"{'':{WIDE + 2}s}{'(seeds)':>13s}{'the plan':>11s}" + (
         f"{'paper':>10s}{'needed':>8s}{'needed':>10s}"
     )
     pace, by_kind = _pace(plan, ledger), _by_kind(ledger)
@@ -42,26 +43,22 @@ def forecasts(plan: Plan, ledger: Ledger, targets: Mapping[str, Target] = TARGET
         if not target.claims:
             continue
         a_seed = sum(pace.minutes(job) / job.seeds for job in jobs)
-        yield f"{name} ({minutes_in_words(3 * a_seed)} for 3 seeds)"
-        found = _pilots(target, jobs, by_kind)
-        found = found or kept.pilots(target, jobs)
+        n = plan.looks[-1] if plan.looks else min(job.seeds for job in jobs)
+        most = "at most " * bool(plan.looks)
+        yield f"{name}: {most}{seeds_in_words(n)}, {minutes_in_words(n * a_seed)}"
+        alpha = levels(plan.looks)[-1] if plan.looks else ALPHA
+        found = _pilots(target, jobs, by_kind) or kept.pilots(target, jobs)
         for i, claim in enumerate(target.claims):
-            yield f"  {label(claim):{WIDE}s}{_line(claim, found.get(i), plan, a_seed)}"
+            yield f"  {label(claim):{WIDE}s}{_line(claim, found.get(i), n, alpha, a_seed)}"
 
 
-def _most(plan: Plan) -> int:
-    return plan.looks[-1] if plan.looks else max((job.seeds for job in plan.jobs), default=0)
-
-
-def _line(claim: Claim, pilot: Pilot | None, plan: Plan, a_seed: float) -> str:
+def _line(claim: Claim, pilot: Pilot | None, n: int, alpha: float, a_seed: float) -> str:
     aim = aim_of(claim)
     if aim is None:
         return f"{'every seed counts':>24s}"
     paper = aim.shown(aim.size) + "*" * (not aim.printed)
     if pilot is None:
         return f"{'no pilot':>13s}{'-':>11s}{paper:>10s}{'-':>8s}{'-':>10s}"
-    alpha = levels(plan.looks)[-1] if plan.looks else 0.05
-    n = _most(plan)
     seen = aim.shown(aim.seen(pilot.sd, n, alpha)) if n > 1 else "-"
     needed = aim.needed(pilot.sd)
     seeds = "-" if needed is None else f"{needed:,}"
