@@ -209,6 +209,9 @@ def test_seeds_behind_a_gap_do_not_count(here):
     assert {n for _, n in words(plan.out, ["kddgan/fig1"])["kddgan/fig1"]} == {3}
     write_record(plan.jobs[1].folder, "03_kdd", plan.jobs[1].parameters, 1.0)
     assert {n for _, n in words(plan.out, ["kddgan/fig1"])["kddgan/fig1"]} == {8}
+    # nor do they where the first seeds' record is damaged, though the others would answer
+    (plan.jobs[0].folder / "result.json").write_text("{")
+    assert words(plan.out, ["kddgan/fig1"])["kddgan/fig1"] == [("not run", 0)] * 2
 
 
 # -- what was fixed stays -------------------------------------------------------------------------

@@ -162,6 +162,8 @@ def _runs_of(target: Target, entry: dict[str, Any] | None, ledger: Ledger) -> li
         if result and not answers(result, target, {k: v for k, v in changes.items() if k == "row"}):
             # a plan that was edited, or that another version of the package made
             planned = [None] * len(target.runs)
+    if entry and entry.get("looks") and planned[-1]:
+        return planned  # other records were not made for its looks
     done = [bool(run and ledger.record(run)) for run in planned]
     own = planned[-1]
     if not done[-1]:

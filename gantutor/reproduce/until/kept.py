@@ -25,7 +25,7 @@ def pilots(target: Target, jobs: list[Job]) -> dict[int, Pilot]:
     found = {}
     for i, claim in enumerate(target.claims):
         row, aim = rows.get(claim.paper), aim_of(claim)
-        if row is None or aim is None:
+        if row is None or aim is None or row["claim_status"] == "measured":
             continue
         sd = _sd(row, aim.scale)
         if sd is not None:
