@@ -1,6 +1,7 @@
 """What all commands share: how they fail and stop, and the types of their options."""
 
 import math
+import re
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -72,6 +73,19 @@ def whole_number(option: str, least: int, most: int) -> dict[str, Any]:
         return value
 
     return {"parser": number, "metavar": "INTEGER"}
+
+
+def duration(option: str) -> dict[str, Any]:
+    """Arguments of typer.Option for a time in hours, minutes and seconds, given back in s."""
+
+    def seconds(text: str | float) -> float:
+        parts = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", str(text))
+        amounts = [int(part or 0) for part in parts.groups()] if parts else [0]
+        if not any(amounts):
+            fail(f"{option} {text}: expected a time above 0, such as 90s, 30m or 1h30m")
+        return float(sum(n * unit for n, unit in zip(amounts, (3600, 60, 1), strict=True)))
+
+    return {"parser": seconds, "metavar": "TIME"}
 
 
 def not_empty(option: str, kind: Callable[[str], Any] = str) -> dict[str, Any]:

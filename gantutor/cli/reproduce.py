@@ -1,10 +1,8 @@
 """`gantutor reproduce`: the runs of many targets, side by side, and the report."""
 
-import os
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,11 +14,14 @@ from gantutor.cli.base import (
     Out,
     amount,
     assignments,
+    duration,
     fail,
     not_empty,
     whole_number,
 )
+from gantutor.cli.listing import announce, decided, listed, out_of_time
 from gantutor.cli.report import build_report, fail_for_damage
+from gantutor.cli.workers import place_of, threads, workers
 from gantutor.plain import MAX_SEEDS
 
 
@@ -64,6 +65,28 @@ def reproduce(
             help="how many seeds; default: the profile's", **whole_number("--seeds", 1, MAX_SEEDS)
         ),
     ] = None,
+    until_decided: Annotated[
+        bool,
+        typer.Option(
+            "--until-decided",
+            help="add seeds until the targets' claims are decided: looks at 3, 5, 8, 12, 20, 30 "
+            "seeds, which together err as often as one",
+        ),
+    ] = False,
+    max_seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="the most seeds, and the last look, of --until-decided; default: 30",
+            **whole_number("--max-seeds", 3, MAX_SEEDS),
+        ),
+    ] = None,
+    within: Annotated[
+        float | None,
+        typer.Option(
+            help="begin no run that would not end in this time, such as 90s, 30m or 1h30m",
+            **duration("--within"),
+        ),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -74,7 +97,10 @@ def reproduce(
     ] = None,
     out: Out = Path("runs"),
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="only list what would run, and for how long")
+        bool,
+        typer.Option(
+            "--dry-run", help="only list what would run, for how long, and what it can decide"
+        ),
     ] = False,
     fresh: Fresh = False,
     limit: Limit = None,
@@ -110,16 +136,19 @@ def reproduce(
     """Run the notebooks of targets, and report.
 
     Runs that are done are skipped, the others go side by side, and the report is written at the
-    end. If the command is stopped, the same command continues.
+    end. If the command is stopped, the same command continues. With --until-decided the next seeds
+    go where a claim is nearest to being decided.
     """
     from gantutor.reproduce import cluster, grid, report
-    from gantutor.reproduce.plan import make_plan
     from gantutor.reproduce.progress import tally
     from gantutor.reproduce.slurm import slurm_queue
     from gantutor.reproduce.targets import choose
+    from gantutor.reproduce.waiting import Deadline
 
+    deadline = Deadline(within)
     try:
-        place = _place(scheduler, scheduler_file, tls, slurm, slurm_option)
+        check_looks(until_decided, max_seeds, seeds, fresh)
+        place = place_of(scheduler, scheduler_file, tls, slurm, slurm_option)
         gpus, asked = cluster.gpus(), jobs
         jobs = jobs or gpus or min(2, cluster.cores())
         given = assignments("-p", parameter or [])
@@ -128,7 +157,17 @@ def reproduce(
         given |= {"features": features} if features else {}
         gpu = bool(gpus or place.elsewhere)
         chosen = choose(target or [])
-        plan = make_plan(chosen, out, profile, seed, seeds, gpu, given, not place.elsewhere)
+        plan = _plan(
+            until_decided and (max_seeds or 30),
+            chosen,
+            out=out,
+            profile=profile,
+            seed=seed,
+            seeds=seeds,
+            gpu=gpu,
+            given=given,
+            here=not place.elsewhere,
+        )
         note = plan.check_weights(weights, not place.elsewhere)
         report.check_place(plan.out)
         queued = slurm_queue(place.options, plan.out, dry_run) if slurm else nullcontext()
@@ -136,9 +175,9 @@ def reproduce(
             todo = [job for job in plan.jobs if fresh or job.kept()[0] is None]
             as_many_as_workers = (scheduler or scheduler_file) and not asked
             at_once = "" if as_many_as_workers else f", {jobs} at once"
-            _announce(plan, todo, note, jobs, bool(given), at_once)
+            announce(plan, todo, note, jobs, bool(given), at_once)
             if dry_run:
-                _list(plan, todo)
+                listed(plan, todo)
                 if queue is not None:
                     print(queue.job_script())
                 return
@@ -146,17 +185,18 @@ def reproduce(
                 limit,
                 cell_timeout,
                 memory=memory or (None if place.elsewhere else cluster.room(jobs)),
-                threads=None if place.elsewhere else _threads(jobs),
+                threads=None if place.elsewhere else threads(jobs),
                 gpus=0 if place.elsewhere else gpus,
                 fresh=fresh,
                 weights=weights and str(weights.resolve()),
                 jobs=asked,
                 patience=grid.QUEUED if slurm else grid.How.patience,
             )
-            with _workers(place, queue, jobs, len(todo)) as client:
+            waiting = _waiting(plan, deadline)
+            with workers(place, queue, jobs, len(todo)) as client:
                 if client.dashboard_link and cluster.has_dashboard():
                     print(f"dashboard: {client.dashboard_link}")
-                outcomes = grid.run_plan(plan, client, how)
+                outcomes = grid.run_plan(plan, client, how, waiting=waiting)
     except ValueError as error:
         fail(error)
     except cluster.NoWorkers as error:
@@ -164,6 +204,10 @@ def reproduce(
     print(tally(outcomes))
     built = build_report(plan.out)
     print(f"report: {built.page}")
+    if plan.looks:
+        decided(waiting, plan.out, list(plan.targets))
+    else:
+        out_of_time(waiting)
     bad = [(label, o) for label, o in outcomes.items() if o.status not in ("ok", "diverged")]
     if bad:
         label, first = bad[0]
@@ -173,90 +217,41 @@ def reproduce(
         fail(next(iter(plan.missing.values())), 1)
 
 
-# -- where the runs go ----------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Place:
-    """Where the runs go: a running scheduler, Slurm, or (if neither) this machine."""
-
-    scheduler: str | None = None
-    scheduler_file: str | None = None
-    tls: dict[str, str] = field(default_factory=dict)
-    slurm: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether the runs may be on other machines."""
-        return bool(self.scheduler or self.scheduler_file or self.slurm)
-
-
-def _place(
-    scheduler: str | None,
-    scheduler_file: str | None,
-    tls: str | None,
-    slurm: bool,
-    slurm_option: list[str] | None,
-) -> Place:
-    """Check the options that say where the runs go; raises ValueError."""
-    from gantutor.course.config import literal
-
-    if sum(map(bool, (scheduler, scheduler_file, slurm))) > 1:
-        raise ValueError("--scheduler, --scheduler-file and --slurm exclude each other: choose one")
-    if tls and not (scheduler or scheduler_file):
+def check_looks(until_decided: bool, max_seeds: int | None, seeds: int | None, fresh: bool) -> None:
+    """Raise ValueError for options that do not go with --until-decided, or need it."""
+    if max_seeds is not None and not until_decided:
         raise ValueError(
-            "--tls belongs to --scheduler or --scheduler-file: add one of them"
-            + ", or leave --tls out: Slurm's workers get a certificate" * slurm
+            f"--max-seeds {max_seeds} belongs to --until-decided: add it, or give --seeds"
         )
-    if slurm_option and not slurm:
-        raise ValueError("--slurm-option belongs to --slurm: add --slurm")
-    files = assignments("--tls", tls.split(",") if tls else [], ("ca", "cert", "key"))
-    texts = assignments("--slurm-option", slurm_option or [])
-    options = {name: literal(text) for name, text in texts.items()}
-    return Place(scheduler, scheduler_file, files, slurm, options)
+    if not until_decided:
+        return
+    if seeds is not None:
+        raise ValueError(
+            f"--seeds {seeds} and --until-decided: the looks decide how many; give --max-seeds"
+        )
+    if fresh:
+        raise ValueError(
+            "--fresh and --until-decided: seeds that were judged are not drawn again; "
+            "take another --out"
+        )
 
 
-def _workers(place: Place, queue, jobs: int, todo: int):
-    """A context manager that yields the client of the workers for `todo` runs."""
-    from gantutor.reproduce import cluster
-    from gantutor.reproduce.slurm import submit
+def _plan(most: int, targets, seeds: int | None, **given):
+    """The plan of a fixed number of seeds or, where `most` is not 0, of looks up to so many."""
+    if not most:
+        from gantutor.reproduce.plan import make_plan
 
-    if queue is not None:
-        submit(queue, jobs)
-        return cluster.connected(queue.scheduler_address, security=queue.security, arrival=None)
-    if place.elsewhere:
-        # if everything is done, no workers are needed
-        arrival = cluster.ARRIVAL if todo else None
-        return cluster.connected(place.scheduler, place.scheduler_file, place.tls, arrival=arrival)
-    return cluster.local(min(jobs, max(1, todo)))
+        plan = make_plan(targets, seeds=seeds, **given)
+        plan.check_schedule()
+        return plan
+    from gantutor.reproduce.until import plan_looks
+    from gantutor.statistics import looks
 
-
-def _threads(jobs: int) -> int | None:
-    """Threads for each run on this machine; None if OMP_NUM_THREADS says it already."""
-    from gantutor.reproduce.cluster import cores
-
-    return None if "OMP_NUM_THREADS" in os.environ else max(1, cores() // jobs)
+    return plan_looks(targets, looks(most), **given)
 
 
-# -- what is printed ------------------------------------------------------------------------------
-def _announce(plan, todo, note: str, jobs: int, changed: bool, at_once: str) -> None:
-    """Print what will run, and which targets cannot."""
-    minutes = sum(job.minutes for job in todo) / min(jobs, max(len(todo), 1))
-    guess = f", about {minutes:.0f} min" + " without -p" * changed if minutes >= 1 else ""
-    counted = ", ".join(
-        f"{n} {word}{'s' * (n != 1)}"
-        for n, word in ((len(plan.targets), "target"), (len(plan.jobs), "run"))
-    )
-    print(f"{counted}, {len(todo)} to do{guess}{at_once} -> {plan.out}", flush=True)
-    for reason, names in plan.reasons().items():
-        print(f"  not run  {names}: {reason}")
-    if note:
-        print(f"  note     {note}")
+def _waiting(plan, deadline):
+    from gantutor.reproduce.until import UntilDecided
+    from gantutor.reproduce.waiting import Waiting
 
-
-def _list(plan, todo) -> None:
-    """Print each run of a plan, for --dry-run."""
-    for job in plan.jobs:
-        if job in todo:
-            print(f"  would run {job.label}, about {job.minutes:.1f} min")
-        else:
-            print(f"  kept      {job.label}")
+    return UntilDecided(plan, deadline) if plan.looks else Waiting(plan.jobs, deadline)

@@ -15,6 +15,7 @@ from gantutor.reproduce.cluster import NoWorkers
 from gantutor.reproduce.outcome import LIMITS, Outcome
 from gantutor.reproduce.plan import Job, Plan
 from gantutor.reproduce.progress import Progress
+from gantutor.reproduce.waiting import Waiting
 
 QUEUED = 7 * 24 * 3600.0  # `patience` in s where a queue such as Slurm's decides when workers start
 
@@ -42,9 +43,16 @@ class How:
 
 
 def run_plan(
-    plan: Plan, client, how: How = How(), say: Callable[[str], None] = print, every: float = 20.0
+    plan: Plan,
+    client,
+    how: How = How(),
+    say: Callable[[str], None] = print,
+    every: float = 20.0,
+    waiting: Waiting | None = None,
 ) -> dict[str, Outcome]:
     """Do the runs of a plan that are not done, on the workers of a Dask client.
+
+    `waiting` says which may start next; by default all of them, in the plan's order.
 
     Returns {label: Outcome}. A run that fails stops no other, and one that another command is
     running is waited for. Ctrl-C ends the current runs and is raised again. Raises NoWorkers if
@@ -52,12 +60,13 @@ def run_plan(
     runs are never lost.
     """
     _save(plan, say)
-    progress = Progress(plan.jobs, say, every)
-    waiting = _not_done(plan, how, say, progress)
+    waiting = waiting or Waiting(plan.jobs)
+    progress = Progress(waiting.jobs, say, every, waiting.at_most)
+    _note_done(how, say, progress, waiting)
     futures: dict[Any, Job] = {}
     slots, asked, last_seen = 0, 0.0, time.monotonic()
     try:
-        while waiting or futures:
+        while (ready := waiting.ready()) or futures:
             if time.monotonic() - asked > 1.0:  # workers come and go
                 slots, asked = _slots(client), time.monotonic()
                 last_seen = asked if slots else last_seen
@@ -65,13 +74,13 @@ def run_plan(
                     raise NoWorkers(
                         f"no worker for {how.patience:.0f} s: start some; {progress.stopped()}"
                     )
-            for job in list(waiting):
+            for job in ready:
                 if len(futures) >= min(slots, how.jobs or slots):
                     break
                 if job.busy():
                     progress.waits(job)
                     continue
-                waiting.remove(job)
+                waiting.began(job)
                 futures[_submit(client, job, plan, how)] = job
                 progress.began(job)
             for future in [f for f in futures if f.done()]:
@@ -79,11 +88,12 @@ def run_plan(
                 outcome = _outcome(future)
                 _slots(client)  # raises if the scheduler is gone: then the run has not failed
                 if outcome.status == "busy":
-                    waiting.append(job)
+                    waiting.again(job)
                     progress.waits(job)
                 else:
                     progress.ended(job, outcome)
-            progress.look(waiting, slots)
+                    waiting.ended(job, outcome)
+            progress.look(waiting.ready, slots)
             time.sleep(0.1)
     except KeyboardInterrupt:
         running = len(futures)
@@ -111,20 +121,18 @@ def _save(plan: Plan, say: Callable[[str], None]) -> None:
         say(f"  plan.json was damaged or not a plan: it is kept as {copy.name}")
 
 
-def _not_done(plan: Plan, how: How, say: Callable[[str], None], progress: Progress) -> list[Job]:
-    """The jobs to run; those that are done are reported to `progress` instead."""
-    waiting = []
-    for job in plan.jobs:
+def _note_done(how: How, say: Callable[[str], None], progress: Progress, waiting: Waiting) -> None:
+    """Tell `progress` and `waiting` which runs have a record already."""
+    for job in waiting.jobs:
         done, why = (None, "") if how.fresh else job.kept()
         if done is None:
-            waiting.append(job)
             if why:
                 say(f"  again    {job.label}: {why}")
         else:
             outcome = Outcome(done["status"], done["message"], done["wall_s"], done["step"], True)
             message = "; ".join(filter(None, [outcome.message, why]))
             progress.ended(job, replace(outcome, message=message))
-    return waiting
+            waiting.ended(job, outcome)
 
 
 def _submit(client, job: Job, plan: Plan, how: How):

@@ -13,13 +13,13 @@ from typing import Any
 from gantutor import files
 from gantutor.course.lessons import LESSONS, find_notebook
 from gantutor.course.records import code_hash, read, source_hash
-from gantutor.reproduce.plan import load_plan
+from gantutor.reproduce.outcome import FINISHED
+from gantutor.reproduce.planfile import load_plan, planned_runs
 from gantutor.reproduce.targets import Target
 
 STALE = "the package's code has changed since this run: --fresh runs it again"
 # parameters in which a row and its baseline may differ
 APART = ("row", "out", "path", "weights", "seed", "seeds")
-FINISHED = ("ok", "diverged")  # statuses of runs that leave a record
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Ledger:
 
     def unrecorded(self) -> list[str]:
         """What happened to the runs that have no record and are in no plan."""
-        planned = {run for entry in self.plan.values() for run in entry["runs"]}
+        planned = {run for entry in self.plan.values() for run in planned_runs(entry)}
         lost = (kept for run, kept in self.runs.items() if not kept.result and run not in planned)
         return [words for kept in lost for words in kept.problems]
 

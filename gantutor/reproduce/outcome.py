@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 # s for a whole run if the caller sets no limit; a single cell may use all of it
 LIMITS = {"smoke": 600, "class": 3600, "colab": 4 * 3600, "paper": 14 * 24 * 3600}
+FINISHED = ("ok", "diverged")  # statuses of runs that leave a record
 EXIT = {"ok": 0, "bad_input": 2, "diverged": 3}  # exit codes by status; 1 for all others
 
 

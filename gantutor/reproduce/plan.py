@@ -4,24 +4,24 @@ The folder is the ledger: `runs/<notebook>-<hash>/` holds a run, and `plan.json`
 answer which target.
 """
 
-import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gantutor.course.config import MAX_SEED, MAX_SEEDS, PROFILE_NAMES, BadParameters, did_you_mean
 from gantutor.course.lessons import LESSONS, find_notebook
 from gantutor.course.lessons.full_run import ROW_HAS
 from gantutor.course.lessons.images import FROM_FILE
-from gantutor.course.records import fault, parameter_hash, write_json
+from gantutor.course.records import digest, parameter_hash, write_json
 from gantutor.files import free
 from gantutor.reproduce.notebook import check_parameters, kept, writable
+from gantutor.reproduce.planfile import load_plan, merged
 from gantutor.reproduce.ready import ready
 from gantutor.reproduce.targets import Target, absent, at_hand
 from gantutor.weights import find_weights
@@ -43,6 +43,17 @@ class Job:
     label: str
     minutes: float
 
+    @cached_property
+    def kind(self) -> str:
+        """What it has in common with the runs that differ from it in their seeds alone."""
+        own = {k: v for k, v in self.parameters.items() if k not in ("seed", "seeds", "out")}
+        return digest([self.notebook.stem, own])
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds it has; 1 for a notebook without this parameter."""
+        return self.parameters.get("seeds") or 1
+
     def busy(self) -> bool:
         """Whether a command is running it at this moment."""
         try:
@@ -63,7 +74,9 @@ class Plan:
     """The jobs of some targets, each once.
 
     `targets` maps each target to the folders of its runs. `missing` says why a target has none,
-    and `given` which extra parameters (-p) it was given.
+    and `given` which extra parameters (-p) it was given. With `looks`, the numbers of seeds at
+    which it is judged, these runs are of the seeds up to the first look, and `further` maps each
+    target to the folders of its runs of the further seeds, for each of the other looks.
     """
 
     out: Path
@@ -74,6 +87,8 @@ class Plan:
     targets: dict[str, list[str]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     given: dict[str, dict[str, str]] = field(default_factory=dict)
+    looks: list[int] | None = None
+    further: dict[str, list[list[str]]] = field(default_factory=dict)
 
     def reasons(self) -> dict[str, str]:
         """Why targets have no runs: {reason: names}, with rows as "kddgan/table3 (10 rows)"."""
@@ -112,31 +127,45 @@ class Plan:
             "-p n_fake=0 uses the row's own number"
         )
 
+    def check_schedule(self) -> None:
+        """Raise BadParameters where the folder has records that were judged at other looks."""
+        known, _ = load_plan(self.out)
+        for name in self.targets:
+            self._entry(name, known)
+
     def save(self) -> Path | None:
         """Merge the plan into the folder's plan.json, which may hold other targets already.
 
+        What was fixed before a target's first record stays: the terms of its claims, and its looks.
         If plan.json is damaged, it is first copied to plan.damaged.json (or a free name like it),
-        and that path is returned.
+        and that path is returned. Raises BadParameters as `check_schedule` does.
         """
         copy = None
-        common = {"profile": self.profile, "seed": self.seed, "seeds": self.seeds}
         with FileLock(self.out / ".plan.lock"):
             known, damage = load_plan(self.out)
+            new = {name: self._entry(name, known) for name in self.targets | self.missing}
             if damage:
                 copy = free(self.out / "plan.damaged.json")
                 shutil.copy2(self.out / "plan.json", copy)
-            for name in self.targets | self.missing:
-                entry = {
-                    **common,
-                    "runs": self.targets.get(name, []),
-                    "given": self.given.get(name, {}),
-                }
-                missing = self.missing.get(name)
-                if missing and known.get(name, {}).get("runs"):
-                    entry = known[name]  # earlier runs of the target stay in the report
-                known[name] = {**entry, "missing": missing}
-            write_json(self.out / "plan.json", known)
+            write_json(self.out / "plan.json", known | new)
         return copy
+
+    def _entry(self, name: str, known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+        """The entry of a target in plan.json, next to those that are known."""
+        old, missing = known.get(name), self.missing.get(name)
+        if missing and old and old["runs"]:
+            return {**old, "missing": missing}  # earlier runs of the target stay in the report
+        entry = {
+            "profile": self.profile,
+            "seed": self.seed,
+            "seeds": self.seeds,
+            "runs": self.targets.get(name, []),
+            "given": self.given.get(name, {}),
+            "missing": missing,
+            "looks": self.looks,
+            "further": self.further.get(name, []),
+        }
+        return merged(name, entry, old, self.out)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -145,45 +174,6 @@ def _listed(names: Sequence[str]) -> str:
         f"{place} ({n} rows)" if n > 1 else next(x for x in names if x.split(":")[0] == place)
         for place, n in rows.items()
     )
-
-
-# -- plan.json ------------------------------------------------------------------------------------
-class _Entry(BaseModel):
-    """The entry of a target in plan.json."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-    profile: Literal[PROFILE_NAMES]
-    seed: int
-    seeds: int | None
-    runs: list[Annotated[str, Field(pattern=r"^runs/[\w.-]*\w$")]]  # below the plan's own folder
-    missing: str | None
-    given: dict[str, str] = {}
-
-
-def load_plan(out: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Read plan.json: {target: {profile, seed, seeds, runs, missing, given}}, and what is damaged.
-
-    The second value has a sentence for each part that had to be left out.
-    """
-    path = out / "plan.json"
-    try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}, []
-    except (OSError, ValueError, RecursionError):
-        return {}, [f"{path} cannot be read or is not JSON: the records are shown without it"]
-    if not isinstance(plan, dict):
-        return {}, [f"{path} is not a plan: the records are shown without it"]
-    found, damage = {}, []
-    for name, entry in plan.items():
-        try:
-            found[name] = _Entry.model_validate(entry).model_dump()
-        except ValidationError as error:
-            where, shown, wanted = fault(error)
-            place = f"{name}.{where}" if where else name
-            damage.append(f"{path}: {place} is {shown}, {wanted}; left out")
-    return found, damage
 
 
 # -- making a plan --------------------------------------------------------------------------------

@@ -15,11 +15,19 @@ class Progress:
     """Prints a line when a run starts or ends, and regularly how far the grid is.
 
     On a terminal the latter is one line that is kept up to date; elsewhere it is printed every
-    `every` seconds.
+    `every` seconds. `at_most`: some of the runs may turn out not to be needed.
     """
 
-    def __init__(self, jobs: Sequence[Job], say: Callable[[str], None], every: float):
-        self.total, self.say, self.every = len(jobs), say, every
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        say: Callable[[str], None],
+        every: float,
+        at_most: bool = False,
+    ):
+        self.say, self.every = say, every
+        self.total = f"at most {len(jobs)}" if at_most else str(len(jobs))
+        self.until = " to the next looks" if at_most else ""
         self.outcomes: dict[str, Outcome] = {}
         self.running: dict[Job, float] = {}  # when each started
         self.waited: set[Job] = set()
@@ -52,12 +60,12 @@ class Progress:
         message = f": {outcome.message}" if outcome.message else ""
         self.line(f"  {_word(outcome):8s} {job.label}{took}{message}")
 
-    def look(self, waiting: Sequence[Job], slots: int) -> None:
-        """Print how far the grid is, if it is time to."""
+    def look(self, waiting: Callable[[], Sequence[Job]], slots: int) -> None:
+        """Print how far the grid is, if it is time to; `waiting()` are the runs that come next."""
         if time.monotonic() - self.told < (1.0 if self.live else self.every):
             return
         self.told = time.monotonic()
-        summary = self.summary(waiting, slots)
+        summary = self.summary(waiting(), slots)
         if self.live:
             print(f"\r\033[K{summary}", end="", flush=True)
         else:
@@ -82,7 +90,7 @@ class Progress:
             f"{len(self.outcomes)} of {self.total} done",
             f"{len(self.running)} running",
             f"{failed} failed",
-            f"about {max(left, 0.1):.1f} min left" if slots else "no workers",
+            f"about {max(left, 0.1):.1f} min left{self.until}" if slots else "no workers",
         ]
         return "  -- " + ", ".join(counts)
 

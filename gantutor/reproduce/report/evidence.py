@@ -1,12 +1,15 @@
 """Which records answer a target, and the verdict on them."""
 
 import shlex
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from gantutor.course.records import frame_of
 from gantutor.reproduce.claims import TableRow, Verdict, adjusted, worst
 from gantutor.reproduce.ledger import Ledger, answers, read_ledger
+from gantutor.reproduce.planfile import changed
 from gantutor.reproduce.report.sections import BASELINE, Section, printed_fid, short, unlike
 from gantutor.reproduce.targets import ALL, Target
 
@@ -71,30 +74,61 @@ def section_of(target: Target, ledger: Ledger) -> Section:
     problems = [entry["missing"]] if entry and entry["missing"] else []
     if not entry and not any(runs):
         problems.append("not asked for yet" + (f" (needs {target.needs})" if target.needs else ""))
+    # what a plan fixed holds for its own runs only
+    planned = entry if entry and entry["runs"] == runs else None
     results, starts = [], {}
-    for run, changes in zip(runs, target.runs, strict=True):
+    for i, (run, changes) in enumerate(zip(runs, target.runs, strict=True)):
         whose = "" if changes is target.runs[-1] or "row" not in changes else BASELINE
         if run is None:
             if any(runs):
                 problems.append(f"{whose}no record of it under these parameters")
             continue
-        problems += [whose + words for words in ledger.problems(run)]
-        if kept := ledger.runs.get(run):
-            starts[run] = kept.starts
-        if result := ledger.record(run):
-            results.append((run, result))
-    entry = entry or _entry_of(results)
-    verdicts = _judge(target, [result for _, result in results], entry.get("looks"))
+        further = [block[i] for block in _further(planned)]
+        begun = [run, *(other for other in further if other in ledger.runs)]
+        for each in begun:
+            problems += [whose + words for words in ledger.problems(each)]
+            if kept := ledger.runs.get(each):
+                starts[each] = kept.starts
+        results.append([(each, result) for each in begun if (result := ledger.record(each))])
+    found = [pair for of_run in results for pair in of_run]
+    looks = planned["looks"] if planned else None
+    entry = entry or _entry_of(found)
+    if looks:
+        results = _without_gaps(results, entry["seed"])
+    if planned and found:
+        problems += changed(target, planned)
+    verdicts = judge(target, [r for of_run in results for _, r in of_run], looks)
+    done = sum(map(bool, results)) == len(target.runs)
     return Section(
         target,
-        _status(target, verdicts, results),
+        _status(target, verdicts, bool(found), done),
         verdicts,
         _command(target.name, entry, ledger.out),
-        str(results[-1][1]["parameters"].get("profile", "")) if results else entry["profile"],
-        results,
+        str(found[-1][1]["parameters"].get("profile", "")) if found else entry["profile"],
+        found,
         list(dict.fromkeys(problems)),
         starts,
     )
+
+
+def _further(entry: dict[str, Any] | None) -> list[list[str]]:
+    """The runs of an entry's further seeds, one list for each look after the first."""
+    blocks = entry["further"] if entry else []
+    return [block for block in blocks if len(block) == len(entry["runs"])]
+
+
+def _without_gaps(results: list[list], first: int) -> list[list]:
+    """The records of each run up to the first seed that one of the runs lacks.
+
+    A look at n seeds is at the first n: where a run failed, it waits.
+    """
+    seeds = [{seed for _, r in of_run for seed in r["seeds"]} for of_run in results]
+    common = set.intersection(*seeds) if seeds else set()
+    end = next(seed for seed in count(first) if seed not in common)
+    return [
+        [(run, r) for run, r in of_run if max(r["seeds"], default=first) < end]
+        for of_run in results
+    ]
 
 
 def shared(target: Target, plan: dict[str, Any]) -> dict[str, Any] | None:
@@ -107,12 +141,14 @@ def shared(target: Target, plan: dict[str, Any]) -> dict[str, Any] | None:
         entry = plan.get(other.name)
         if entry is None or (other.notebook, other.needs) != (target.notebook, target.needs):
             continue
+        entry = {**entry, "claims": None, "fixed": None}  # these are the other's own
         if other.runs == target.runs:
             return entry
         whole = len(entry["runs"]) == len(other.runs)
         if more is None and whole and all(changes in other.runs for changes in target.runs):
-            runs = [entry["runs"][other.runs.index(changes)] for changes in target.runs]
-            more = {**entry, "runs": runs}
+            at = [other.runs.index(changes) for changes in target.runs]
+            runs, *further = ([block[i] for i in at] for block in (entry["runs"], *_further(entry)))
+            more = {**entry, "runs": runs, "further": further}
     return more
 
 
@@ -126,6 +162,8 @@ def _runs_of(target: Target, entry: dict[str, Any] | None, ledger: Ledger) -> li
         if result and not answers(result, target, {k: v for k, v in changes.items() if k == "row"}):
             # a plan that was edited, or that another version of the package made
             planned = [None] * len(target.runs)
+    if entry and entry.get("looks") and planned[-1]:
+        return planned  # other records were not made for its looks
     done = [bool(run and ledger.record(run)) for run in planned]
     own = planned[-1]
     if not done[-1]:
@@ -148,7 +186,13 @@ def _entry_of(results: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     return {"missing": None} | {name: p.get(name, value) for name, value in usual.items()}
 
 
-def _judge(target: Target, results: list[dict[str, Any]], looks: list[int] | None) -> list[Verdict]:
+def judge(
+    target: Target, results: Sequence[dict[str, Any]], looks: Sequence[int] | None = None
+) -> list[Verdict]:
+    """The verdicts on a target's claims by records of its runs, which may have further seeds.
+
+    looks: the numbers of seeds at which they may be decided; None: those that are there
+    """
     if not results:  # most targets of most folders: no frame is needed to know the answer
         return [
             Verdict("not run", note=f"no values of {claim.metric} for {claim.variant}")
@@ -170,24 +214,25 @@ def _judge(target: Target, results: list[dict[str, Any]], looks: list[int] | Non
     ]
 
 
-def _status(target: Target, verdicts: list[Verdict], results: list) -> str:
-    if not results:
+def _status(target: Target, verdicts: list[Verdict], begun: bool, done: bool) -> str:
+    if not begun:
         return "not run"
     if verdicts:
         return worst(verdicts)
-    if len(results) < len(target.runs):
+    if not done:
         return "not run"
     return "measured" if target.row else "shown"
 
 
 def _command(name: str, entry: dict[str, Any], out: Path) -> str:
-    seed, seeds = entry.get("seed"), entry.get("seeds")
+    seed, seeds, looks = entry.get("seed"), entry.get("seeds"), entry.get("looks")
     given = [f"-p {shlex.quote(f'{k}={v}')}" for k, v in entry.get("given", {}).items()]
     words = [
         f"gantutor reproduce {name}",
         f"--profile {entry['profile']}",
         f"--seed {seed}" if seed else "",
-        f"--seeds {seeds}" if seeds else "",
+        f"--seeds {seeds}" if seeds and not looks else "",
+        f"--until-decided --max-seeds {looks[-1]}" if looks else "",
         *given,
         f"--out {short(out)}",
     ]

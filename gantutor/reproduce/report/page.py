@@ -3,6 +3,7 @@
 The templates hold all markup; here is what they are given.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -169,7 +170,7 @@ def _figures(
 ) -> tuple[list[Picture], dict[str, str]]:
     """A section's pictures, and {anchor: name} of the sections that show others of its runs."""
     pictures, elsewhere = [], {}
-    for run, result in s.results:
+    for run, result in s.shown:
         for figure in result["figures"]:
             home = _home(run, figure["name"], sections)
             if home is s:
@@ -204,8 +205,7 @@ class MeasureLine:
 def _measures(s: Section) -> list[MeasureLine]:
     frame, found = frame_of([result for _, result in s.results]), []
     for (variant, metric), part in frame.groupby(["variant", "metric"], sort=False):
-        every = values(part, metric, variant).values()
-        numbers = [v for v in every if v == v and abs(v) != float("inf")]
+        numbers = [v for v in part["value"] if math.isfinite(v)]
         mean = str(Spread.of(numbers)) if numbers else ""
         unit = str(part["unit"].iloc[0] or "")
         each = ", ".join(number(v) for v in part["value"])

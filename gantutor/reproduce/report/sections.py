@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from gantutor.course.records import frame_of
+from gantutor.course.records import digest, frame_of
 from gantutor.reproduce import papers, targets
 from gantutor.reproduce.claims import Spread, Verdict, kernel_distance, values
 from gantutor.reproduce.ledger import STALE
@@ -46,13 +46,33 @@ class Section:
         return re.sub(r"[^\w.]", "-", self.target.name)
 
     @property
+    def by_run(self) -> list[list[tuple[str, dict[str, Any]]]]:
+        """Its results, those of one run together: they differ in their seeds alone."""
+        found: dict[str, list] = {}
+        for run, result in self.results:
+            found.setdefault(but_for_seeds(result), []).append((run, result))
+        return list(found.values())
+
+    @property
+    def shown(self) -> list[tuple[str, dict[str, Any]]]:
+        """The first result of each run, whose pictures stand for those of its further seeds."""
+        return [results[0] for results in self.by_run]
+
+    @property
     def seeds(self) -> int:
-        return min((len(result["seeds"]) for _, result in self.results), default=0)
+        """How many seeds each of its runs has at least."""
+        each = [{seed for _, r in results for seed in r["seeds"]} for results in self.by_run]
+        return min(map(len, each), default=0)
 
     @property
     def minutes_a_seed(self) -> float:
         """Minutes that one more seed of all its runs takes, by those that ran."""
-        return sum(result["wall_s"] / 60 / len(result["seeds"]) for _, result in self.results)
+        return sum(
+            sum(r["wall_s"] for _, r in results)
+            / 60
+            / max(1, sum(len(r["seeds"]) for _, r in results))
+            for results in self.by_run
+        )
 
     @cached_property
     def frame(self):
@@ -125,6 +145,12 @@ class Section:
         if not mine or not all(map(math.isfinite, mine.values())):
             return None
         return Spread.of(list(mine.values()))
+
+
+def but_for_seeds(result: dict[str, Any]) -> str:
+    """What tells a record from others, but for the seeds that it has."""
+    own = {k: v for k, v in result["parameters"].items() if k not in ("seed", "seeds", "out")}
+    return digest([result["notebook"], own])
 
 
 def noted(result: dict[str, Any], key: str) -> dict[str, Any]:
