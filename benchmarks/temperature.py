@@ -1,33 +1,36 @@
 """KDD's temperature on the plane: the grid by which METHODS["KDD"] is set, kept as a record.
 
-    python benchmarks/temperature.py [--out data/records] [--steps 3000]
+    python benchmarks/temperature.py [--out data/records] [--looks 300,1000,3000]
 
 Trains TOY with KDD at seven temperatures, with the Joint loss at three, and with two yardsticks
 without a temperature, on three worlds, eight seeds side by side. The seeds are none that a lesson
-reports. Each training is written to kdd_temperature.csv when it ends; a grid that was stopped goes
-on where it was, with the same code only. Conditions are in kdd_temperature.json. The rule of the
-choice is `gantutor.reproduce.temperature.chosen`.
+reports. All go on to the next look only when all have reached the last one, so that a grid that is
+stopped can be read up to there. Each is written to kdd_temperature.csv as soon as it was measured,
+with the conditions in kdd_temperature.json. Started again, the grid goes on where it was, from the
+checkpoints in kdd_temperature.runs, with the same code only. The rule of the choice is
+`gantutor.reproduce.temperature.chosen`.
 """
 
 import argparse
 import csv
 import io
+import itertools
 import json
 import math
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import torch
 
-from gantutor import TOY, Diverged, Run, toy
+from gantutor import TOY, toy
 from gantutor.course.records.machine import commit, hardware, versions
 from gantutor.descriptions import describe
 from gantutor.methods.kdd import KDD
 from gantutor.metrics.toy import energy_distance, high_quality, mode_kl, modes_covered
 from gantutor.objectives import Hinge
 from gantutor.sources import reached
+from gantutor.train import Diverged, train
 
 WORLDS = ("ring", "grid", "nine")
 TAUS, JOINT_TAUS = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0), (0.05, 0.3, 1.0)
@@ -38,7 +41,8 @@ METRICS = {
     "high_quality": high_quality,
     "mode_kl": mode_kl,
 }
-FIELDS = ("world", "method", "tau", "seed", "step", *METRICS)
+KEY = ("world", "method", "tau", "step")
+FIELDS = (*KEY, "seed", *METRICS)
 
 
 def recipes() -> dict[tuple[str, float | None], object]:
@@ -49,34 +53,32 @@ def recipes() -> dict[tuple[str, float | None], object]:
     return kdd | yardsticks | joint
 
 
-def train_and_measure(recipe, world, steps: int) -> list[dict]:
-    """A line for each seed after a tenth, a third and all of the steps."""
-    run = Run(recipe, world, SEEDS, on_divergence="mark")
-    fresh = [10_000 + seed for seed in SEEDS]
-    lines = []
-    for look in sorted({max(1, steps // 10), max(1, steps // 3), steps}):
-        if len(run.diverged) < len(SEEDS):
-            with suppress(Diverged):  # all of them have
-                for _ in run.steps(look):
-                    pass
-        x = run.sample(FAKES, fresh)
+def measured(recipe, world, look: int, checkpoint: Path) -> list[dict]:
+    """A line for each seed after `look` steps, trained on from the checkpoint."""
+    how = {"every": look, "checkpoint": checkpoint, "save_every": look, "on_divergence": "mark"}
+    try:
+        for step in train(recipe, world, SEEDS, look, **how):
+            run = step.run
+        x = run.sample(FAKES, [10_000 + seed for seed in SEEDS])
         found = {name: measure(world, x).value.tolist() for name, measure in METRICS.items()}
-        for i, seed in enumerate(SEEDS):
-            values = {k: math.nan if seed in run.diverged else v[i] for k, v in found.items()}
-            lines.append({"seed": seed, "step": look, **values})
-    return lines
+        lost = run.diverged
+    except Diverged:  # all of them
+        found, lost = {}, SEEDS
+    return [
+        {"seed": seed} | {k: math.nan if seed in lost else found[k][i] for k in METRICS}
+        for i, seed in enumerate(SEEDS)
+    ]
 
 
-def conditions(steps: int) -> dict:
+def conditions() -> dict:
     """What decides the numbers, and where they were computed."""
     return {
         "what": "KDD's temperature on the plane",
-        "command": f"python benchmarks/temperature.py --steps {steps}",
-        "rule": "chosen: KDD alone, the least mean rank over the worlds of the energy distance "
-        "after the last step, averaged over the seeds; see gantutor/reproduce/temperature.py",
+        "command": "python benchmarks/temperature.py",
+        "rule": "KDD alone, the least mean rank over the worlds of the energy distance at the last "
+        "look, averaged over the seeds; see `chosen` in gantutor/reproduce/temperature.py",
         "worlds": list(WORLDS),
         "seeds": SEEDS,
-        "steps": steps,
         "fakes": FAKES,
         "recipes": [
             {"method": method, "tau": tau, "recipe": describe(recipe)}
@@ -91,26 +93,26 @@ def conditions(steps: int) -> dict:
     }
 
 
-def kept(path: Path, new: dict) -> tuple[dict, set[tuple[str, str, str]]]:
-    """The conditions and the trainings that are there; ends the program if the code was another."""
+def kept(path: Path, new: dict) -> tuple[dict, set[tuple[str, ...]]]:
+    """The conditions and measurements that are there; the program ends if the code was another."""
     if not path.exists():
         return new, set()
     old = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    for name in ("code", "steps", "seeds", "recipes", "worlds"):
+    for name in ("code", "seeds", "fakes", "recipes"):
         if old[name] != new[name]:
             sys.exit(f"{path} has other {name}: move it away, or choose another folder by --out")
     with path.open(encoding="utf-8", newline="") as file:
-        done = {(row["world"], row["method"], row["tau"]) for row in csv.DictReader(file)}
+        done = {tuple(row[name] for name in KEY) for row in csv.DictReader(file)}
     return old, done
 
 
-def append(path: Path, key: tuple[str, str, str], lines: list[dict]) -> None:
-    """Add a training's lines in one write, so that a killed program leaves all of them or none."""
+def append(path: Path, key: tuple[str, ...], lines: list[dict]) -> None:
+    """Add a measurement's lines in one write: a killed program leaves all of them or none."""
     text = io.StringIO()
     table = csv.DictWriter(text, FIELDS, lineterminator="\n")
     for line in lines:
         values = {name: float(f"{line[name]:.6g}") for name in METRICS}
-        table.writerow(dict(zip(FIELDS, key, strict=False)) | line | values)
+        table.writerow(dict(zip(KEY, key, strict=True)) | line | values)
     with path.open("a", encoding="utf-8", newline="") as file:
         file.write(text.getvalue())
 
@@ -127,27 +129,30 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     args.add_argument("--out", type=Path, default=Path("data/records"))
-    args.add_argument("--steps", type=int, default=3000)
+    args.add_argument("--looks", default="300,1000,3000", help="numbers of steps, ascending")
     args = args.parse_args()
     torch.set_num_threads(1)
-    args.out.mkdir(parents=True, exist_ok=True)
+    runs = args.out / "kdd_temperature.runs"
+    runs.mkdir(parents=True, exist_ok=True)
     path = args.out / "kdd_temperature.csv"
-    told, done = kept(path, conditions(args.steps))
+    told, done = kept(path, conditions())
     if not path.exists():
         write_conditions(path, told)
         path.write_text(",".join(FIELDS) + "\n", encoding="utf-8")
-    for (method, tau), recipe in recipes().items():
-        for world in WORLDS:
-            key = (world, method, "" if tau is None else f"{tau:g}")
-            if key in done:
-                continue
-            start = time.process_time()
-            lines = train_and_measure(recipe, toy.by_name(world), args.steps)
-            told["processor_s"][" ".join(key).strip()] = round(time.process_time() - start, 1)
-            append(path, key, lines)
-            write_conditions(path, told)
-            ends = [line["energy_distance"] for line in lines if line["step"] == args.steps]
-            print(*key, f"energy distance {sum(ends) / len(ends):.3f}", flush=True)
+    grid = itertools.product(map(int, args.looks.split(",")), recipes().items(), WORLDS)
+    for look, ((method, tau), recipe), world in grid:
+        name = "-".join([world, method] if tau is None else [world, method, f"{tau:g}"])
+        key = (world, method, "" if tau is None else f"{tau:g}", str(look))
+        if key in done:
+            continue
+        start = time.process_time()
+        lines = measured(recipe, toy.by_name(world), look, runs / f"{name}.pt")
+        spent = time.process_time() - start
+        told["processor_s"][f"{name}-{look}"] = round(spent, 1)
+        append(path, key, lines)
+        write_conditions(path, told)
+        mean = sum(line["energy_distance"] for line in lines) / len(lines)
+        print(f"{name} {look} energy distance {mean:.3f} {spent:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ def rows(record: Path = RECORD) -> list[dict[str, Any]]:
 
     world, method: names
     tau: the temperature, NaN for a method without one
-    seed, step: whole numbers; step: after how many training steps the fakes were measured
+    step: after how many training steps the fakes were measured
+    seed: of the training
     energy_distance, modes, high_quality, mode_kl: see `gantutor.metrics.toy`; NaN after a training
         has diverged
     """
@@ -49,17 +50,18 @@ def load(record: Path = RECORD):
 def mean_ranks(table: Sequence[dict[str, Any]]) -> dict[float, float]:
     """Each temperature's rank among those of KDD alone, averaged over the worlds; 1 is best.
 
-    In a world, temperatures are ranked by the energy distance after the last step, averaged over
-    the seeds. A training that diverged counts as infinitely far. Equal means share their rank.
+    In a world, temperatures are ranked by the energy distance, averaged over the seeds, after the
+    largest number of steps that all of them have taken in all worlds. A training that diverged
+    counts as infinitely far. Equal means share their rank.
 
     >>> line = {"world": "ring", "method": "KDD", "seed": 0, "step": 9}
     >>> mean_ranks([line | {"tau": t, "energy_distance": t**2} for t in (0.5, 2.0, 1.0)])
     {0.5: 1.0, 1.0: 2.0, 2.0: 3.0}
     """
-    last = max(row["step"] for row in table)
-    ends = [row for row in table if row["method"] == "KDD" and row["step"] == last]
-    taus = sorted({row["tau"] for row in ends})
-    worlds = sorted({row["world"] for row in ends})
+    kdd = [row for row in table if row["method"] == "KDD"]
+    taus, worlds = (sorted({row[name] for row in kdd}) for name in ("tau", "world"))
+    last = last_look(kdd)
+    ends = [row for row in kdd if row["step"] == last]
     ranks: dict[float, list[float]] = {tau: [] for tau in taus}
     for world in worlds:
         means = {tau: _distance(ends, world, tau) for tau in taus}
@@ -68,6 +70,15 @@ def mean_ranks(table: Sequence[dict[str, Any]]) -> dict[float, float]:
             equal = sum(other == mean for other in means.values())
             ranks[tau].append(better + (equal + 1) / 2)
     return {tau: math.fsum(found) / len(worlds) for tau, found in ranks.items()}
+
+
+def last_look(table: Sequence[dict[str, Any]]) -> int:
+    """The largest number of steps that all methods and temperatures have taken in all worlds."""
+    reached: dict[tuple, set[int]] = {}
+    for row in table:
+        key = row["world"], row["method"], repr(row["tau"])  # repr: NaN is not equal to itself
+        reached.setdefault(key, set()).add(row["step"])
+    return max(set.intersection(*reached.values()))
 
 
 def _distance(ends: Sequence[dict[str, Any]], world: str, tau: float) -> float:
