@@ -4,8 +4,9 @@
 
 Trains TOY with KDD at seven temperatures, with the Joint loss at three, and with two yardsticks
 without a temperature, on three worlds, eight seeds side by side. The seeds are none that a lesson
-reports. All go on to the next look only when all have reached the last one, so that a grid that is
-stopped can be read up to there. Each is written to kdd_temperature.csv as soon as it was measured,
+reports. First come KDD alone, which decides, and the yardsticks: all of them go on to the next look
+only when all have reached the last one, so that a grid that is stopped can be read up to there.
+Then comes Joint. Each is written to kdd_temperature.csv as soon as it was measured,
 with the conditions in kdd_temperature.json. Started again, the grid goes on where it was, from the
 checkpoints in kdd_temperature.runs, with the same code only. The rule of the choice is
 `gantutor.reproduce.temperature.chosen`.
@@ -29,6 +30,7 @@ from gantutor.descriptions import describe
 from gantutor.methods.kdd import KDD
 from gantutor.metrics.toy import energy_distance, high_quality, mode_kl, modes_covered
 from gantutor.objectives import Hinge
+from gantutor.recipes import Recipe
 from gantutor.sources import reached
 from gantutor.train import Diverged, train
 
@@ -45,8 +47,8 @@ KEY = ("world", "method", "tau", "step")
 FIELDS = (*KEY, "seed", *METRICS)
 
 
-def recipes() -> dict[tuple[str, float | None], object]:
-    """By method and temperature, those that decide the choice first."""
+def recipes() -> dict[tuple[str, float | None], Recipe]:
+    """By method and temperature."""
     kdd = {("KDD", tau): TOY.but(objective=KDD(tau=tau)) for tau in TAUS}
     yardsticks = {("hinge", None): TOY.but(objective=Hinge()), ("non-saturating", None): TOY}
     joint = {("Joint", tau): TOY.but(objective=Hinge() + KDD(tau=tau)) for tau in JOINT_TAUS}
@@ -139,8 +141,10 @@ def main() -> None:
     if not path.exists():
         write_conditions(path, told)
         path.write_text(",".join(FIELDS) + "\n", encoding="utf-8")
-    grid = itertools.product(map(int, args.looks.split(",")), recipes().items(), WORLDS)
-    for look, ((method, tau), recipe), world in grid:
+    looks = [int(look) for look in args.looks.split(",")]
+    grid = itertools.product(looks, recipes().items(), WORLDS)
+    # a stable sort: within each half the order stays
+    for look, ((method, tau), recipe), world in sorted(grid, key=lambda at: at[1][0][0] == "Joint"):
         name = "-".join([world, method] if tau is None else [world, method, f"{tau:g}"])
         key = (world, method, "" if tau is None else f"{tau:g}", str(look))
         if key in done:
