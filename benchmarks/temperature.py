@@ -134,29 +134,38 @@ def main() -> None:
     args.add_argument("--looks", default="300,1000,3000", help="numbers of steps, ascending")
     args = args.parse_args()
     torch.set_num_threads(1)
-    runs = args.out / "kdd_temperature.runs"
-    runs.mkdir(parents=True, exist_ok=True)
     path = args.out / "kdd_temperature.csv"
+    path.with_suffix(".runs").mkdir(parents=True, exist_ok=True)
     told, done = kept(path, conditions())
     if not path.exists():
         write_conditions(path, told)
         path.write_text(",".join(FIELDS) + "\n", encoding="utf-8")
-    looks = [int(look) for look in args.looks.split(",")]
-    grid = itertools.product(looks, recipes().items(), WORLDS)
-    # a stable sort: within each half the order stays
-    for look, ((method, tau), recipe), world in sorted(grid, key=lambda at: at[1][0][0] == "Joint"):
-        name = "-".join([world, method] if tau is None else [world, method, f"{tau:g}"])
-        key = (world, method, "" if tau is None else f"{tau:g}", str(look))
-        if key in done:
-            continue
-        start = time.process_time()
-        lines = measured(recipe, toy.by_name(world), look, runs / f"{name}.pt")
-        spent = time.process_time() - start
-        told["processor_s"][f"{name}-{look}"] = round(spent, 1)
-        append(path, key, lines)
-        write_conditions(path, told)
-        mean = sum(line["energy_distance"] for line in lines) / len(lines)
-        print(f"{name} {look} energy distance {mean:.3f} {spent:.0f} s", flush=True)
+    looks, every = [int(look) for look in args.looks.split(",")], recipes()
+    joint = {key: recipe for key, recipe in every.items() if key[0] == "Joint"}
+    halves = [{key: every[key] for key in every if key not in joint}, joint]
+    for half in halves:
+        for look, (key, recipe), world in itertools.product(looks, half.items(), WORLDS):
+            go_on(path, told, done, (world, *key), recipe, look)
+
+
+def go_on(
+    path: Path, told: dict, done: set, place: tuple[str, str, float | None], recipe, look: int
+) -> None:
+    """Train one of the grid up to a look, measure and write it, unless that is done."""
+    world, method, tau = place
+    shown = "" if tau is None else f"{tau:g}"
+    key = (world, method, shown, str(look))
+    if key in done:
+        return
+    name = "-".join(filter(None, key[:3]))
+    start = time.process_time()
+    lines = measured(recipe, toy.by_name(world), look, path.with_suffix(".runs") / f"{name}.pt")
+    spent = time.process_time() - start
+    told["processor_s"][f"{name}-{look}"] = round(spent, 1)
+    append(path, key, lines)
+    write_conditions(path, told)
+    mean = sum(line["energy_distance"] for line in lines) / len(lines)
+    print(f"{name} {look} energy distance {mean:.3f} {spent:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

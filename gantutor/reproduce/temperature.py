@@ -58,10 +58,9 @@ def mean_ranks(table: Sequence[dict[str, Any]]) -> dict[float, float]:
     >>> mean_ranks([line | {"tau": t, "energy_distance": t**2} for t in (0.5, 2.0, 1.0)])
     {0.5: 1.0, 1.0: 2.0, 2.0: 3.0}
     """
-    kdd = [row for row in table if row["method"] == "KDD"]
-    taus, worlds = (sorted({row[name] for row in kdd}) for name in ("tau", "world"))
-    last = last_look(kdd)
-    ends = [row for row in kdd if row["step"] == last]
+    last = last_look(table)
+    ends = [row for row in table if row["method"] == "KDD" and row["step"] == last]
+    taus, worlds = (sorted({row[name] for row in ends}) for name in ("tau", "world"))
     ranks: dict[float, list[float]] = {tau: [] for tau in taus}
     for world in worlds:
         means = {tau: _distance(ends, world, tau) for tau in taus}
@@ -73,11 +72,11 @@ def mean_ranks(table: Sequence[dict[str, Any]]) -> dict[float, float]:
 
 
 def last_look(table: Sequence[dict[str, Any]]) -> int:
-    """The largest number of steps that all methods and temperatures have taken in all worlds."""
+    """The largest number of steps that KDD has taken at all temperatures in all worlds."""
     reached: dict[tuple, set[int]] = {}
     for row in table:
-        key = row["world"], row["method"], repr(row["tau"])  # repr: NaN is not equal to itself
-        reached.setdefault(key, set()).add(row["step"])
+        if row["method"] == "KDD":
+            reached.setdefault((row["world"], row["tau"]), set()).add(row["step"])
     return max(set.intersection(*reached.values()))
 
 
