@@ -76,7 +76,7 @@ class TestRows:
 
     def test_a_row_without_a_change_is_untouched_by_what_happens_to_others(self):
         plain, other = Timeline(rows=TWO), Timeline(rows=TWO)
-        forward(other, 3).change("set", "tau", 1.0)
+        forward(other, 3).change("set", "tau", 0.3)
         assert same(weights(forward(plain, 8).rows[:1]), weights(forward(other, 5).rows[:1]))
 
     @pytest.mark.parametrize(

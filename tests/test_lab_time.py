@@ -136,21 +136,21 @@ class TestStartingAgain:
         timeline = Timeline(rows=TWO)
         first = weights(timeline.rows)
         forward(timeline, 5).change("set", "g_lr", 2e-3)
-        timeline.change("set", "tau", 1.0)
+        timeline.change("set", "tau", 0.3)
         timeline.change("set", "batch", 32, "baseline")
         timeline.change("d")
         forward(timeline, 2).restart()
         assert timeline.step == 0 and same(first, weights(timeline.rows))
         assert timeline.log == [
             (0, "set", "g_lr", 2e-3),
-            (0, "set", "tau", 1.0),
+            (0, "set", "tau", 0.3),
             (0, "set", "batch", 32, "baseline"),
         ]
         assert [r.run.recipe.batch for r in timeline.rows] == [32, 64]
         timeline.restart(seed=3)
         assert (
             not torch.equal(first[0], weights(timeline.rows)[0])
-            and timeline.rows[1].run.recipe.objective.tau == 1
+            and timeline.rows[1].run.recipe.objective.tau == 0.3
         )
 
     def test_a_reset_keeps_an_objective_that_was_set_for_one_row(self):

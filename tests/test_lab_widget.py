@@ -144,9 +144,9 @@ def test_settings_for_all_and_for_one(lab):
         controls.settings.values["weight"].layout.display == "none"
         and controls.settings.values["tau"].layout.display is None
     )
-    controls.settings.values["tau"].value = 1.0
+    controls.settings.values["tau"].value = 0.3
     settled(one)
-    assert one.session.timeline.log == [(0, "set", "g_lr", 0.01), (0, "set", "tau", 1.0, "KDD")]
+    assert one.session.timeline.log == [(0, "set", "g_lr", 0.01), (0, "set", "tau", 0.3, "KDD")]
     controls.settings.width.value = 16
     settled(one)
     assert (

@@ -101,8 +101,8 @@ def test_diff_is_the_difference_of_two_rows():
     assert mine == []
     assert theirs[0]["kind"] == "AdaptiveMix" and theirs[0]["weight"] == 1.0
     assert set(TOY.diff(OBJECTIVES["WGAN"])) == {"objective", "n_dis", "g_opt", "d_opt"}
-    ((small, large),) = METHODS["KDD"].diff(TOY.but(objective=KDD(tau=1.0))).values()
-    assert (small["tau"], large["tau"]) == (0.05, 1.0)
+    ((large, small),) = METHODS["KDD"].diff(TOY.but(objective=KDD(tau=0.05))).values()
+    assert (large["tau"], small["tau"]) == (1.0, 0.05)
 
 
 def test_recipes_are_values():

@@ -75,20 +75,22 @@ class KddConfig(Config):
     sigma: standard deviation of the Gaussian kernel
     tau: temperature of the von Mises-Fisher kernel
     steps: training steps of each GAN on the ring
+    sweep_steps: training steps at each temperature of the sweep, which has at least 8 seeds
     """
 
     notebook = "03_kdd"
     PROFILES = {
-        "smoke": dict(seeds=2, points=100, iterations=20, steps=20),
-        "class": dict(seeds=8, points=1000, iterations=200, steps=800),
-        "colab": dict(seeds=5, points=1000, iterations=200, steps=4000),
-        "paper": dict(seeds=5, points=1000, iterations=200, steps=10000),
+        "smoke": dict(seeds=2, points=100, iterations=20, steps=20, sweep_steps=5),
+        "class": dict(seeds=8, points=1000, iterations=200, steps=800, sweep_steps=300),
+        "colab": dict(seeds=5, points=1000, iterations=200, steps=4000, sweep_steps=1000),
+        "paper": dict(seeds=5, points=1000, iterations=200, steps=10000, sweep_steps=3000),
     }
     points: Annotated[int, Field(ge=40)] = None
     iterations: Count = None
     sigma: Rate = 1.0
     tau: Rate = 1.0
     steps: Count = None
+    sweep_steps: Count = None
 
 
 class AdvLatConfig(Config):

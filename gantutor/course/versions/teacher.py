@@ -101,7 +101,9 @@ def _recorded() -> Iterator[dict]:
     """The conditions of all runs that are kept in data/records."""
     folder = Path(gantutor.__file__).resolve().parent.parent / "data" / "records"
     for path in sorted(folder.glob("*.json")):
-        yield from json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, list):  # a grid's conditions are an object
+            yield from found
 
 
 def _plain(stem: str, parameters: dict) -> bool:
