@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gantutor.course.config import Count, Rate
+from gantutor.course.config import Count, Device, Rate
 from gantutor.course.lessons.images import SIDES, ImageConfig
+from gantutor.plain import MAX_SEEDS
 
 
 class SeedsConfig(ImageConfig):
@@ -22,6 +23,7 @@ class SeedsConfig(ImageConfig):
     repeats: measurements of each trained generator, each on new samples
     looks: measurements of each GAN on the ring during its training
     trials: simulated studies behind each rate
+    device: of the image GANs, auto, cpu or cuda; auto takes a GPU where there is one
     """
 
     notebook = "13_seeds"
@@ -41,8 +43,8 @@ class SeedsConfig(ImageConfig):
         ),
         "class": dict(
             seeds=16,
-            steps=1500,
-            crossed=8,
+            steps=2000,
+            crossed=6,
             image_crossed=5,
             image_steps=250,
             width=8,
@@ -76,8 +78,9 @@ class SeedsConfig(ImageConfig):
             trials=100000,
         ),
     }
+    seeds: Annotated[int, Field(ge=3, le=MAX_SEEDS)] = None
     size: Count = 16
-    method: Literal["AdaptiveMix", "AdvLatGAN-qua", "KDD"] = "AdvLatGAN-qua"
+    method: Literal["AdaptiveMix", "AdvLatGAN-qua", "KDD"] = "AdaptiveMix"
     std: Rate = 0.1
     steps: Count = None
     crossed: Annotated[int, Field(ge=2)] = None
@@ -88,3 +91,4 @@ class SeedsConfig(ImageConfig):
     repeats: Annotated[int, Field(ge=2)] = None
     looks: Annotated[int, Field(ge=6)] = None
     trials: Annotated[int, Field(ge=100)] = None
+    device: Device = "auto"
