@@ -163,10 +163,10 @@ def words(d, margin, wide=0.95, narrow=0.9, interval=interval):
         inner = interval(row, narrow)
         if high < 0:
             found.append("holds")
-        elif low > 0:
-            found.append("contradicts")
         elif -margin < inner[0] and inner[1] < margin:
             found.append("absent")
+        elif low > 0:
+            found.append("contradicts")
         else:
             found.append("undecided")
     return found
@@ -228,6 +228,13 @@ def equivalence_first(d, margin):
     return found
 
 
+def against_first(d, margin):
+    found = words(d, margin)
+    return [
+        "contradicts" if interval(row, 0.95)[0] > 0 else w for row, w in zip(d, found, strict=True)
+    ]
+
+
 def beyond_the_margin(d, margin):
     found = []
     for row in d:
@@ -235,10 +242,10 @@ def beyond_the_margin(d, margin):
         inner = interval(row, 0.9)
         if high < -margin:
             found.append("holds")
-        elif low > margin:
-            found.append("contradicts")
         elif -margin < inner[0] and inner[1] < margin:
             found.append("absent")
+        elif low > margin:
+            found.append("contradicts")
         else:
             found.append("undecided")
     return found
@@ -340,6 +347,7 @@ WRONG = {
         ("90 % for both", only_90),
         ("absent first", equivalence_first),
         ("beyond the margin", beyond_the_margin),
+        ("contradicts first", against_first),
     ],
     "seeds.fresh": [
         ("the lucky number", best_look),

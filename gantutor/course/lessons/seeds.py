@@ -22,7 +22,7 @@ class SeedsConfig(ImageConfig):
     n_eval: points, or images, behind each measured number
     repeats: measurements of each trained generator, each on new samples
     looks: measurements of each GAN on the ring during its training
-    trials: simulated studies behind each rate
+    trials: simulated studies behind each rate, for each seed
     device: of the image GANs, auto, cpu or cuda; auto takes a GPU where there is one
     """
 
@@ -51,7 +51,7 @@ class SeedsConfig(ImageConfig):
             n_eval=1000,
             repeats=4,
             looks=30,
-            trials=20000,
+            trials=4000,
         ),
         "colab": dict(
             seeds=30,
@@ -63,7 +63,7 @@ class SeedsConfig(ImageConfig):
             n_eval=2000,
             repeats=5,
             looks=60,
-            trials=50000,
+            trials=10000,
         ),
         "paper": dict(
             seeds=30,
@@ -75,7 +75,7 @@ class SeedsConfig(ImageConfig):
             n_eval=10000,
             repeats=5,
             looks=100,
-            trials=100000,
+            trials=20000,
         ),
     }
     seeds: Annotated[int, Field(ge=3, le=MAX_SEEDS)] = None

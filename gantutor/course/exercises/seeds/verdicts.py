@@ -20,10 +20,10 @@ def _word(d, margin, interval=_interval, levels=(0.95, 0.9)):
     low, high = interval(d, levels[0])
     if high < 0:
         return "holds"
-    if low > 0:
-        return "contradicts"
-    low, high = interval(d, levels[1])
-    return "absent" if -margin < low and high < margin else "undecided"
+    inner_low, inner_high = interval(d, levels[1])
+    if -margin < inner_low and inner_high < margin:
+        return "absent"
+    return "contradicts" if low > 0 else "undecided"
 
 
 def _each(word):
@@ -70,8 +70,18 @@ def _absent_first(d, margin):
     return "absent" if -margin < low and high < margin else _word(d, margin)
 
 
-def _swapped(d, margin):
-    return {"holds": "contradicts", "contradicts": "holds"}.get(_word(d, margin), _word(d, margin))
+def _contradicts_first(d, margin):
+    return "contradicts" if _interval(d, 0.95)[0] > 0 else _word(d, margin)
+
+
+def _beyond(d, margin):
+    low, high = _interval(d, 0.95)
+    inner_low, inner_high = _interval(d, 0.9)
+    if high < -margin:
+        return "holds"
+    if -margin < inner_low and inner_high < margin:
+        return "absent"
+    return "contradicts" if low > margin else "undecided"
 
 
 VERDICTS = Exercise(
@@ -96,8 +106,8 @@ VERDICTS = Exercise(
         ),
         Symptom(
             "swapped",
-            "You swapped holds and contradicts: the claim is that d is below 0.",
-            _each(_swapped),
+            "You took the claim the other way round: it says that d is below 0.",
+            _each(lambda d, margin: _word(-d, margin)),
         ),
         Symptom(
             "normal curve",
@@ -140,29 +150,21 @@ VERDICTS = Exercise(
             "beyond the margin",
             "For holds you ask that the interval lies beyond the margin. Beyond 0 is enough; the "
             "margin is for absent.",
-            _each(
-                lambda d, margin: (
-                    "holds"
-                    if _interval(d, 0.95)[1] < -margin
-                    else "contradicts"
-                    if _interval(d, 0.95)[0] > margin
-                    else "absent"
-                    if max(map(abs, _interval(d, 0.9))) < margin
-                    else "undecided"
-                )
-            ),
+            _each(_beyond),
+        ),
+        Symptom(
+            "contradicts first",
+            "You ask for contradicts before absent. An effect on the wrong side that lies inside "
+            "the margin is called absent.",
+            _each(_contradicts_first),
         ),
     ),
     properties=(
         Property(
-            "mirror",
-            "Where every difference changes its sign, holds and contradicts change places, and "
-            "the other words stay.",
-            lambda rng: [(s * d, m) for d, m in [_claims(rng)] for s in (1, -1)],
-            lambda cases, values: (
-                [{"holds": "contradicts", "contradicts": "holds"}.get(w, w) for w in values[0]]
-                == list(values[1])
-            ),
+            "no margin",
+            "With a margin of 0 nothing can be absent.",
+            lambda rng: [(_claims(rng)[0], 0.0)],
+            lambda cases, values: "absent" not in list(values[0]),
         ),
     ),
 )
