@@ -206,7 +206,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU",
             "seeds",
             SeedsConfig,
-            {"smoke": 0.5, "class": 3, "colab": 60, "paper": 1500},
+            {"smoke": 0.5, "class": 3, "colab": 45, "paper": 700},
         ),
     )
 }
