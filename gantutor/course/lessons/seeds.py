@@ -6,7 +6,6 @@ from pydantic import Field
 
 from gantutor.course.config import Count, Device, Rate
 from gantutor.course.lessons.images import SIDES, ImageConfig
-from gantutor.plain import MAX_SEEDS
 
 
 class SeedsConfig(ImageConfig):
@@ -78,7 +77,6 @@ class SeedsConfig(ImageConfig):
             trials=20000,
         ),
     }
-    seeds: Annotated[int, Field(ge=3, le=MAX_SEEDS)] = None
     size: Count = 16
     method: Literal["AdaptiveMix", "AdvLatGAN-qua", "KDD"] = "AdaptiveMix"
     std: Rate = 0.1
