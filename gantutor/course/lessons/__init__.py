@@ -22,6 +22,7 @@ from gantutor.course.lessons.plane import (
     PlaneConfig,
     StartConfig,
 )
+from gantutor.course.lessons.seeds import SeedsConfig
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,16 @@ LESSONS: dict[str, Lesson] = {
             "lab",
             LabConfig,
             {"smoke": 0.5, "class": 2.5, "colab": 9, "paper": 35},
+        ),
+        Lesson(
+            "13_seeds",
+            "How many seeds does a claim need?",
+            "what retraining, new samples and a lucky look each move; intervals, power, "
+            "equivalence; a calculator for a claim of your own",
+            "CPU",
+            "seeds",
+            SeedsConfig,
+            {"smoke": 0.5, "class": 3, "colab": 45, "paper": 700},
         ),
     )
 }

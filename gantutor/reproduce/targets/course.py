@@ -47,4 +47,44 @@ TARGETS: tuple[Target, ...] = (
         "The papers' own tables: their sentences checked as arithmetic",
         "11_papers",
     ),
+    Target(
+        "course/13",
+        COURSE,
+        "lesson",
+        "How many seeds a claim needs: what moves a score, and what looking often does",
+        "13_seeds",
+        (
+            Direction(
+                "modes_moved",
+                "retraining",
+                "retraining moves a score more than new samples of one generator do",
+                "new samples",
+                "higher",
+            ),
+            Direction(
+                "energy_distance",
+                "least look",
+                "the least of many looks is below the same generator measured again",
+                "the same again",
+                "lower",
+            ),
+            Within(
+                "false_alarms",
+                "after every seed, p < 0.05",
+                "who tests after every seed announces an effect in a fifth of all studies of "
+                "nothing, or in more",
+                0.2,
+                0.4,
+                ours=True,
+            ),
+            Within(
+                "false_alarms",
+                "at the planned looks, 5 % spent",
+                "the spending rule keeps its 5 %",
+                0.035,
+                0.065,
+                ours=True,
+            ),
+        ),
+    ),
 )
