@@ -22,6 +22,7 @@ from gantutor.course.lessons.plane import (
     PlaneConfig,
     StartConfig,
 )
+from gantutor.course.lessons.together import TogetherConfig
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,16 @@ LESSONS: dict[str, Lesson] = {
             "lab",
             LabConfig,
             {"smoke": 0.5, "class": 2.5, "colab": 9, "paper": 35},
+        ),
+        Lesson(
+            "14_together",
+            "Do the three ideas add up?",
+            "all eight subsets of the three methods at equal steps and at equal computing: "
+            "main effects, interactions, and what stays undecided",
+            "CPU; a GPU for CIFAR-10",
+            "together",
+            TogetherConfig,
+            {"smoke": 0.6, "class": 9, "colab": 240, "paper": 6000},
         ),
     )
 }
