@@ -30,6 +30,7 @@ def _intervals(rng):
         [
             (-3 * d, -1.5 * d),
             (-0.8 * d, -0.2 * d),  # small, and surely not 0
+            (-1.5 * d, -0.4 * d),
             (1.2 * d, 4 * d),
             (0.1 * d, 0.9 * d),
             (-0.7 * d, 0.8 * d),
