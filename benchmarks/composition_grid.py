@@ -25,15 +25,13 @@ from gantutor.course.lessons.together import (
     Setting,
     TogetherConfig,
 )
+from gantutor.course.lessons.together_grid import COLUMNS, FILE, chosen, means, rows
 from gantutor.course.lessons.together_recipes import combined, image_base, plane_base
 from gantutor.images import Vectors, open_images
 from gantutor.metrics.features import Moments, frechet
 from gantutor.metrics.images import features, small_cnn
 from gantutor.metrics.toy import energy_distance
 from gantutor.train import Run
-
-FILE = Path(__file__).parents[1] / "data" / "records" / "composition_grid.csv"
-COLUMNS = ("data", "method", "value", "seed", "steps", "distance")
 
 
 def asked() -> list[tuple[str, float]]:
@@ -74,14 +72,6 @@ def on_images(cfg: TogetherConfig):
     return image_base(cfg, reals.shape), cfg.image_steps, distances
 
 
-def rows(file: Path) -> list[dict[str, str]]:
-    """The lines of the file; none where there is none."""
-    if not file.exists():
-        return []
-    with file.open(newline="") as lines:
-        return list(csv.DictReader(lines))
-
-
 def fill(file: Path, data: str, cfg: TogetherConfig) -> None:
     """Train what the file lacks of a data set."""
     done = {(r["data"], r["method"], r["value"]) for r in rows(file)}
@@ -101,22 +91,6 @@ def fill(file: Path, data: str, cfg: TogetherConfig) -> None:
                 out.writerow((data, method, f"{value:g}", seed, steps, f"{distance:.5g}"))
 
 
-def means(file: Path) -> dict[tuple[str, str, str], float]:
-    """The geometric mean of the distances of each data set, method and value."""
-    logs: dict[tuple[str, str, str], list[float]] = {}
-    for r in rows(file):
-        key = (r["data"], r["method"], r["value"])
-        logs.setdefault(key, []).append(math.log(float(r["distance"])))
-    return {key: math.exp(math.fsum(v) / len(v)) for key, v in logs.items()}
-
-
-def choice(file: Path, data: str) -> tuple[Setting, str]:
-    """Each method's best value, and the method with the least distance alone."""
-    mine = {(m, v): d for (name, m, v), d in means(file).items() if name == data}
-    best = {m: min((d, v) for (name, v), d in mine.items() if name == m) for m in FACTORS}
-    return Setting(*(float(best[m][1]) for m in FACTORS)), min(FACTORS, key=best.__getitem__)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", default=[*WORLDS, "digits"])
@@ -128,7 +102,7 @@ def main() -> None:
         for (name, method, value), distance in means(asked_for.out).items():
             if name == data:
                 print(f"{data:7}{method:12}{value:>6}  {distance:8.4f}")
-        print(f"{data:7}{choice(asked_for.out, data)}", flush=True)
+        print(f"{data:7}{chosen(data, asked_for.out)}", flush=True)
 
 
 if __name__ == "__main__":

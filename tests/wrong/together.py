@@ -186,7 +186,7 @@ def own_words(a, b, m):
 
 
 def signs(low, high, margin):
-    return [(a > 0) - (b < 0) for a, b in zip(low, high, strict=True)]
+    return [int(a > 0) - int(b < 0) for a, b in zip(low, high, strict=True)]
 
 
 WRONG = {
