@@ -250,7 +250,14 @@ def test_nbval_would_notice_another_text(tmp_path):
 
 
 # -- sets of one class ------------------------------------------------------------------------
-JUDGED = ("05_images", "06_measuring", "07_adaptivemix_images", "08_kdd_images", "09_advlat_images")
+JUDGED = (
+    "05_images",
+    "06_measuring",
+    "07_adaptivemix_images",
+    "08_kdd_images",
+    "09_advlat_images",
+    "14_together",
+)
 
 
 @pytest.mark.parametrize("stem", JUDGED)

@@ -12,11 +12,13 @@ from gantutor.images.opening import open_images, verify
 from gantutor.images.select import gaussian_scores, instance_selection
 from gantutor.images.serve import Epochs, serve
 from gantutor.images.sets import ImageSet, in_range
+from gantutor.images.vectors import Vectors
 
 __all__ = [
     "DataError",
     "Epochs",
     "ImageSet",
+    "Vectors",
     "cache_dir",
     "gaussian_scores",
     "in_range",

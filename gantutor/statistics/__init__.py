@@ -3,6 +3,7 @@
 SciPy is imported when something is computed: the core of the package imports without it.
 """
 
+from gantutor.statistics.factorial import effects, subsets
 from gantutor.statistics.intervals import t_interval, t_test
 from gantutor.statistics.multiple import holm
 from gantutor.statistics.power import (
@@ -17,6 +18,7 @@ from gantutor.statistics.sequential import LOOKS, levels, looks, over_looks
 __all__ = [
     "LOOKS",
     "detectable",
+    "effects",
     "equivalence_power",
     "half_width",
     "holm",
@@ -25,6 +27,7 @@ __all__ = [
     "over_looks",
     "power",
     "seeds_needed",
+    "subsets",
     "t_interval",
     "t_test",
 ]

@@ -23,6 +23,7 @@ from gantutor.course.lessons.plane import (
     StartConfig,
 )
 from gantutor.course.lessons.seeds import SeedsConfig
+from gantutor.course.lessons.together import TogetherConfig
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,16 @@ LESSONS: dict[str, Lesson] = {
             "seeds",
             SeedsConfig,
             {"smoke": 0.5, "class": 3, "colab": 45, "paper": 700},
+        ),
+        Lesson(
+            "14_together",
+            "Do the three ideas add up?",
+            "all eight subsets of the three methods at equal steps and at equal computing: "
+            "main effects, interactions, and what stays undecided",
+            "CPU; a GPU for CIFAR-10",
+            "together",
+            TogetherConfig,
+            {"smoke": 0.6, "class": 9, "colab": 240, "paper": 6000},
         ),
     )
 }

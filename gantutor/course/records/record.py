@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,17 +47,25 @@ class Record:
         return None if self.cfg.out is None else Path(self.cfg.out)
 
     def add(
-        self, metric: str, values, variant: str = "", se=None, unit: str = "", n: int | None = None
+        self,
+        metric: str,
+        values,
+        variant: str = "",
+        se=None,
+        unit: str = "",
+        n: int | None = None,
+        seeds: Sequence[int] | None = None,
     ) -> "Record":
         """Add numbers of one metric: one for each seed, or a single one.
 
         se: the standard error of each
         n: how many samples are behind each
+        seeds: whose numbers these are; None: all of the run's
 
         Raises ValueError for a wrong number of values, and for a metric already recorded.
         """
         values, errors = numbers(values), [None] if se is None else numbers(se)
-        seeds = list(self.cfg.seed_list)
+        seeds = list(self.cfg.seed_list if seeds is None else seeds)
         if len(values) not in (1, len(seeds)) or len(errors) not in (1, len(values)):
             raise ValueError(
                 f"{metric!r} of {variant!r} has {len(values)} values and {len(errors)} standard "

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from gantutor.datasets import DataError, locate
-from gantutor.reproduce.targets import adaptivemix, advlatgan, course, kddgan
+from gantutor.reproduce.targets import adaptivemix, advlatgan, composition, course, kddgan
 from gantutor.reproduce.targets.budgets import baseline, budget
 from gantutor.reproduce.targets.rows import CONTROLS, row_targets, tables_without_recipes
 from gantutor.reproduce.targets.target import PAPERS, Target
@@ -35,6 +35,7 @@ LESSON_TARGETS: tuple[Target, ...] = (
     *kddgan.TARGETS,
     *advlatgan.TARGETS,
     *course.TARGETS,
+    *composition.TARGETS,
 )
 ALL: tuple[Target, ...] = (
     *LESSON_TARGETS,
