@@ -19,7 +19,7 @@ def image_methods(nets, lr: float = 1e-3, batch: int = 32) -> dict[str, Recipe]:
         # Eq. 2 as printed, with noise in units of the features
         "adaptivemix": base.but(terms=(AdaptiveMix(noise_scale="rms"),)),
         "advlat": base.but(latent=IFGSM(eps=0.03, steps=1, mode="train_frozen")),
-        "kdd": base.but(objective=KDD(tau=0.05)),
+        "kdd": base.but(objective=KDD(tau=1.0)),
         # what KDD is measured against: the same losses on a learned score
         "hinge": base.but(objective=Hinge()),
     }
