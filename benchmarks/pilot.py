@@ -1,17 +1,21 @@
 """Which settings of the image lessons can decide a claim: a pilot on seeds of its own.
 
-    python benchmarks/pilot.py spread [--seeds 5] [--steps 600]
+    python benchmarks/pilot.py train [--lessons 05 07 08 09] [--seeds 4]
+    python benchmarks/pilot.py table
 
-trains the methods of notebook 05 with each of SETTINGS on seeds from 100, apart from those that the
-lessons report, and appends what each run measures to data/records/pilot_spread.csv: the distances
-of its samples along training, drawn in several ways (FORMS). A run that is there already is left
-out, so the command can be stopped and started again.
+`train` builds the arms of a lesson's claims by the cells of its notebook, trains each with every
+one of its SETTINGS on seeds from 100 (the lessons report those from 0), and appends what each run
+measures to data/records/pilot.csv: the distance of its samples at four moments, drawn in several
+ways (FORMS). A run that is there already is left out, so the command can be stopped and started
+again. `table` prints the spread of each claim's difference, and the seeds that the paper's effect
+would need.
 
 The rule, written down before the first run. A setting is judged by the standard deviation over
 seeds of the difference of two arms' logarithms (kd_small not below 0.01, fd_small not below 0.001),
-whatever the sign and size of its mean. A setting is stable if none of its runs diverged, and if the
-baselines end below blurred reals. Of the stable settings within the lesson's minutes the one with
-the least root mean square of that deviation, over the lesson's comparisons, is taken.
+whatever the sign and size of its mean. It must be stable: no run diverges, and no baseline's last
+distance is above a half of its first one, so that nobody wins by not training. Of the stable
+settings within the lesson's minutes the one with the least root mean square of that deviation over
+the lesson's claims is taken.
 """
 
 import argparse
@@ -20,46 +24,94 @@ import csv
 import time
 from pathlib import Path
 
+import nbformat
+import pandas as pd
 import torch
 
-from gantutor.course.lessons.image_methods import image_methods
+from gantutor.course.lessons import find_notebook
+from gantutor.course.lessons.deciding import Effect, log_ratios
 from gantutor.engine import MovingAverage
-from gantutor.images import open_images
 from gantutor.metrics.features import measure
 from gantutor.metrics.images import features, small_cnn
-from gantutor.nets.dcgan import Dcgan
 from gantutor.rng import Rng
+from gantutor.statistics import detectable, seeds_needed
 from gantutor.train import Run
 
-FIRST = 100  # seeds of pilots; the lessons report those from 0
-RECORDS = Path(__file__).resolve().parents[1] / "data" / "records"
-SETTINGS = {
-    "lr 1e-3": {"lr": 1e-3},
-    "lr 5e-4": {"lr": 5e-4},
-    "lr 2e-4": {"lr": 2e-4},
+FIRST = 100
+N_EVAL = 1000
+PLACE = Path(__file__).resolve().parents[1] / "data" / "records" / "pilot.csv"
+# the cells of a notebook that build its recipes, and an expression that collects them by name
+CELLS = {
+    "05": (("imports", "open", "recipes"), "methods"),
+    "07": (("setup", "read", "data", "rows", "recipes", "variants", "diff"), "recipes"),
+    "08": (("setup", "read", "data", "rows"), "recipes"),
+    "09": (
+        ("imports", "config", "thin", "div-recipes"),
+        "{r: thin(r) for m in ('dcgan', 'sngan') for r in (f'{m}/bare', f'{m}/qua')} | KINDS",
+    ),
 }
-BASE = {"size": 16, "width": 16, "batch": 32, "n_eval": 1000}
-# G's weights as they are or averaged over the last tenth; batch norm with running statistics or
-# with those of the batch
-FORMS = [(average, norm) for average in ("last", "ema") for norm in ("running", "batch")]
+SETTINGS = {
+    "05": {f"lr {lr:g}": {"size": 16, "lr": lr, "steps": 600} for lr in (1e-3, 2e-3)},
+    "07": {"batch 32": {"steps": 160}, "batch 16": {"steps": 160, "batch": 16}},
+    "08": {"lr 1e-3": {"steps": 128}, "lr 2e-3": {"steps": 128, "lr": 2e-3}},
+    "09": {"lr 2e-3": {"steps": 400}, "lr 1e-3": {"steps": 400, "lr": 1e-3}},
+}
+# the comparisons of two trainings that the lessons' claims make, with what the papers print
+EFFECTS = {
+    "05": (
+        Effect("AdaptiveMix, Table 2", "kd", "adaptivemix", "baseline", (39.52, 106.81)),
+        Effect("AdvLatGAN, Table 4", "kd", "advlat", "baseline", (41.7, 46.4)),
+        Effect("KDD, Table 2", "kd", "kdd", "hinge", (8.375, 8.859)),
+    ),
+    "07": (
+        Effect("Table 2", "kd", "WGAN + AdaptiveMix", "WGAN", (30.85, 55.96)),
+        Effect("against WGAN-GP", "kd", "WGAN + AdaptiveMix", "WGAN-GP", (30.85, 38.63)),
+        Effect("on the DCGAN", "kd", "DCGAN + AdaptiveMix", "DCGAN", (30.85, 38.56)),
+    ),
+    "08": (
+        Effect("KDD, Table 1", "kd", "KDD", "hinge", (8.422, 8.751)),
+        Effect("temperature", "kd", "KDD", "KDD 0.05", (8.422, 8.753)),
+        Effect("DA x3, Table 2", "kd", "KDD + DA", "KDD", (6.063, 8.375)),
+    ),
+    "09": (
+        Effect("Table 4, DCGAN", "kd", "dcgan/qua", "dcgan/bare", (41.7, 46.4)),
+        Effect("Table 4, SNGAN", "kd", "sngan/qua", "sngan/bare", (22.3, 25.5)),
+        Effect("Table 6", "kd", "div", "MSGAN", (27.1, 30.2)),
+    ),
+}
+# G's weights as they are or averaged over the last tenth of the run; batch norm with its running
+# statistics or with those of the batch
+FORMS = [("last", "running"), ("last", "batch"), ("average", "batch")]
 
 
-def samples(run, average: MovingAverage, form: tuple[str, str], n: int, draw: int):
-    """n fakes of a run in a form; `draw` 0 and 1 are independent."""
+def arms(lesson: str, setting: dict) -> tuple[dict, dict]:
+    """The recipes that a lesson's claims compare, by name, and the names of its notebook."""
+    cells, collected = CELLS[lesson]
+    sources = {c["id"]: c["source"] for c in nbformat.read(find_notebook(lesson), 4)["cells"]}
+    names: dict = {}
+    exec(sources["parameters"], names)
+    names.update(setting, profile="class", seed=FIRST)
+    for cell in cells:
+        exec(sources[cell], names)
+    recipes = eval(collected, names)
+    needed = dict.fromkeys(x for e in EFFECTS[lesson] for x in (e.variant, e.against))
+    return {name: recipes[name] for name in needed}, names
+
+
+def samples(run: Run, average: MovingAverage, form: tuple[str, str], draw: int) -> torch.Tensor:
+    """Fakes of a run in a form; `draw` 0 and 1 are independent."""
     which, norm = form
     shown = copy.copy(run)
-    shown.ema = average if which == "ema" else None
-    return shown.sample(n, Rng(2000 + 10_000 * draw + run.rng.seeds[0]), norm=norm)
+    shown.ema = average if which == "average" else None
+    return shown.sample(N_EVAL, Rng(2000 + 10_000 * draw + run.rng.seeds[0]), norm=norm)
 
 
-def one_run(setting: dict, method: str, seed: int, steps: int, looks: int = 4):
-    """Train a method and yield its measurements, a row for each look, form and draw."""
-    cfg = BASE | setting
-    reals = open_images("digits", None, cfg["size"])
-    cnn = small_cnn(reals, steps=400)
-    held = features(cnn, reals.sample(cfg["n_eval"], 501))
-    nets = Dcgan(width=cfg["width"], size=cfg["size"], channels=1)
-    run = Run(image_methods(nets, cfg["lr"], cfg["batch"])[method], reals, seed)
+def one_run(recipe, reals, seed: int, steps: int, looks: int = 4):
+    """Train a recipe and yield a row of measurements for each look, form and draw."""
+    cnn = small_cnn(reals)
+    held = features(cnn, reals.sample(N_EVAL, 501))
+    steps = max(1, steps // recipe.n_gen)
+    run = Run(recipe.but(ema=None), reals, seed)
     average = MovingAverage(run.G, max(0.0, 1 - 10 / steps), steps // 100)
     spent, clock = 0.0, time.process_time()
     for step in run.steps(steps):
@@ -69,46 +121,80 @@ def one_run(setting: dict, method: str, seed: int, steps: int, looks: int = 4):
         spent += time.process_time() - clock
         for form in FORMS:
             for draw in (0, 1) if step.index == steps else (0,):
-                v = features(cnn, samples(run, average, form, cfg["n_eval"], draw))
+                v = features(cnn, samples(run, average, form, draw))
                 found = measure(held, v, "small", ("kid", "fid", "coverage"))
-                row = {"step": step.index, "G": form[0], "norm": form[1], "draw": draw}
-                yield row | {k: round(x, 5) for k, x in found.items()} | {"seconds": round(spent, 2)}
+                kept = {"kd": "kd_small", "fd": "fd_small", "coverage": "coverage_small"}
+                where = {"step": step.index, "G": form[0], "norm": form[1], "draw": draw}
+                values = {short: round(found[long], 5) for short, long in kept.items()}
+                yield where | values | {"seconds": round(spent, 2)}
         clock = time.process_time()
 
 
-def spread(seeds: int, steps: int) -> None:
-    """Run what is missing of the grid, seed by seed, and append it to the record."""
-    place = RECORDS / "pilot_spread.csv"
-    done = set()
-    if place.exists():
-        with place.open() as file:
-            done = {(r["setting"], r["method"], int(r["seed"])) for r in csv.DictReader(file)}
+def recorded() -> pd.DataFrame:
+    """The rows of the record, none if there is no file."""
+    if not PLACE.exists():
+        return pd.DataFrame(columns=["lesson", "setting", "variant", "seed"])
+    return pd.read_csv(PLACE, dtype={"lesson": str})
+
+
+def train(lessons: list[str], seeds: int) -> None:
+    """Do what is missing of the grid, seed by seed, and append it to the record."""
+    keys = recorded()[["lesson", "setting", "variant", "seed"]]
+    done = set(keys.drop_duplicates().itertuples(index=False, name=None))
     for seed in range(FIRST, FIRST + seeds):
-        for name, setting in SETTINGS.items():
-            for method in ("baseline", "adaptivemix", "advlat", "hinge", "kdd"):
-                if (name, method, seed) in done:
+        for lesson, name in ((x, name) for x in lessons for name in SETTINGS[x]):
+            recipes, names = arms(lesson, SETTINGS[lesson][name])
+            for variant, recipe in recipes.items():
+                where = {"lesson": lesson, "setting": name, "variant": variant, "seed": seed}
+                if tuple(where.values()) in done:
                     continue
-                rows = [
-                    {"setting": name, "method": method, "seed": seed} | row
-                    for row in one_run(setting, method, seed, steps)
-                ]
-                fresh = not place.exists()
-                with place.open("a", newline="") as file:
+                # conditional nets take fewer steps
+                steps = names["cfg"].div_steps if recipe.nets.classes and lesson == "09" else None
+                found = one_run(recipe, names["reals"], seed, steps or names["cfg"].steps)
+                rows = [where | row for row in found]
+                fresh = not PLACE.exists()
+                with PLACE.open("a", newline="") as file:
                     writer = csv.DictWriter(file, rows[0])
                     if fresh:
                         writer.writeheader()
                     writer.writerows(rows)
-                print(name, method, seed, rows[-1], flush=True)
+                print(*where.values(), rows[-1]["kd"], f"{rows[-1]['seconds']} s", flush=True)
+
+
+def table() -> pd.DataFrame:
+    """The spread of each claim's difference at the last look, a row for each setting and form."""
+    kept, rows = recorded(), []
+    last = kept.groupby(["lesson", "variant"]).step.transform("max") == kept.step
+    for (lesson, setting, G, norm), part in kept[last & (kept.draw == 0)].groupby(
+        ["lesson", "setting", "G", "norm"], sort=False
+    ):
+        for metric in ("kd", "fd"):
+            tall = part.rename(columns={metric: "value"}).assign(metric=metric)
+            for e in EFFECTS[lesson]:
+                e = Effect(e.claim, metric, e.variant, e.against, e.printed)
+                logs = log_ratios(tall, e).dropna()
+                row = {"lesson": lesson, "setting": setting, "G": G, "norm": norm, "metric": metric}
+                row |= {"claim": e.claim, "seeds": len(logs)}
+                if len(logs) > 1:
+                    sd = logs.std()
+                    row |= {"mean": logs.mean(), "sd": sd, "paper": e.log}
+                    row |= {"seen with 5": detectable(5) * sd, "seen with 8": detectable(8) * sd}
+                    row["needed"] = seeds_needed(abs(e.log) / sd)
+                rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["spread"])
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("what", choices=["train", "table"])
+    parser.add_argument("--lessons", nargs="+", default=list(CELLS), choices=list(CELLS))
+    parser.add_argument("--seeds", type=int, default=4)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    spread(given.seeds, given.steps)
+    if given.what == "train":
+        train(given.lessons, given.seeds)
+    else:
+        print(table().round(3).to_string(index=False))
 
 
 if __name__ == "__main__":

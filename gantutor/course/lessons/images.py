@@ -65,10 +65,19 @@ class ImagesConfig(ImageConfig):
     TAKES = ("the DCGAN of this notebook", SIDES["dcgan"])
     PROFILES = {
         "smoke": dict(
-            seeds=1, steps=6, batch=16, width=8, n_images=400, n_eval=100, latent_steps=2, lr=1e-3
+            seeds=1,
+            size=16,
+            steps=6,
+            batch=16,
+            width=8,
+            n_images=400,
+            n_eval=100,
+            latent_steps=2,
+            lr=1e-3,
         ),
         "class": dict(
-            seeds=3,
+            seeds=8,
+            size=16,
             steps=500,
             batch=32,
             width=16,
@@ -79,6 +88,7 @@ class ImagesConfig(ImageConfig):
         ),
         "colab": dict(
             seeds=3,
+            size=32,
             steps=10000,
             batch=64,
             width=64,
@@ -89,6 +99,7 @@ class ImagesConfig(ImageConfig):
         ),
         "paper": dict(
             seeds=3,
+            size=32,
             steps=100000,
             batch=128,
             width=64,
@@ -99,6 +110,7 @@ class ImagesConfig(ImageConfig):
         ),
     }
     method: Literal["baseline", "adaptivemix", "advlat", "kdd", "hinge"] = "baseline"
+    size: Count = None
     norm: Literal["spectral", "batch", "none"] = "spectral"
     steps: Count = None
     batch: Annotated[int, Field(ge=2)] = None
