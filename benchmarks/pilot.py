@@ -29,10 +29,10 @@ import pandas as pd
 import torch
 
 from gantutor.course.lessons import find_notebook
-from gantutor.course.lessons.deciding import Effect, log_ratios
 from gantutor.engine import MovingAverage
 from gantutor.metrics.features import measure
 from gantutor.metrics.images import features, small_cnn
+from gantutor.reproduce.claims import Direction
 from gantutor.rng import Rng
 from gantutor.statistics import detectable, seeds_needed
 from gantutor.train import Run
@@ -56,27 +56,27 @@ SETTINGS = {
     "08": {"lr 1e-3": {"steps": 128}, "lr 2e-3": {"steps": 128, "lr": 2e-3}},
     "09": {"lr 2e-3": {"steps": 400}, "lr 1e-3": {"steps": 400, "lr": 1e-3}},
 }
-# the comparisons of two trainings that the lessons' claims make, with what the papers print
-EFFECTS = {
+# the comparisons of two trainings that the lessons' claims make: words, with, without, printed
+COMPARED = {
     "05": (
-        Effect("AdaptiveMix, Table 2", "kd", "adaptivemix", "baseline", (39.52, 106.81)),
-        Effect("AdvLatGAN, Table 4", "kd", "advlat", "baseline", (41.7, 46.4)),
-        Effect("KDD, Table 2", "kd", "kdd", "hinge", (8.375, 8.859)),
+        ("AdaptiveMix, Table 2", "adaptivemix", "baseline", (39.52, 106.81)),
+        ("AdvLatGAN, Table 4", "advlat", "baseline", (41.7, 46.4)),
+        ("KDD, Table 2", "kdd", "hinge", (8.375, 8.859)),
     ),
     "07": (
-        Effect("Table 2", "kd", "WGAN + AdaptiveMix", "WGAN", (30.85, 55.96)),
-        Effect("against WGAN-GP", "kd", "WGAN + AdaptiveMix", "WGAN-GP", (30.85, 38.63)),
-        Effect("on the DCGAN", "kd", "DCGAN + AdaptiveMix", "DCGAN", (30.85, 38.56)),
+        ("Table 2", "WGAN + AdaptiveMix", "WGAN", (30.85, 55.96)),
+        ("against WGAN-GP", "WGAN + AdaptiveMix", "WGAN-GP", (30.85, 38.63)),
+        ("on the DCGAN", "DCGAN + AdaptiveMix", "DCGAN", (30.85, 38.56)),
     ),
     "08": (
-        Effect("KDD, Table 1", "kd", "KDD", "hinge", (8.422, 8.751)),
-        Effect("temperature", "kd", "KDD", "KDD 0.05", (8.422, 8.753)),
-        Effect("DA x3, Table 2", "kd", "KDD + DA", "KDD", (6.063, 8.375)),
+        ("KDD, Table 1", "KDD", "hinge", (8.422, 8.751)),
+        ("temperature", "KDD", "KDD 0.05", (8.422, 8.753)),
+        ("DA x3, Table 2", "KDD + DA", "KDD", (6.063, 8.375)),
     ),
     "09": (
-        Effect("Table 4, DCGAN", "kd", "dcgan/qua", "dcgan/bare", (41.7, 46.4)),
-        Effect("Table 4, SNGAN", "kd", "sngan/qua", "sngan/bare", (22.3, 25.5)),
-        Effect("Table 6", "kd", "div", "MSGAN", (27.1, 30.2)),
+        ("Table 4, DCGAN", "dcgan/qua", "dcgan/bare", (41.7, 46.4)),
+        ("Table 4, SNGAN", "sngan/qua", "sngan/bare", (22.3, 25.5)),
+        ("Table 6", "div", "MSGAN", (27.1, 30.2)),
     ),
 }
 # G's weights as they are or averaged over the last tenth of the run; batch norm with its running
@@ -94,7 +94,7 @@ def arms(lesson: str, setting: dict) -> tuple[dict, dict]:
     for cell in cells:
         exec(sources[cell], names)
     recipes = eval(collected, names)
-    needed = dict.fromkeys(x for e in EFFECTS[lesson] for x in (e.variant, e.against))
+    needed = dict.fromkeys(arm for _, *pair, _ in COMPARED[lesson] for arm in pair)
     return {name: recipes[name] for name in needed}, names
 
 
@@ -162,24 +162,22 @@ def train(lessons: list[str], seeds: int) -> None:
 
 
 def table() -> pd.DataFrame:
-    """The spread of each claim's difference at the last look, a row for each setting and form."""
+    """The spread of each comparison at the last look, a row for each setting and form."""
     kept, rows = recorded(), []
     last = kept.groupby(["lesson", "variant"]).step.transform("max") == kept.step
-    for (lesson, setting, G, norm), part in kept[last & (kept.draw == 0)].groupby(
-        ["lesson", "setting", "G", "norm"], sort=False
-    ):
-        for metric in ("kd", "fd"):
-            tall = part.rename(columns={metric: "value"}).assign(metric=metric)
-            for e in EFFECTS[lesson]:
-                e = Effect(e.claim, metric, e.variant, e.against, e.printed)
-                logs = log_ratios(tall, e).dropna()
-                row = {"lesson": lesson, "setting": setting, "G": G, "norm": norm, "metric": metric}
-                row |= {"claim": e.claim, "seeds": len(logs)}
-                if len(logs) > 1:
-                    sd = logs.std()
-                    row |= {"mean": logs.mean(), "sd": sd, "paper": e.log}
-                    row |= {"seen with 5": detectable(5) * sd, "seen with 8": detectable(8) * sd}
-                    row["needed"] = seeds_needed(abs(e.log) / sd)
+    by = ["lesson", "setting", "G", "norm"]
+    for where, part in kept[last & (kept.draw == 0)].groupby(by, sort=False):
+        for metric, name in (("kd", "kd_small"), ("fd", "fd_small")):
+            frame = part.rename(columns={metric: "value"}).assign(metric=name)
+            for words, mine, theirs, printed in COMPARED[where[0]]:
+                claim = Direction(name, mine, words, theirs, "lower", printed)
+                judged = claim.judge(frame).judged
+                if judged is None or judged.spread.n < 2:
+                    continue
+                row = dict(zip(by, where, strict=True)) | {"metric": name, "claim": words}
+                row |= {"pairs": judged.spread.n, "mean": judged.spread.mean, "sd": judged.sd}
+                row |= {f"seen with {n}": detectable(n) * judged.sd for n in (5, 8)}
+                row |= {"paper": judged.paper, "needed": seeds_needed(claim.effect / judged.sd)}
                 rows.append(row)
     return pd.DataFrame(rows)
 

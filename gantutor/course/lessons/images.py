@@ -178,7 +178,7 @@ class AdaptiveMixImagesConfig(ImageConfig):
             seeds=1, size=16, steps=4, evals=2, batch=8, width=8, n_eval=60, lr=2e-3, pairs=60
         ),
         "class": dict(
-            seeds=3, size=16, steps=160, evals=4, batch=32, width=16, n_eval=500, lr=2e-3, pairs=500
+            seeds=5, size=16, steps=160, evals=4, batch=16, width=16, n_eval=500, lr=2e-3, pairs=500
         ),
         "colab": dict(
             seeds=3,
@@ -244,9 +244,9 @@ class KddImagesConfig(ImageConfig):
             lr=1e-3,
         ),
         "class": dict(
-            seeds=3,
+            seeds=5,
             size=8,
-            steps=128,
+            steps=96,
             batch=24,
             width=8,
             n_dis=1,
@@ -331,10 +331,10 @@ class AdvLatImagesConfig(ImageConfig):
             latents=300,
         ),
         "class": dict(
-            seeds=3,
+            seeds=5,
             size=16,
             nets="small",
-            steps=400,
+            steps=320,
             batch=32,
             width=16,
             lr=2e-3,
@@ -342,9 +342,9 @@ class AdvLatImagesConfig(ImageConfig):
             latent_steps=20,
             ddls_steps=60,
             pair_steps=40,
-            div_steps=180,
+            div_steps=140,
             div_weight=0.1,
-            plane_steps=400,
+            plane_steps=320,
             latents=4000,
         ),
         "colab": dict(
