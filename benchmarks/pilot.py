@@ -52,7 +52,7 @@ CELLS = {
 }
 SETTINGS = {
     "05": {f"lr {lr:g}": {"size": 16, "lr": lr, "steps": 600} for lr in (1e-3, 2e-3)},
-    "07": {"batch 32": {"steps": 160}, "batch 16": {"steps": 160, "batch": 16}},
+    "07": {f"batch {n}": {"steps": 160, "batch": n} for n in (32, 16)},
     "08": {"lr 1e-3": {"steps": 128}, "lr 2e-3": {"steps": 128, "lr": 2e-3}},
     "09": {"lr 2e-3": {"steps": 400}, "lr 1e-3": {"steps": 400, "lr": 1e-3}},
 }

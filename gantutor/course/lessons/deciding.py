@@ -39,6 +39,6 @@ def decisions(frame: pd.DataFrame, claims: Sequence[Direction], minutes: float) 
                 row["seen"] = f"{judged.shown(weakest):.2f}"
         row["seeds"] = "-" if v.needed is None else f"{v.needed:,}"
         row["minutes"] = "-" if v.needed is None else f"{v.needed * minutes:,.0f}"
-        name = f"{claim.variant} {claim.better} than {claim.against}?"
-        rows[name, claim.metric] = row
+        words = claim.paper or f"{claim.variant} {claim.better} than {claim.against}?"
+        rows[words, claim.metric] = row
     return pd.DataFrame.from_dict(rows, "index").rename_axis(["question", "measure"])
