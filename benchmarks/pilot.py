@@ -25,6 +25,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
 import torch
 
@@ -82,6 +83,10 @@ COMPARED = {
 # G's weights as they are or averaged over the last tenth of the run; batch norm with its running
 # statistics or with those of the batch
 FORMS = [("last", "running"), ("last", "batch"), ("average", "batch")]
+
+
+USED = dict.fromkeys(CELLS, ("last", "running")) | {"08": ("average", "batch")}  # by the lessons
+ARM = ["lesson", "setting", "variant"]
 
 
 def arms(lesson: str, setting: dict) -> tuple[dict, dict]:
@@ -161,25 +166,65 @@ def train(lessons: list[str], seeds: int) -> None:
                 print(*where.values(), rows[-1]["kd"], f"{rows[-1]['seconds']} s", flush=True)
 
 
-def table() -> pd.DataFrame:
+def compared(metric: str = "kd") -> pd.DataFrame:
     """The spread of each comparison at the last look, a row for each setting and form."""
     kept, rows = recorded(), []
     last = kept.groupby(["lesson", "variant"]).step.transform("max") == kept.step
     by = ["lesson", "setting", "G", "norm"]
     for where, part in kept[last & (kept.draw == 0)].groupby(by, sort=False):
-        for metric, name in (("kd", "kd_small"), ("fd", "fd_small")):
-            frame = part.rename(columns={metric: "value"}).assign(metric=name)
-            for words, mine, theirs, printed in COMPARED[where[0]]:
-                claim = Direction(name, mine, words, theirs, "lower", printed)
-                judged = claim.judge(frame).judged
-                if judged is None or judged.spread.n < 2:
-                    continue
-                row = dict(zip(by, where, strict=True)) | {"metric": name, "claim": words}
-                row |= {"pairs": judged.spread.n, "mean": judged.spread.mean, "sd": judged.sd}
-                row |= {f"seen with {n}": detectable(n) * judged.sd for n in (5, 8)}
-                row |= {"paper": judged.paper, "needed": seeds_needed(claim.effect / judged.sd)}
-                rows.append(row)
+        name = f"{metric}_small"
+        frame = part.rename(columns={metric: "value"}).assign(metric=name)
+        for words, mine, theirs, printed in COMPARED[where[0]]:
+            claim = Direction(name, mine, words, theirs, "lower", printed)
+            judged = claim.judge(frame).judged
+            if judged is None or judged.spread.n < 2:
+                continue
+            row = dict(zip(by, where, strict=True)) | {"metric": name, "claim": words}
+            row |= {"pairs": judged.spread.n, "mean": judged.spread.mean, "sd": judged.sd}
+            row |= {f"seen with {n}": detectable(n) * judged.sd for n in (5, 8)}
+            row |= {"paper": judged.paper, "needed": seeds_needed(claim.effect / judged.sd)}
+            rows.append(row)
     return pd.DataFrame(rows)
+
+
+def sources() -> pd.DataFrame:
+    """Standard deviations of log kd_small: of new samples of a net, and of new trainings.
+
+    Within an arm of a setting, for each form; root mean squares over the arms.
+    """
+    kept = recorded()
+    both = kept[kept.groupby(ARM + ["seed", "G", "norm", "step"]).draw.transform("max") == 1]
+    both = both.assign(log=np.log(both.kd.clip(lower=0.01)))
+    wide = both.pivot(index=[*ARM, "G", "norm", "seed"], columns="draw", values="log")
+    seeds = wide[0].groupby(level=[*ARM, "G", "norm"]).std()
+    samples_of = ((wide[1] - wide[0]) / 2**0.5).groupby(level=[*ARM, "G", "norm"])
+    found = pd.DataFrame({"samples": samples_of.apply(rms), "trainings": seeds}).dropna()
+    return found.groupby(level=["lesson", "setting", "G", "norm"]).agg(rms)
+
+
+def stable() -> pd.Series:
+    """Whether each setting of a lesson is stable by the rule."""
+    kept = recorded()
+    kept = kept[(kept.draw == 0) & (kept.G == "last")]
+    runs = kept.groupby([*ARM, "seed", "norm"]).kd.agg(["first", "last"])
+    without = {theirs for rows in COMPARED.values() for _, _, theirs, _ in rows}
+    learnt = (runs["last"] <= runs["first"] / 2) | ~runs.index.isin(without, level="variant")
+    return (learnt & np.isfinite(runs["last"])).groupby(level=["lesson", "setting"]).all()
+
+
+def choices() -> pd.DataFrame:
+    """What the rule weighs, a row for each setting: stable, and the rms of sd over comparisons."""
+    found = compared()
+    used = [USED[x] == (g, n) for x, g, n in zip(found.lesson, found.G, found.norm, strict=True)]
+    weighed = found[used].groupby(["lesson", "setting"]).agg(sd=("sd", rms), pairs=("pairs", "min"))
+    kept = recorded()
+    cost = kept[kept.draw == 0].groupby([*ARM, "seed"]).seconds.max()
+    cost = cost.groupby(level=ARM).mean().groupby(level=["lesson", "setting"]).sum()
+    return weighed.join(stable().rename("stable")).join(cost.rename("seconds a seed"))
+
+
+def rms(values: pd.Series) -> float:
+    return float((values**2).mean() ** 0.5)
 
 
 def main() -> None:
@@ -192,7 +237,10 @@ def main() -> None:
     if given.what == "train":
         train(given.lessons, given.seeds)
     else:
-        print(table().round(3).to_string(index=False))
+        for metric in ("kd", "fd"):
+            print(compared(metric).round(3).to_string(index=False))
+        print(sources().round(3).to_string())
+        print(choices().round(3).to_string())
 
 
 if __name__ == "__main__":
