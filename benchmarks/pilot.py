@@ -51,11 +51,21 @@ CELLS = {
         "{r: thin(r) for m in ('dcgan', 'sngan') for r in (f'{m}/bare', f'{m}/qua')} | KINDS",
     ),
 }
+# parameters of a notebook, and its recipes' linear decay of the rates to 0
 SETTINGS = {
-    "05": {f"lr {lr:g}": {"size": 16, "lr": lr, "steps": 600} for lr in (1e-3, 2e-3)},
+    "05": {
+        "lr 0.001": {"size": 16, "lr": 1e-3, "steps": 600},
+        "lr 0.002": {"size": 16, "lr": 2e-3, "steps": 600},
+        "lr 0.002, decay": {"size": 16, "lr": 2e-3, "steps": 440, "decay": True},
+    },
     "07": {f"batch {n}": {"steps": 160, "batch": n} for n in (32, 16)},
-    "08": {"lr 1e-3": {"steps": 128}, "lr 2e-3": {"steps": 128, "lr": 2e-3}},
-    "09": {"lr 2e-3": {"steps": 400}, "lr 1e-3": {"steps": 400, "lr": 1e-3}},
+    "08": {
+        "lr 1e-3": {"steps": 128, "lr": 1e-3},
+        "lr 2e-3": {"steps": 128, "lr": 2e-3},
+        "lr 5e-4": {"steps": 96, "lr": 5e-4},
+        "lr 5e-4, decay": {"steps": 96, "lr": 5e-4, "decay": True},
+    },
+    "09": {"lr 2e-3": {"steps": 400, "lr": 2e-3}, "lr 1e-3": {"steps": 400, "lr": 1e-3}},
 }
 # the comparisons of two trainings that the lessons' claims make: words, with, without, printed
 COMPARED = {
@@ -95,10 +105,13 @@ def arms(lesson: str, setting: dict) -> tuple[dict, dict]:
     sources = {c["id"]: c["source"] for c in nbformat.read(find_notebook(lesson), 4)["cells"]}
     names: dict = {}
     exec(sources["parameters"], names)
-    names.update(setting, profile="class", seed=FIRST)
+    given = {name: value for name, value in setting.items() if name != "decay"}
+    names.update(given, profile="class", seed=FIRST)
     for cell in cells:
         exec(sources[cell], names)
     recipes = eval(collected, names)
+    if setting.get("decay"):
+        recipes = {name: r.but(decay=setting["steps"]) for name, r in recipes.items()}
     needed = dict.fromkeys(arm for _, *pair, _ in COMPARED[lesson] for arm in pair)
     return {name: recipes[name] for name in needed}, names
 
@@ -119,17 +132,18 @@ def one_run(recipe, reals, seed: int, steps: int, looks: int = 4):
     run = Run(recipe.but(ema=None), reals, seed)
     average = MovingAverage(run.G, max(0.0, 1 - 10 / steps), steps // 100)
     spent, clock = 0.0, time.process_time()
-    for step in run.steps(steps):
-        average.update(run.G, step.index)
-        if step.index % (steps // looks):
+    for at in range(steps + 1):
+        for _ in run.steps(at):
+            average.update(run.G, at)
+        if at % (steps // looks):
             continue
         spent += time.process_time() - clock
         for form in FORMS:
-            for draw in (0, 1) if step.index == steps else (0,):
+            for draw in (0, 1) if at == steps else (0,):
                 v = features(cnn, samples(run, average, form, draw))
                 found = measure(held, v, "small", ("kid", "fid", "coverage"))
                 kept = {"kd": "kd_small", "fd": "fd_small", "coverage": "coverage_small"}
-                where = {"step": step.index, "G": form[0], "norm": form[1], "draw": draw}
+                where = {"step": at, "G": form[0], "norm": form[1], "draw": draw}
                 values = {short: round(found[long], 5) for short, long in kept.items()}
                 yield where | values | {"seconds": round(spent, 2)}
         clock = time.process_time()
@@ -142,12 +156,14 @@ def recorded() -> pd.DataFrame:
     return pd.read_csv(PLACE, dtype={"lesson": str})
 
 
-def train(lessons: list[str], seeds: int) -> None:
+def train(lessons: list[str], settings: list[str] | None, first: int, seeds: int) -> None:
     """Do what is missing of the grid, seed by seed, and append it to the record."""
     keys = recorded()[["lesson", "setting", "variant", "seed"]]
     done = set(keys.drop_duplicates().itertuples(index=False, name=None))
-    for seed in range(FIRST, FIRST + seeds):
+    for seed in range(first, first + seeds):
         for lesson, name in ((x, name) for x in lessons for name in SETTINGS[x]):
+            if settings is not None and name not in settings:
+                continue
             recipes, names = arms(lesson, SETTINGS[lesson][name])
             for variant, recipe in recipes.items():
                 where = {"lesson": lesson, "setting": name, "variant": variant, "seed": seed}
@@ -231,11 +247,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["train", "table"])
     parser.add_argument("--lessons", nargs="+", default=list(CELLS), choices=list(CELLS))
+    parser.add_argument("--settings", nargs="+", help="some of SETTINGS")
+    parser.add_argument("--first", type=int, default=FIRST)
     parser.add_argument("--seeds", type=int, default=4)
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.what == "train":
-        train(given.lessons, given.seeds)
+        train(given.lessons, given.settings, given.first, given.seeds)
     else:
         for metric in ("kd", "fd"):
             print(compared(metric).round(3).to_string(index=False))
