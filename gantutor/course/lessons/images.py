@@ -54,7 +54,7 @@ class ImagesConfig(ImageConfig):
     norm: how the critic is normalised
     steps: training steps, each one update of D and one of G
     batch: reals, and fakes, in each step
-    lr: Adam's learning rate of both players
+    lr: Adam's learning rate of both players, which falls to 0 over the run
     width: channels of the layer nearest to the pixels
     n_images: the largest number of training images
     n_eval: images behind each measured number
@@ -78,13 +78,13 @@ class ImagesConfig(ImageConfig):
         "class": dict(
             seeds=8,
             size=16,
-            steps=500,
+            steps=440,
             batch=32,
             width=16,
             n_images=20000,
             n_eval=1000,
             latent_steps=10,
-            lr=1e-3,
+            lr=2e-3,
         ),
         "colab": dict(
             seeds=3,
