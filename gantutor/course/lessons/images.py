@@ -178,7 +178,7 @@ class AdaptiveMixImagesConfig(ImageConfig):
             seeds=1, size=16, steps=4, evals=2, batch=8, width=8, n_eval=60, lr=2e-3, pairs=60
         ),
         "class": dict(
-            seeds=5, size=16, steps=160, evals=4, batch=16, width=16, n_eval=500, lr=2e-3, pairs=500
+            seeds=5, size=16, steps=152, evals=4, batch=16, width=16, n_eval=500, lr=2e-3, pairs=500
         ),
         "colab": dict(
             seeds=3,
@@ -334,17 +334,17 @@ class AdvLatImagesConfig(ImageConfig):
             seeds=5,
             size=16,
             nets="small",
-            steps=320,
+            steps=240,
             batch=32,
             width=16,
             lr=2e-3,
-            n_eval=400,
+            n_eval=300,
             latent_steps=20,
-            ddls_steps=60,
+            ddls_steps=40,
             pair_steps=40,
-            div_steps=140,
+            div_steps=110,
             div_weight=0.1,
-            plane_steps=320,
+            plane_steps=240,
             latents=4000,
         ),
         "colab": dict(
