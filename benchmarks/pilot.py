@@ -187,7 +187,7 @@ def train(lessons: list[str], settings: list[str] | None, first: int, seeds: int
 def compared(metric: str = "kd") -> pd.DataFrame:
     """The spread of each comparison at the last look, a row for each setting and form."""
     kept, rows = recorded(), []
-    last = kept.groupby(["lesson", "variant"]).step.transform("max") == kept.step
+    last = kept.groupby(ARM).step.transform("max") == kept.step
     by = ["lesson", "setting", "G", "norm"]
     for where, part in kept[last & (kept.draw == 0)].groupby(by, sort=False):
         name = f"{metric}_small"

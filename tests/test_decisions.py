@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from gantutor.course.lessons.deciding import decisions
 from gantutor.reproduce.claims import Direction
+from gantutor.reproduce.decisions import decisions
 
 PRINTED = (8.375, 8.859)
 
