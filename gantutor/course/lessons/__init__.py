@@ -127,7 +127,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU",
             "images",
             ImagesConfig,
-            {"smoke": 0.4, "class": 2.3, "colab": 120, "paper": 1500},
+            {"smoke": 0.4, "class": 1.9, "colab": 120, "paper": 1500},
             "per method",
         ),
         Lesson(
@@ -146,7 +146,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU, better with a GPU",
             "adaptivemix_images",
             AdaptiveMixImagesConfig,
-            {"smoke": 0.4, "class": 4.5, "colab": 240, "paper": 6000},
+            {"smoke": 0.4, "class": 5, "colab": 240, "paper": 6000},
         ),
         Lesson(
             "08_kdd_images",
@@ -155,7 +155,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU, better with a GPU",
             "kdd_images",
             KddImagesConfig,
-            {"smoke": 0.6, "class": 5, "colab": 240, "paper": 20000},
+            {"smoke": 0.6, "class": 6, "colab": 240, "paper": 20000},
         ),
         Lesson(
             "09_advlat_images",
@@ -165,7 +165,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU",
             "advlat_images",
             AdvLatImagesConfig,
-            {"smoke": 0.6, "class": 6.6, "colab": 240, "paper": 6000},
+            {"smoke": 0.6, "class": 7, "colab": 240, "paper": 6000},
         ),
         Lesson(
             "10_full_run",

@@ -54,7 +54,7 @@ class ImagesConfig(ImageConfig):
     norm: how the critic is normalised
     steps: training steps, each one update of D and one of G
     batch: reals, and fakes, in each step
-    lr: Adam's learning rate of both players
+    lr: Adam's learning rate of both players, which falls to 0 over the run
     width: channels of the layer nearest to the pixels
     n_images: the largest number of training images
     n_eval: images behind each measured number
@@ -65,20 +65,30 @@ class ImagesConfig(ImageConfig):
     TAKES = ("the DCGAN of this notebook", SIDES["dcgan"])
     PROFILES = {
         "smoke": dict(
-            seeds=1, steps=6, batch=16, width=8, n_images=400, n_eval=100, latent_steps=2, lr=1e-3
+            seeds=1,
+            size=16,
+            steps=6,
+            batch=16,
+            width=8,
+            n_images=400,
+            n_eval=100,
+            latent_steps=2,
+            lr=1e-3,
         ),
         "class": dict(
-            seeds=3,
-            steps=500,
+            seeds=8,
+            size=16,
+            steps=440,
             batch=32,
             width=16,
             n_images=20000,
             n_eval=1000,
             latent_steps=10,
-            lr=1e-3,
+            lr=2e-3,
         ),
         "colab": dict(
             seeds=3,
+            size=32,
             steps=10000,
             batch=64,
             width=64,
@@ -89,6 +99,7 @@ class ImagesConfig(ImageConfig):
         ),
         "paper": dict(
             seeds=3,
+            size=32,
             steps=100000,
             batch=128,
             width=64,
@@ -99,6 +110,7 @@ class ImagesConfig(ImageConfig):
         ),
     }
     method: Literal["baseline", "adaptivemix", "advlat", "kdd", "hinge"] = "baseline"
+    size: Count = None
     norm: Literal["spectral", "batch", "none"] = "spectral"
     steps: Count = None
     batch: Annotated[int, Field(ge=2)] = None
@@ -166,7 +178,7 @@ class AdaptiveMixImagesConfig(ImageConfig):
             seeds=1, size=16, steps=4, evals=2, batch=8, width=8, n_eval=60, lr=2e-3, pairs=60
         ),
         "class": dict(
-            seeds=3, size=16, steps=160, evals=4, batch=32, width=16, n_eval=500, lr=2e-3, pairs=500
+            seeds=5, size=16, steps=152, evals=4, batch=16, width=16, n_eval=500, lr=2e-3, pairs=500
         ),
         "colab": dict(
             seeds=3,
@@ -232,9 +244,9 @@ class KddImagesConfig(ImageConfig):
             lr=1e-3,
         ),
         "class": dict(
-            seeds=3,
+            seeds=5,
             size=8,
-            steps=128,
+            steps=96,
             batch=24,
             width=8,
             n_dis=1,
@@ -319,20 +331,20 @@ class AdvLatImagesConfig(ImageConfig):
             latents=300,
         ),
         "class": dict(
-            seeds=3,
+            seeds=5,
             size=16,
             nets="small",
-            steps=400,
+            steps=240,
             batch=32,
             width=16,
             lr=2e-3,
-            n_eval=400,
+            n_eval=300,
             latent_steps=20,
-            ddls_steps=60,
+            ddls_steps=40,
             pair_steps=40,
-            div_steps=180,
+            div_steps=110,
             div_weight=0.1,
-            plane_steps=400,
+            plane_steps=240,
             latents=4000,
         ),
         "colab": dict(
