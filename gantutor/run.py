@@ -15,6 +15,7 @@ from gantutor.descriptions import kinds
 from gantutor.engine import MovingAverage, Weights, set_rates
 from gantutor.fitting import checked, fitted
 from gantutor.graph import CapturedStep
+from gantutor.memory import keep_freed
 from gantutor.parallel import place
 from gantutor.plain import one_of, whole
 from gantutor.reals import Reals
@@ -78,6 +79,8 @@ class Run:
         self.recipe, self.data = checked(fitted(recipe, data), data, self.rng), data
         self.on_divergence, self.precision = on_divergence, precision
         self.rank, self.world = place()
+        if self.rng.device.type == "cpu":
+            keep_freed()
         self.G, self.D = self.recipe.nets.build(self.rng)
         self.rng.share(self.rank, self.world)  # after the nets, which are the same everywhere
         self.g_weights, self.d_weights = Weights(self.G), Weights(self.D)

@@ -8,7 +8,7 @@ from gantutor.images import open_images
 from gantutor.methods.adaptivemix import AdaptiveMix
 from gantutor.methods.advlat import IFGSM
 from gantutor.methods.kdd import KDD
-from gantutor.nets.dcgan import NORMS, Dcgan
+from gantutor.nets.dcgan import NORMS, Dcgan, Doubling
 from gantutor.recipes import Recipe
 from gantutor.rng import Rng
 from gantutor.train import Run, train
@@ -160,3 +160,17 @@ def test_bad_specs_are_said():
             Dcgan(**bad)
     with pytest.raises(ValueError, match="one seed"):
         Dcgan().build(Rng([0, 1]))
+
+
+@pytest.mark.parametrize("side", [1, 2, 4, 5])
+@pytest.mark.parametrize("bias", [False, True])
+def test_small_maps_are_doubled_as_by_a_transposed_convolution(side, bias):
+    layer = Doubling(3, 5, bias).double()
+    x = Rng(0).randn(2, 3, side, side).double().requires_grad_(True)
+    want = torch.nn.functional.conv_transpose2d(x, layer.weight, layer.bias, 2, 1)
+    got, inputs = layer(x), [x, *layer.parameters()]
+    assert torch.allclose(got, want, atol=1e-12)
+    pairs = zip(*(torch.autograd.grad(y.sin().sum(), inputs) for y in (got, want)), strict=True)
+    assert all(torch.allclose(a, b, atol=1e-12) for a, b in pairs)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer.float()(x.float()).dtype == torch.bfloat16

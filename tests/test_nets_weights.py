@@ -100,17 +100,19 @@ def test_spectral_norm_is_on_every_layer_it_should_be_on(name):
 
 
 @each
-def test_maps_stay_channels_last_and_every_weight_has_a_say(name):
+def test_maps_keep_their_net_s_layout_and_every_weight_has_a_say(name):
     spec = SPECS[name]
     (G, D), y = spec.build(Rng(0)), labels(spec)
     seen = []
-    for net in (G, D):
+    for net, layout in zip((G, D), spec.layouts, strict=True):
         for part in net.modules():
             if isinstance(
                 part, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d | Norm | Down | Up | Attention
             ):
                 part.register_forward_hook(
-                    lambda m, i, o: seen.append(o.is_contiguous(memory_format=torch.channels_last))
+                    lambda m, i, o, layout=layout: seen.append(
+                        o.is_contiguous(memory_format=layout)
+                    )
                 )
     said = D(G(Rng(1).randn(4, spec.z), *y), *y)
     assert all(seen) and len(seen) > 6

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, one_hot, softmax
+from torch.nn.functional import fold, leaky_relu, one_hot, softmax
 
 from gantutor.nets.base import Critique, Discriminator, full
 from gantutor.nets.norms import BatchNorm2d
@@ -12,6 +12,25 @@ from gantutor.nets.specs import ImageNets, check_classes, check_labels
 from gantutor.plain import one_of, settle
 
 NORMS = ("spectral", "batch", "none")
+
+
+class Doubling(nn.ConvTranspose2d):
+    """A transposed 4x4 convolution that doubles the side.
+
+    On small maps it is one matrix product where that is possible: PyTorch's own convolution takes
+    up to three times as long there on a CPU.
+    """
+
+    def __init__(self, a: int, b: int, bias: bool):
+        super().__init__(a, b, 4, 2, 1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, channels, h, w = x.shape
+        if x.device.type != "cpu" or h * w > 16 or torch.is_autocast_enabled("cpu"):
+            return super().forward(x)
+        patches = x.flatten(2).mT.reshape(-1, channels) @ self.weight.flatten(1)
+        y = fold(patches.view(n, h * w, -1).mT, (2 * h, 2 * w), 4, padding=1, stride=2)
+        return y if self.bias is None else y + self.bias[:, None, None]
 
 
 class Generator(nn.Module):
@@ -40,7 +59,7 @@ class Generator(nn.Module):
             layers += [
                 BatchNorm2d(a),
                 nn.ReLU(inplace=True),
-                nn.ConvTranspose2d(a, b, 4, 2, 1, bias=bias),
+                Doubling(a, b, bias),
             ]
         self.layers = nn.Sequential(*layers, nn.Tanh())
         self.table = nn.Embedding(classes, z) if classes and product else None
@@ -161,6 +180,9 @@ class Dcgan(ImageNets):
     head: str = "linear"
     outcomes: int = 1
     resample: bool = False
+
+    # `Doubling` multiplies by weights row by row
+    layouts = (torch.contiguous_format, torch.channels_last)
 
     def __post_init__(self):
         settle(self)
@@ -288,6 +310,8 @@ class BnDcgan(ImageNets):
     classes: int = 0
 
     norm = "batch"
+    # `Doubling` multiplies by weights row by row; 5x5 convolutions are a quarter faster so
+    layouts = (torch.contiguous_format, torch.contiguous_format)
 
     def __post_init__(self):
         settle(self)
