@@ -5,8 +5,9 @@
 Both train the same nets with the same objective, batch and optimiser on one thread, in turns
 (plain, ours, plain, ...), so that a change of the machine's speed affects both. Printed: median,
 least and greatest of the rounds' ratios of processor time, and the ratio of the quick steps: the
-tenth percentile of a step's wall time, which other programs' load hardly moves. At the end: how long the first step of a new process
-takes, imports included, with torch's optimisers as the package uses them and as they are.
+tenth percentile of a step's wall time, which other programs' load hardly moves. At the end: how
+long the first step of a new process takes, imports included, with torch's optimisers as the package
+uses them and as they are.
 """
 
 import argparse

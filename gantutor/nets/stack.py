@@ -60,9 +60,10 @@ class Stack(nn.Module):
         grid of a map.
         """
         weights = self._parameters["weights"]  # a module looks for attributes slowly
-        if x.ndim <= weights.ndim:
+        if x.ndim == weights.ndim == 2:
             x = x.expand(len(weights), *x.shape)
-        if _needs_plain(x, self.leak):
+        # with a slope below 0 a ReLU's result does not have the sign of its input
+        if self.leak < 0 or _needs_plain(x):
             _, results = run(x, self.layers()[:depth], self.leak, tap, inplace=False)
         elif not torch.is_grad_enabled():
             _, results = run(x, self.constants()[:depth], self.leak, tap)
@@ -106,15 +107,13 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias[:, None], x, weight)
 
 
-def _needs_plain(x: Tensor, leak: float) -> bool:
-    """Whether more is asked for than reverse mode in one precision.
+def _needs_plain(x: Tensor) -> bool:
+    """Whether more is asked for than the closed form offers, reverse mode in one precision.
 
-    That is forward mode (JacobianD), a transform of torch.func, autocast, or a slope below 0, with
-    which a ReLU's result does not have the sign of its input.
+    That is forward mode (JacobianD), a transform of torch.func, or autocast.
     """
     return (
-        leak < 0
-        or torch._C._is_any_autocast_enabled()
+        torch._C._is_any_autocast_enabled()
         or torch._C._are_functorch_transforms_active()
         or forward_ad.unpack_dual(x).tangent is not None
     )
