@@ -114,7 +114,7 @@ def missing(seeds: int, minutes: float) -> str:
     >>> missing(23, 4.2)
     'about 23 more seeds, 4 min'
     """
-    words = f"about {several(seeds, 'more seed')}"
+    words = f"about {seeds:,} more seed{'s' * (seeds != 1)}"
     return f"{words}, {duration(minutes)}" if minutes else words
 
 
