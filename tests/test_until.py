@@ -47,7 +47,7 @@ from gantutor.reproduce.until import (
     outlook,
 )
 from gantutor.reproduce.until.pilot import aim_of
-from gantutor.reproduce.until.pursuit import settled
+from gantutor.reproduce.until.pursuit import FAR, lacks, settled
 from gantutor.reproduce.waiting import Deadline, Waiting
 from gantutor.statistics import detectable, levels, looks, seeds_needed
 from gantutor.statistics.intervals import sd
@@ -123,6 +123,13 @@ def test_a_verdict_is_settled_where_seeds_change_nothing():
     assert not settled(Verdict("undecided", seeds=20, p=0.3))
     assert not settled(Verdict("compatible", seeds=20, p=0.3))
     assert settled(Verdict("undecided", note="diverged at step 3")) and settled(Verdict("not run"))
+
+
+def test_what_an_open_claim_lacks():
+    unsure = Verdict("undecided", seeds=8, p=0.2)
+    assert lacks(replace(unsure, needed=20), 8) == 12 and lacks(replace(unsure, needed=8), 8) == 1
+    assert lacks(unsure, 8) == FAR and lacks(replace(unsure, failed=2), 8) == 8
+    assert lacks(Verdict("holds (few seeds)", seeds=3, p=0.01), 3) == 2
 
 
 def test_the_nearest_decision_comes_first(here):
