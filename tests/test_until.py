@@ -47,7 +47,7 @@ from gantutor.reproduce.until import (
     outlook,
 )
 from gantutor.reproduce.until.pilot import aim_of
-from gantutor.reproduce.until.pursuit import settled
+from gantutor.reproduce.until.pursuit import FAR, lacks, settled
 from gantutor.reproduce.waiting import Deadline, Waiting
 from gantutor.statistics import detectable, levels, looks, seeds_needed
 from gantutor.statistics.intervals import sd
@@ -125,12 +125,20 @@ def test_a_verdict_is_settled_where_seeds_change_nothing():
     assert settled(Verdict("undecided", note="diverged at step 3")) and settled(Verdict("not run"))
 
 
+def test_what_an_open_claim_lacks():
+    unsure = Verdict("undecided", seeds=8, p=0.2)
+    assert lacks(replace(unsure, needed=20), 8) == 12 and lacks(replace(unsure, needed=8), 8) == 1
+    assert lacks(unsure, 8) == FAR and lacks(replace(unsure, failed=2), 8) == 8
+    assert lacks(Verdict("holds (few seeds)", seeds=3, p=0.01), 3) == 2
+
+
 def test_the_nearest_decision_comes_first(here):
     """The distance is the seeds that a claim lacks, times the minutes of one."""
     plan = planned(here / "out", NAMES)
     waiting = UntilDecided(plan, say=lambda line: None)
+    # all lack five seeds, and a row that needs no baseline is nearer than one that does
     order = [p.target.name for p in waiting._by_distance()]
-    assert order[0] == ROWS[0]  # all lack five seeds, and this row needs no baseline
+    assert order.index(ROWS[0]) < order.index(ROWS[1])
     for job in plan.jobs[: len(plan.targets) + 1]:  # the first look of all
         if job.parameters["seed"] == 0:
             grid_ends(waiting, job)
@@ -403,7 +411,7 @@ def test_without_records_the_kept_ones_are_the_pilot_if_they_are_of_the_same_run
     (records / "class.json").write_text(json.dumps(report.status.conditions_below(folder)))
     assert "no pilot" not in line() and "(8)" in line()
     text = (records / "class.csv").read_text()
-    (records / "class.csv").write_text(text.replace(",undecided,", ",not reached,"))  # old words
+    (records / "class.csv").write_text(text.replace(",sd,", ",spread,"))  # of another version
     assert "no pilot" in line()
     kept._rows.cache_clear(), kept._runs.cache_clear()
 

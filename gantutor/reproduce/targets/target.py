@@ -49,7 +49,9 @@ class Target:
         return LESSONS[self.notebook].config.PROFILES[profile]["seeds"]
 
     def minutes(self, profile: str) -> float:
-        """Minutes that all its runs take together, with the profile's seeds."""
+        """Minutes that all its runs take together, with the profile's seeds; 0 if it has none."""
+        if not self.notebook:
+            return 0.0
         return sum(self.cost(changes, profile, self.seeds(profile)) for changes in self.runs)
 
     def cost(self, changes: dict[str, Any], profile: str, seeds: int) -> float:

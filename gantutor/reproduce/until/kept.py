@@ -6,12 +6,10 @@ import math
 from functools import cache
 from typing import Any
 
-from gantutor.reproduce.claims import STATUSES
 from gantutor.reproduce.plan import Job
 from gantutor.reproduce.report.status import RECORDS, SHOWN
 from gantutor.reproduce.targets import Target
 from gantutor.reproduce.until.pilot import Pilot, aim_of
-from gantutor.statistics import half_width
 
 APART = ("seed", "seeds", "out", "path")  # parameters in which a kept run may differ, or lacks
 
@@ -25,7 +23,7 @@ def pilots(target: Target, jobs: list[Job]) -> dict[int, Pilot]:
     found = {}
     for i, claim in enumerate(target.claims):
         row, aim = rows.get(claim.paper), aim_of(claim)
-        if row is None or aim is None or row["claim_status"] == "measured":
+        if row is None or aim is None:
             continue
         sd = _sd(row, aim.scale)
         if sd is not None:
@@ -39,18 +37,15 @@ def _kind(notebook: str, parameters: dict[str, Any]) -> str:
 
 
 def _sd(row: dict[str, str], scale: str) -> float | None:
-    """The standard deviation behind a 95 % interval; None without one, or on another scale."""
+    """The standard deviation in a line of the kept table; None without one, or on another scale.
+
+    Tables of earlier versions have none.
+    """
     try:
-        low, high, n = float(row["low"]), float(row["high"]), int(row["seeds"])
-    except (ValueError, TypeError):
+        sd = float(row["sd"])
+    except (KeyError, ValueError, TypeError):
         return None
-    if scale == "log":
-        if not 0 < low <= high < math.inf:
-            return None
-        low, high = math.log(low), math.log(high)
-    if n < 2 or not math.isfinite(high - low):
-        return None
-    return (high - low) / 2 / half_width(n)
+    return sd if math.isfinite(sd) and row["scale"] == scale else None
 
 
 @cache
@@ -63,14 +58,8 @@ def _runs() -> list[dict[str, Any]]:
 
 @cache
 def _rows() -> list[dict[str, str]]:
-    """The lines of the kept table, unless it was made when distances were compared by differences.
-
-    It then has words that no claim has any more.
-    """
     try:
         with (RECORDS / f"{SHOWN}.csv").open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+            return list(csv.DictReader(file))
     except (OSError, ValueError):
         return []
-    known = {*STATUSES, "not yet", ""}
-    return rows if all(r.get("claim_status") in known for r in rows) else []

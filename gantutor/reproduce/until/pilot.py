@@ -47,7 +47,7 @@ class Aim:
     def shown(self, size: float) -> str:
         """A size as a difference, a change in percent, or a factor.
 
-        aim = Aim(0.04, "log", False, True)
+        >>> aim = Aim(0.04, "log", False, True)
         >>> aim.shown(0.04), aim.shown(1.1)
         ('4.08 %', 'x 3')
         """

@@ -11,6 +11,8 @@ from gantutor.reproduce.report.evidence import judge
 from gantutor.reproduce.targets import TARGETS, Target
 from gantutor.reproduce.waiting import Deadline, Pace, Waiting
 
+FAR = 100_000  # seeds: nobody runs as many
+
 
 def settled(verdict: Verdict) -> bool:
     """Whether further seeds cannot or need not change a verdict.
@@ -91,7 +93,7 @@ class Pursuit:
         if not self.complete:
             return ENOUGH
         still_open = [v for v in self.verdicts if not settled(v)]
-        return min((lacks(v, self.seeds) for v in still_open), default=0) or FAR
+        return min((lacks(v, self.seeds) for v in still_open), default=FAR)
 
     def minutes_a_seed(self, pace: Pace) -> float:
         """Minutes that one more seed of all its runs takes."""
@@ -103,8 +105,7 @@ class Pursuit:
 
         Runs that another target has had done cost nothing.
         """
-        missing = [job for job in self.next() if job not in self.records]
-        return self.lacking() * sum(pace.minutes(job) / job.seeds for job in missing)
+        return self.lacking() * sum(pace.minutes(job) / job.seeds for job in self.next())
 
     def decided_at(self) -> list[int | None]:
         """For each claim the look, in seeds, that first gave its word; None where it is open."""
@@ -117,16 +118,16 @@ class Pursuit:
         return found
 
 
-FAR = 100_000  # seeds: nobody runs as many
-
-
 def lacks(verdict: Verdict, seeds: int) -> int:
     """How many further seeds would decide an open claim; FAR where none would.
 
-    A claim that has too few seeds for most words needs five.
+    A claim that has too few seeds for most words needs five. Where trainings failed, which says
+    nothing about a number, as many again.
     """
     if verdict.needed is not None:
         return max(verdict.needed - seeds, 1)
+    if verdict.failed:
+        return seeds
     return max(ENOUGH - seeds, 1) if seeds < ENOUGH else FAR
 
 

@@ -110,6 +110,8 @@ def _of_claim(verdict: Verdict, at: int | None, p: Pursuit, a_seed: float) -> st
     if settled(verdict):
         why = verdict.note.split("; ")[-1] or "further seeds change nothing"
         return f"{word} {seeds}; {why}"
+    if verdict.failed and verdict.needed is None:
+        return f"{word} {seeds}; trainings failed in {verdict.failed} pairs: more seeds may decide"
     more = lacks(verdict, p.seeds)
     if more >= FAR:
         return f"{word} {seeds}; no number of seeds would decide it"
