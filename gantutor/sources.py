@@ -14,7 +14,10 @@ from gantutor import _NAMES
 
 PACKAGE = Path(__file__).parent
 # data files that a module computes from, besides its code
-TABLES = {"gantutor.reproduce.papers": "data/papers/*.csv"}
+TABLES = {
+    "gantutor.reproduce.papers": "data/papers/*.csv",
+    "gantutor.course.lessons.together_grid": "data/records/composition_grid.csv",
+}
 # these packages grade answers; no recorded number comes from them
 NO_NUMBERS = ("gantutor.course.exercises.", "gantutor.course.grader.")
 # classes from these modules are neither ours nor the user's, and are not hashed
