@@ -4,39 +4,36 @@
 
 Trains as the class profile does, and appends a line for each seed to the file. What the file has
 already is not trained again, so that a killed grid goes on where it was. At the end it prints the
-mean of every setting and what follows for `CHOSEN` and `BEST_ALONE` of
-`gantutor/course/lessons/together.py`. Distances are energy distances on the plane and Frechet
-distances on the digits; means are of their logarithms.
+mean of every setting, and what the lesson takes from it. Distances are energy distances on the
+plane and Frechet distances on the digits; means are of their logarithms.
 """
 
 import argparse
 import csv
-import math
 from pathlib import Path
 
 import torch
 
 from gantutor import toy
-from gantutor.course.lessons.together import (
+from gantutor.course.lessons.together import TogetherConfig
+from gantutor.course.lessons.together_grid import (
+    COLUMNS,
     FACTORS,
-    GRID,
+    FILE,
     GRID_SEEDS,
     WORLDS,
     Setting,
-    TogetherConfig,
+    asked,
+    chosen,
+    means,
+    rows,
 )
-from gantutor.course.lessons.together_grid import COLUMNS, FILE, chosen, means, rows
 from gantutor.course.lessons.together_recipes import combined, image_base, plane_base
 from gantutor.images import Vectors, open_images
 from gantutor.metrics.features import Moments, frechet
 from gantutor.metrics.images import features, small_cnn
 from gantutor.metrics.toy import energy_distance
 from gantutor.train import Run
-
-
-def asked() -> list[tuple[str, float]]:
-    """The methods with the values to try; the baseline has none."""
-    return [("none", math.nan), *((name, v) for name in FACTORS for v in GRID[name])]
 
 
 def recipe_of(base, method: str, value: float):
@@ -95,14 +92,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", default=[*WORLDS, "digits"])
     parser.add_argument("--out", type=Path, default=FILE)
-    asked_for = parser.parse_args()
+    given = parser.parse_args()
     torch.set_num_threads(1)
-    for data in asked_for.only:
-        fill(asked_for.out, data, TogetherConfig(profile="class"))
-        for (name, method, value), distance in means(asked_for.out).items():
+    for data in given.only:
+        fill(given.out, data, TogetherConfig(profile="class"))
+        for (name, method, value), distance in means(given.out).items():
             if name == data:
                 print(f"{data:7}{method:12}{value:>6}  {distance:8.4f}")
-        print(f"{data:7}{chosen(data, asked_for.out)}", flush=True)
+        print(f"{data:7}{chosen(data, given.out)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parent
 # data files that a module computes from, besides its code
 TABLES = {
     "gantutor.reproduce.papers": "data/papers/*.csv",
+    "gantutor.course.lessons.together_grid": "data/records/composition_grid.csv",
     "gantutor.reproduce.temperature": "data/records/kdd_temperature.csv",
 }
 # these packages grade answers; no recorded number comes from them

@@ -10,18 +10,28 @@ import torch
 from gantutor import toy
 from gantutor.course.config import BadParameters
 from gantutor.course.lessons import TogetherConfig
-from gantutor.course.lessons.together import (
-    BEST_ALONE,
-    CHOSEN,
+from gantutor.course.lessons.together_grid import (
+    COLUMNS,
     FACTORS,
     GRID,
     GRID_SEEDS,
     PAPERS,
     WORLDS,
     Setting,
+    asked,
+    chosen,
+    complete,
+    means,
+    rows,
 )
-from gantutor.course.lessons.together_grid import COLUMNS, chosen, means, rows
-from gantutor.course.lessons.together_recipes import called, combined, eight, image_base, plane_base
+from gantutor.course.lessons.together_recipes import (
+    called,
+    combined,
+    eight,
+    image_base,
+    plane_base,
+    setting,
+)
 from gantutor.course.records import Record
 from gantutor.images import ImageSet, Vectors
 from gantutor.methods.kdd import KDD
@@ -170,45 +180,45 @@ class TestRecipes:
         assert TogetherConfig(nets="mlp", size=20).size == 20
 
     def test_a_given_setting_replaces_the_grids_choice(self):
-        mine = TogetherConfig(tau=0.05).setting("ring")
-        assert mine == Setting(CHOSEN["ring"].weight, CHOSEN["ring"].eps, 0.05)
-        assert TogetherConfig().setting("cifar10") == PAPERS
+        grids, _ = chosen("ring")
+        mine = setting(TogetherConfig(tau=0.05), "ring")
+        assert mine == Setting(grids.weight, grids.eps, 0.05)
+        assert setting(TogetherConfig(), "cifar10") == PAPERS
 
 
 class TestGrid:
-    def test_the_record_is_complete_and_what_was_chosen_follows_from_it(self):
-        found = rows()
-        for data in (*WORLDS, "digits"):
-            tried = {(r["method"], r["value"], int(r["seed"])) for r in found if r["data"] == data}
-            asked = [("none", "nan"), *((m, f"{v:g}") for m in FACTORS for v in GRID[m])]
-            assert tried == {(m, v, s) for m, v in asked for s in GRID_SEEDS}
-            assert chosen(data) == (CHOSEN[data], BEST_ALONE[data])
-
-    def test_it_trained_as_the_class_profile_does_on_seeds_that_no_profile_uses(self):
-        cfg = TogetherConfig(profile="class")
-        steps = {r["data"]: int(r["steps"]) for r in rows()}
-        assert steps == dict.fromkeys(WORLDS, cfg.steps) | {"digits": cfg.image_steps}
+    def test_the_record_has_whole_data_sets_on_seeds_that_no_profile_uses(self):
+        found, cfg = rows(), TogetherConfig(profile="class")
+        assert {r["data"] for r in found} == set(complete()) and "ring" in complete()
+        for data in complete():
+            mine = [r for r in found if r["data"] == data]
+            tried = {(r["method"], r["value"], int(r["seed"])) for r in mine}
+            assert tried == {(m, f"{v:g}", s) for m, v in asked() for s in GRID_SEEDS}
+            assert len(mine) == len(tried)
+            steps = cfg.steps if data in WORLDS else cfg.image_steps
+            assert {int(r["steps"]) for r in mine} == {steps}, "trained as the class profile does"
         most = max(p["seeds"] for p in TogetherConfig.PROFILES.values())
         assert min(GRID_SEEDS) >= most
 
     def test_the_least_geometric_mean_wins(self, tmp_path):
         file = tmp_path / "grid.csv"
-        lines = [
-            ("x", m, v, s, 9, d)
-            for m, v, pair in (
-                ("AdaptiveMix", 1, (1.0, 100.0)),  # mean 50.5, geometric mean 10
-                ("AdaptiveMix", 2, (20.0, 20.0)),
-                ("-qua", 3, (9.0, 9.0)),
-                ("KDD", 4, (30.0, 30.0)),
-            )
-            for s, d in enumerate(pair)
-        ]
+        distances = {("AdaptiveMix", 1.0): (1.0, 100.0), ("KDD", 0.3): (9.0, 9.0)}
         with file.open("w", newline="") as out:
-            csv.writer(out).writerows([COLUMNS, *lines])
+            writer = csv.writer(out)
+            writer.writerow(COLUMNS)
+            for method, value in asked():
+                pair = distances.get((method, value), (20.0 + value, 20.0 + value))
+                for seed, distance in enumerate(pair):
+                    writer.writerow(("x", method, f"{value:g}", seed, 9, distance))
+        # the mean of 1 and 100 is 50.5, their geometric mean 10
         assert means(file)["x", "AdaptiveMix", "1"] == pytest.approx(10)
-        assert chosen("x", file) == (Setting(1.0, 3.0, 4.0), "-qua")
-        with pytest.raises(ValueError, match="no values of AdaptiveMix on y"):
-            chosen("y", file)
+        assert chosen("x", file) == (Setting(1.0, GRID["-qua"][0], 0.3), "KDD")
+
+    def test_half_a_grid_chooses_nothing(self, tmp_path):
+        file = tmp_path / "grid.csv"
+        file.write_text(",".join(COLUMNS) + "\nx,KDD,1,100,9,0.5\n")
+        assert chosen("x", file) is None and complete(file) == []
+        assert chosen("x", tmp_path / "none.csv") is None
 
 
 def test_a_record_takes_the_numbers_of_some_of_its_seeds():
@@ -223,4 +233,4 @@ def test_the_claims_of_a_world_are_its_effects_and_two_comparisons():
     effects_claimed = {c.variant for c in target.claims if c.metric.startswith("effect_on_log")}
     assert effects_claimed == {f"ring: {' x '.join(w)}" for w in subsets(FACTORS)[1:]}
     assert {c.margin for c in target.claims} == {math.log(1.25)}
-    assert target.claims[-2].against == f"ring: {BEST_ALONE['ring']}"
+    assert target.claims[-2].against == f"ring: {chosen('ring')[1]}"

@@ -1,63 +1,11 @@
-"""The parameters of notebook 14, and what its grid of settings has chosen."""
+"""The parameters of notebook 14."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from gantutor.course.config import Amount, Count, Device, Rate, fitting
 from gantutor.course.lessons.images import SIDES, ImageConfig
-
-FACTORS = ("AdaptiveMix", "-qua", "KDD")
-WORLDS = ("ring", "grid", "nine")
-# each method alone is tried at each of these values, on seeds of its own
-GRID: dict[str, tuple[float, ...]] = {
-    "AdaptiveMix": (0.1, 1.0, 10.0),
-    "-qua": (0.01, 0.03, 0.1),
-    "KDD": (0.3, 1.0, 3.0),
-}
-GRID_SEEDS = tuple(range(100, 108))
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One value for each method.
-
-    weight: of AdaptiveMix's loss
-    eps: size of -qua's latent step
-    tau: temperature of KDD's kernel
-    """
-
-    weight: float
-    eps: float
-    tau: float
-
-    def of(self, factor: str) -> float:
-        """The value of a method.
-
-        >>> Setting(1.0, 0.03, 0.3).of("KDD")
-        0.3
-        """
-        return dict(zip(FACTORS, (self.weight, self.eps, self.tau), strict=True))[factor]
-
-
-# For sets without a grid: the papers' own values of weight and temperature, the course's of eps.
-PAPERS = Setting(1.0, 0.03, 1.0)
-# The value of each method with the least mean on the grid's seeds, and the best method alone there.
-# A test compares both with `data/records/composition_grid.csv`, which
-# `benchmarks/composition_grid.py` writes.
-CHOSEN: dict[str, Setting] = {
-    "ring": PAPERS,
-    "grid": PAPERS,
-    "nine": PAPERS,
-    "digits": PAPERS,
-}
-BEST_ALONE: dict[str, str] = {
-    "ring": "KDD",
-    "grid": "KDD",
-    "nine": "KDD",
-    "digits": "KDD",
-}
 
 
 class TogetherConfig(ImageConfig):
@@ -179,14 +127,3 @@ class TogetherConfig(ImageConfig):
     def image_seed_list(self) -> list[int]:
         """The seeds with images: the first ones of all."""
         return self.seed_list[: self.image_seeds]
-
-    def setting(self, data: str) -> Setting:
-        """What each method gets on a distribution or an image set.
-
-        That is the grid's choice, or the papers' values for a set without a grid, except for what
-        was given as a parameter.
-        """
-        chosen = CHOSEN.get(data, PAPERS)
-        given = (self.weight, self.qua_eps, self.tau)
-        pairs = zip(given, (chosen.weight, chosen.eps, chosen.tau), strict=True)
-        return Setting(*(mine if mine is not None else grids for mine, grids in pairs))

@@ -1,6 +1,7 @@
 """The recipes of notebook 14: every subset of the three methods, on a base with the hinge."""
 
-from gantutor.course.lessons.together import FACTORS, Setting, TogetherConfig
+from gantutor.course.lessons.together import TogetherConfig
+from gantutor.course.lessons.together_grid import FACTORS, PAPERS, Setting, chosen
 from gantutor.methods import IFGSM, KDD, AdaptiveMix
 from gantutor.nets.dcgan import Dcgan
 from gantutor.nets.mlp import mlp
@@ -8,6 +9,19 @@ from gantutor.nets.pixels import PixelMlp
 from gantutor.objectives import Hinge
 from gantutor.recipes import Adam, Recipe
 from gantutor.statistics import subsets
+
+
+def setting(cfg: TogetherConfig, data: str) -> Setting:
+    """What each method gets on a distribution or an image set.
+
+    That is the grid's choice, or `PAPERS` for a set without a grid, except for what was given as a
+    parameter.
+    """
+    found = chosen(data)
+    settled = PAPERS if found is None else found[0]
+    given = (cfg.weight, cfg.qua_eps, cfg.tau)
+    pairs = zip(given, (settled.weight, settled.eps, settled.tau), strict=True)
+    return Setting(*(mine if mine is not None else grids for mine, grids in pairs))
 
 
 def called(subset: tuple[str, ...]) -> str:
@@ -19,7 +33,7 @@ def called(subset: tuple[str, ...]) -> str:
     return " + ".join(subset) or "none"
 
 
-def combined(base: Recipe, subset: tuple[str, ...], setting: Setting) -> Recipe:
+def combined(base: Recipe, subset: tuple[str, ...], at: Setting) -> Recipe:
     """The base with the methods of a subset, each at its place: term, latent map, objective.
 
     AdaptiveMix's noise is in units of the features, whose scale differs between these nets. KDD
@@ -27,22 +41,22 @@ def combined(base: Recipe, subset: tuple[str, ...], setting: Setting) -> Recipe:
     """
     changes = {}
     if "AdaptiveMix" in subset:
-        changes["terms"] = (AdaptiveMix(weight=setting.weight, noise_scale="rms"),)
+        changes["terms"] = (AdaptiveMix(weight=at.weight, noise_scale="rms"),)
     if "-qua" in subset:
-        changes["latent"] = IFGSM(eps=setting.eps, steps=1, mode="train_frozen")
+        changes["latent"] = IFGSM(eps=at.eps, steps=1, mode="train_frozen")
     if "KDD" in subset:
-        changes["objective"] = KDD(tau=setting.tau)
+        changes["objective"] = KDD(tau=at.tau)
     return base.but(**changes)
 
 
-def eight(base: Recipe, setting: Setting) -> dict[tuple[str, ...], Recipe]:
+def eight(base: Recipe, at: Setting) -> dict[tuple[str, ...], Recipe]:
     """A recipe for each subset of the three methods, by the methods in it.
 
     >>> found = eight(Recipe(objective=Hinge()), Setting(1.0, 0.03, 1.0))
     >>> [called(subset) for subset in found][:5]
     ['none', 'AdaptiveMix', '-qua', 'KDD', 'AdaptiveMix + -qua']
     """
-    return {subset: combined(base, subset, setting) for subset in subsets(FACTORS)}
+    return {subset: combined(base, subset, at) for subset in subsets(FACTORS)}
 
 
 def plane_base(cfg: TogetherConfig) -> Recipe:
