@@ -165,7 +165,7 @@ class TestStartingAgain:
     def test_a_width_begins_anew_with_nets_of_that_width(self):
         timeline = forward(Timeline(rows=TWO), 3)
         timeline.restart(width=16)
-        assert timeline.step == 0 and weights(timeline.rows)[0].shape == (8, 16)
+        assert timeline.step == 0 and timeline.rows[0].run.G.shapes[0] == (8, 16)
         with pytest.raises(ValueError, match="width=1"):
             timeline.restart(width=1)
         assert timeline.start["width"] == 16

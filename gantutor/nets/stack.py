@@ -1,9 +1,9 @@
 """Linear layers with leaky ReLUs between: forward and backward pass in closed form.
 
-At the plane's widths autograd's bookkeeping for a layer takes longer than the layer's product. Here
-a whole stack is one node of its graph, for one seed and for several. The backward pass is made of
-operations that autograd can differentiate again, and where more is asked for than it offers,
-autograd records the layers one by one.
+At the plane's widths a step's time goes into calls rather than products. Here a whole stack is one
+node of autograd's graph, with one tensor of weights, for one seed and for several. The backward
+pass is made of operations that autograd can differentiate again, and where more is asked for than
+it offers, autograd records the layers one by one.
 """
 
 from collections.abc import Sequence
