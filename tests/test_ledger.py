@@ -25,7 +25,11 @@ from gantutor.reproduce.targets import choose
 BARE, QUA = (f"advlatgan/table4/cifar10/dcgan/{name}" for name in ("bare", "qua"))
 
 
-def recorded(folder, stem, values=(0.5, 0.6, 0.7), status="ok", **parameters):
+# made up, more than any run of a profile's seeds takes
+VALUES = (0.5, 0.6, 0.7, 0.55, 0.65, 0.6, 0.52, 0.68)
+
+
+def recorded(folder, stem, values=VALUES, status="ok", **parameters):
     """Write a record as `gantutor run` does, with made-up numbers."""
     cfg = LESSONS[stem].config(out=str(folder), **parameters)
     record = Record(cfg, stem)
@@ -65,9 +69,9 @@ def test_a_row_that_was_run_alone_is_in_the_report(here):
     assert qua.status == "not run" or qua.own[0] == "mine"
     assert [run for run, _ in qua.results] == ["mine"]
     assert "no record of it under these parameters" in " ".join(qua.problems)
-    recorded(here / "out/plain", "10_full_run", (1.5, 1.6, 1.7), row=BARE, profile="class")
+    recorded(here / "out/plain", "10_full_run", [1 + x for x in VALUES], row=BARE, profile="class")
     qua = found(here / "out")["advlatgan/table4:cifar10/dcgan/qua"]
-    assert (qua.status, [run for run, _ in qua.results]) == ("holds (few seeds)", ["plain", "mine"])
+    assert (qua.status, [run for run, _ in qua.results]) == ("holds", ["plain", "mine"])
 
 
 def test_a_row_is_compared_only_with_a_baseline_of_the_same_parameters(here):
