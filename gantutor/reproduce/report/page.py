@@ -26,7 +26,7 @@ from gantutor.reproduce.report.fixed import fixed, outcomes
 from gantutor.reproduce.report.grid import grid
 from gantutor.reproduce.report.pictures import NARROW, Picture, picture
 from gantutor.reproduce.report.printed import Table
-from gantutor.reproduce.report.sections import BASELINE, Section, short
+from gantutor.reproduce.report.sections import BASELINE, Section, afresh, short
 from gantutor.reproduce.report.statuses import STATUSES, counted
 
 TITLE = "gantutor: "  # begins the title of every report
@@ -153,7 +153,7 @@ def _lesson(s: Section, sections: list[Section], out: Path) -> Markup:
         outcomes=outcomes(s.target.claims),
         problems=s.problems,
         stale=stale,
-        command=s.command + " --fresh" * stale,
+        command=afresh(s.command) if stale else s.command,
         pictures=pictures,
         on_paper=ON_PAPER,
         elsewhere=elsewhere,
@@ -275,7 +275,7 @@ def _table(t: Table, out: Path) -> Markup:
         theirs=_theirs(t),
         ours=list(dict.fromkeys(words.of_run(s) for s in ran)),
         problems=_problems(t),
-        stale=t.command.endswith(" --fresh"),
+        stale=bool(t.command) and all(s.status != "not run" for s in t.sections),
         command=t.command,
         cards=[_card(s, out) for s in ran],
         matrix=_matrix(ran) if ran else None,

@@ -9,7 +9,7 @@ from gantutor.reproduce import papers
 from gantutor.reproduce.claims import Spread
 from gantutor.reproduce.ledger import STALE
 from gantutor.reproduce.records import SAME
-from gantutor.reproduce.report.sections import Section, unlike
+from gantutor.reproduce.report.sections import Section, afresh, unlike
 from gantutor.reproduce.targets import CONTROLS, LESSON_TARGETS
 
 NO_RECIPE = "the package has no recipe for it"
@@ -90,7 +90,7 @@ class Table:
         names = " ".join(dict.fromkeys(s.target.name.split(":")[0] for s in wanted))
         first = next((s for s in self.sections if s.results), self.sections[0])
         command = re.sub(r"(?<=reproduce )\S+", names, first.command)
-        return command if missing else f"{command} --fresh"
+        return command if missing else afresh(command)
 
 
 def tables(sections: Iterable[Section]) -> list[Table]:

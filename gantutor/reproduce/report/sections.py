@@ -147,6 +147,17 @@ class Section:
         return Spread.of(list(mine.values()))
 
 
+def afresh(command: str) -> str:
+    """The command that runs again, by the present code, what a command ran.
+
+    Seeds that were judged at planned looks are not drawn again in their own folder.
+
+    >>> afresh("gantutor reproduce kddgan --until-decided --max-seeds 30 --out runs/a")
+    'gantutor reproduce kddgan --until-decided --max-seeds 30 --out runs/a-again'
+    """
+    return f"{command}-again" if "--until-decided" in command else f"{command} --fresh"
+
+
 def but_for_seeds(result: dict[str, Any]) -> str:
     """What tells a record from others, but for the seeds that it has."""
     own = {k: v for k, v in result["parameters"].items() if k not in ("seed", "seeds", "out")}
