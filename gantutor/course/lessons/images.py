@@ -246,7 +246,7 @@ class KddImagesConfig(ImageConfig):
         "class": dict(
             seeds=5,
             size=8,
-            steps=96,
+            steps=92,
             batch=24,
             width=8,
             n_dis=1,
