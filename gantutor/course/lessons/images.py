@@ -54,7 +54,7 @@ class ImagesConfig(ImageConfig):
     norm: how the critic is normalised
     steps: training steps, each one update of D and one of G
     batch: reals, and fakes, in each step
-    lr: Adam's learning rate of both players, which falls to 0 over the run
+    lr: Adam's learning rate of both players
     width: channels of the layer nearest to the pixels
     n_images: the largest number of training images
     n_eval: images behind each measured number
@@ -76,9 +76,9 @@ class ImagesConfig(ImageConfig):
             lr=1e-3,
         ),
         "class": dict(
-            seeds=8,
+            seeds=6,
             size=16,
-            steps=440,
+            steps=600,
             batch=32,
             width=16,
             n_images=20000,
@@ -246,7 +246,7 @@ class KddImagesConfig(ImageConfig):
         "class": dict(
             seeds=5,
             size=8,
-            steps=96,
+            steps=92,
             batch=24,
             width=8,
             n_dis=1,
