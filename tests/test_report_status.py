@@ -123,7 +123,7 @@ def test_both_texts_are_written_and_written_again(made_up, place):
     claims = Counter(v.status for s in report.collect(made_up) for v in s.verdicts)
     assert f"({claims.total()}): {claims['reproduced']} reproduced, " in lines[1]
     assert "`fid` for 4" in lines[2] and "is at most 5 %" in lines[1]
-    assert "profile `class`, seeds 0 to 7; 18 runs" in lines[4]
+    assert "profile `class`, seeds 0 to 7; 19 runs" in lines[4]
     page = (place / "docs/status.md").read_text()
     svgs = {path.name: path.read_text() for path in (place / "docs").glob("*.svg")}
     assert svgs == status_page.pictures(status.rows_of((made_up / "report.csv").read_text()))

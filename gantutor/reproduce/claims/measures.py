@@ -45,6 +45,7 @@ MEASURES: dict[str, Measure] = {
     "fid": LOG,
     "is": LOG,
     "kid": Measure("log", QUARTER, 1e-5),
+    "kd_log10": LOG10,
     "kd_": Measure("log", QUARTER, 0.01),
     "fd_": Measure("log", QUARTER, 0.001),
     "energy_distance": Measure("log", QUARTER, 0.001),
@@ -72,10 +73,8 @@ def measure_of(metric: str) -> Measure:
 
     >>> measure_of("kd_small").floor, measure_of("coverage_small").scale
     (0.01, 'linear')
-    >>> measure_of("kd_small_log10") == LOG10
+    >>> measure_of("kd_log10_rotations") == LOG10
     True
     """
-    if metric.endswith("log10"):
-        return LOG10
     fits = [name for name in MEASURES if metric.startswith(name)]
     return MEASURES[max(fits, key=len)] if fits else SHARE
