@@ -194,7 +194,10 @@ def test_half_of_an_objective_may_stand_on_either_side():
             r"LatentMap has no method __call__\(",
         ),
         (lambda: Sampler().move(None, None, None, None), r"Sampler has no method move\("),
-        (lambda: Claim("fid", "KDD", "better").verdict([1.0]), r"Claim has no method verdict\("),
+        (
+            lambda: Claim("fid", "KDD", "better").verdict([[1.0]], ([1], [1])),
+            r"Claim has no method verdict\(",
+        ),
     ],
 )
 def test_what_a_subclass_has_to_write_is_named(unwritten, named):

@@ -55,20 +55,21 @@ def test_losses_fall_into_one_number_a_seed(recipe):
 # -- what a turn moves -----------------------------------------------------------------------------
 @EVERY
 def test_each_turn_moves_its_own_player(recipe):
-    run, before = Run(recipe, toy.ring(), [0, 1]), None
+    run, before, kept = Run(recipe, toy.ring(), [0, 1]), None, None
     for _ in range(2):
         for player in run.take_step():
-            # no net collects gradients of the other's turn
-            assert all(p.grad is None for p in run.g_weights.params + run.d_weights.params)
             nets = {"g": run.g_weights, "d": run.d_weights}
             now = {name: [p.detach().clone() for p in net.params] for name, net in nets.items()}
+            grads = {name: [p.grad for p in net.params] for name, net in nets.items()}
             if before is not None:
                 other = "g" if player == "d" else "d"
                 assert same(now[other], before[other])
                 assert not same(now[player], before[player])
+                # no net collects gradients of the other's turn
+                assert all(a is b for a, b in zip(grads[other], kept[other], strict=True))
             if player == "d":
                 assert not run.turn.x_fake.requires_grad
-            before = now
+            before, kept = now, grads
 
 
 def test_the_baseline_learns_something():

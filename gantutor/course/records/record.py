@@ -92,14 +92,12 @@ class Record:
         """
         if not re.fullmatch(r"[\w.-]+", name):
             raise ValueError(
-                f"figure name {name!r}: expected letters, digits, '-', '_' and '.' only, because "
-                "it becomes a file name"
+                f"figure name {name!r}: a file's name of letters, digits, '-', '_' and '.' only"
             )
         if self.out is not None:
             _save_figure(fig, self.out / f"{name}.png")
-        self.figures = [f for f in self.figures if f["name"] != name] + [
-            {"name": name, "file": f"{name}.png", "caption": caption}
-        ]
+        others = [f for f in self.figures if f["name"] != name]
+        self.figures = [*others, {"name": name, "file": f"{name}.png", "caption": caption}]
         return fig
 
     def note(self, key: str, value) -> "Record":
@@ -169,13 +167,16 @@ class Record:
 
     def took(self) -> str:
         """Minutes since the record was opened, reading time included, and the promised minutes."""
-        spent = (time.perf_counter() - self._clock) / 60
-        words = f"{spent:.1f} minutes since this record was opened"
-        promised = minutes(self.notebook, self.cfg.profile)
-        if promised is None:
-            return words
-        own = "" if self.cfg.plain else " with its own parameters"
-        return f"{words}; promised for profile {self.cfg.profile}{own}: {promised:g}"
+        return _took(self.notebook, self.cfg, (time.perf_counter() - self._clock) / 60)
+
+
+def _took(notebook: str, cfg, spent: float) -> str:
+    words = f"{spent:.1f} minutes since this record was opened"
+    promised = minutes(notebook, cfg.profile)
+    if promised is None:
+        return words
+    own = "" if cfg.plain else " with its own parameters"
+    return f"{words}; promised for profile {cfg.profile}{own}: {promised:g}"
 
 
 def _save_figure(fig, path: Path) -> None:
