@@ -122,7 +122,8 @@ def test_a_row_that_ran_as_another_row_s_baseline_is_measured_itself():
         "further": [],
     }
     hinge, tau1 = TARGETS["kddgan/table1:hinge"], "kddgan/table1:kdd-tau1"
-    assert evidence.shared(hinge, {tau1: entry}) == {**entry, "runs": ["runs/plain"]}
+    alone = {"runs": ["runs/plain"], "claims": None, "fixed": None}
+    assert evidence.shared(hinge, {tau1: entry}) == entry | alone
     assert evidence.shared(TARGETS["kddgan/table1:kdd-tau5"], {tau1: entry}) is None
     later = {**entry, "further": [["runs/plain2", "runs/own2"]]}
     assert evidence.shared(hinge, {tau1: later})["further"] == [["runs/plain2"]]
