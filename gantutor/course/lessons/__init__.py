@@ -217,7 +217,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU; a GPU for CIFAR-10",
             "together",
             TogetherConfig,
-            {"smoke": 0.6, "class": 9, "colab": 240, "paper": 6000},
+            {"smoke": 0.6, "class": 5.6, "colab": 240, "paper": 6000},
         ),
     )
 }
