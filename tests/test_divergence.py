@@ -118,7 +118,6 @@ def test_a_seed_that_diverges_does_not_stop_the_others_and_all_of_them_do():
         {1: 10},
         {0: ended[0], 2: ended[2]},
     )
-    with pytest.raises(Diverged, match="step 10"):
-        each_seed(lambda s: train(s, (0, 1, 2)), range(3))
+    assert each_seed(lambda s: train(s, (0, 1, 2)), range(3)) == ({}, ended)
     with pytest.raises(ZeroDivisionError):  # anything else is no outcome
         each_seed(lambda s: 1 / s, range(3))

@@ -74,6 +74,18 @@ def test_a_row_that_was_run_alone_is_in_the_report(here):
     assert (qua.status, [run for run, _ in qua.results]) == ("holds", ["plain", "mine"])
 
 
+def test_a_row_whose_trainings_all_diverged_is_judged_by_that(here):
+    same = {"profile": "class", "seeds": 8}
+    recorded(here / "out/plain", "10_full_run", row=BARE, **same)
+    recorded(here / "out/mine", "10_full_run", [math.nan] * 8, "diverged", row=QUA, **same)
+    qua = found(here / "out")["advlatgan/table4:cifar10/dcgan/qua"]
+    (verdict,) = qua.verdicts
+    assert (qua.status, verdict.failed) == ("contradicts", 8) and "0 to 8" in verdict.note
+    # values beside which nothing says what failed are no result
+    recorded(here / "out/mine", "10_full_run", VALUES, "diverged", row=QUA, **same)
+    assert found(here / "out")["advlatgan/table4:cifar10/dcgan/qua"].status == "undecided"
+
+
 def test_a_row_is_compared_only_with_a_baseline_of_the_same_parameters(here):
     recorded(here / "out/mine", "10_full_run", row=QUA, profile="class", width=8)
     recorded(here / "out/plain", "10_full_run", row=BARE, profile="class", width=4)

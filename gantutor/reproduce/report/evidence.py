@@ -199,19 +199,22 @@ def judge(
             for claim in target.claims
         ]
     row = target.runs[-1].get("row")
-    diverged = next((r for r in results[::-1] if r["status"] == "diverged"), None)
-    if diverged:
-        of = diverged["parameters"].get("row")
-        whose = "its baseline " if of and of != row else ""
-        verdict = Verdict("undecided", note=f"{whose}diverged at step {diverged['step']}")
-        return [verdict] * len(target.claims)
     frame = frame_of(results)
     own = next((r for r in results if row and r["parameters"].get("row") == row), None)
     why = unlike(printed_fid(row), own) if own else ""
-    return [
+    verdicts = [
         claim.judge(frame, looks, why) if isinstance(claim, TableRow) else claim.judge(frame, looks)
         for claim in target.claims
     ]
+    diverged = next((r for r in results[::-1] if r["status"] == "diverged"), None)
+    if diverged is None:
+        return verdicts
+    of = diverged["parameters"].get("row")
+    whose = "its baseline " if of and of != row else ""
+    unknown = Verdict("undecided", note=f"{whose}diverged at step {diverged['step']}")
+    # a run that says which trainings failed is judged by that; of another one the values may be
+    # those of the trainings before the one that ended it
+    return [v if v.failed else unknown for v in verdicts]
 
 
 def _status(target: Target, verdicts: list[Verdict], begun: bool, done: bool) -> str:
