@@ -53,7 +53,7 @@ class Pace:
 
 
 class Waiting:
-    """The runs of a plan that are not done, in their order.
+    """The runs of a plan that are not done, the longest first: a short one fills the end.
 
     `run_plan` asks it what may start and tells it what has begun and ended.
     """
@@ -61,7 +61,7 @@ class Waiting:
     at_most = False  # whether some of the runs may turn out not to be needed
 
     def __init__(self, jobs: Iterable[Job], deadline: Deadline | None = None):
-        self.jobs = list(jobs)
+        self.jobs = sorted(jobs, key=lambda job: -job.minutes)
         self.deadline, self.pace = deadline or Deadline(), Pace()
         self.running: set[Job] = set()
         self.over: set[Job] = set()  # ended, well or not

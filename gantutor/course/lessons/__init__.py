@@ -90,7 +90,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU",
             "plane",
             PlaneConfig,
-            {"smoke": 0.6, "class": 2, "colab": 22, "paper": 100},
+            {"smoke": 0.6, "class": 2.1, "colab": 22, "paper": 100},
         ),
         Lesson(
             "02_adaptivemix",
@@ -100,7 +100,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU",
             "adaptivemix",
             AdaptiveMixConfig,
-            {"smoke": 0.5, "class": 2.3, "colab": 6, "paper": 10},
+            {"smoke": 0.5, "class": 4.7, "colab": 6, "paper": 10},
         ),
         Lesson(
             "03_kdd",
@@ -109,7 +109,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU",
             "kdd",
             KddConfig,
-            {"smoke": 0.5, "class": 1.7, "colab": 6, "paper": 15},
+            {"smoke": 0.5, "class": 2.1, "colab": 6, "paper": 15},
         ),
         Lesson(
             "04_advlat",
@@ -118,7 +118,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU",
             "advlat",
             AdvLatConfig,
-            {"smoke": 0.6, "class": 3, "colab": 15, "paper": 70},
+            {"smoke": 0.6, "class": 3.4, "colab": 15, "paper": 70},
         ),
         Lesson(
             "05_images",
@@ -127,7 +127,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU",
             "images",
             ImagesConfig,
-            {"smoke": 0.4, "class": 1.9, "colab": 120, "paper": 1500},
+            {"smoke": 0.4, "class": 1.5, "colab": 120, "paper": 1500},
             "per method",
         ),
         Lesson(
@@ -137,7 +137,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU",
             "measuring",
             MeasuringConfig,
-            {"smoke": 0.6, "class": 1.5, "colab": 10, "paper": 60},
+            {"smoke": 0.6, "class": 0.8, "colab": 10, "paper": 60},
         ),
         Lesson(
             "07_adaptivemix_images",
@@ -146,7 +146,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU, better with a GPU",
             "adaptivemix_images",
             AdaptiveMixImagesConfig,
-            {"smoke": 0.4, "class": 5, "colab": 240, "paper": 6000},
+            {"smoke": 0.4, "class": 4, "colab": 240, "paper": 6000},
         ),
         Lesson(
             "08_kdd_images",
@@ -155,7 +155,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU, better with a GPU",
             "kdd_images",
             KddImagesConfig,
-            {"smoke": 0.6, "class": 6, "colab": 240, "paper": 20000},
+            {"smoke": 0.6, "class": 5.4, "colab": 240, "paper": 20000},
         ),
         Lesson(
             "09_advlat_images",
@@ -165,7 +165,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU",
             "advlat_images",
             AdvLatImagesConfig,
-            {"smoke": 0.6, "class": 7, "colab": 240, "paper": 6000},
+            {"smoke": 0.6, "class": 7.2, "colab": 240, "paper": 6000},
         ),
         Lesson(
             "10_full_run",
@@ -207,7 +207,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU",
             "seeds",
             SeedsConfig,
-            {"smoke": 0.5, "class": 3, "colab": 45, "paper": 700},
+            {"smoke": 0.5, "class": 2.6, "colab": 45, "paper": 700},
         ),
         Lesson(
             "14_together",
@@ -217,7 +217,7 @@ LESSONS: dict[str, Lesson] = {
             "CPU; a GPU for CIFAR-10",
             "together",
             TogetherConfig,
-            {"smoke": 0.6, "class": 5.6, "colab": 240, "paper": 6000},
+            {"smoke": 0.6, "class": 6.6, "colab": 240, "paper": 6000},
         ),
     )
 }
@@ -244,7 +244,7 @@ def minutes(notebook: str, profile: str) -> float | None:
     """Minutes that a run of a lesson takes in a profile; None for a notebook of your own.
 
     >>> minutes("01_plane", "class")
-    2
+    2.1
     """
     lesson = LESSONS.get(notebook)
     return None if lesson is None else lesson.minutes.get(profile)
