@@ -78,9 +78,12 @@ def test_the_row_takes_the_steps_of_its_authors_program():
         row = ROWS["advlatgan/table6/cifar10/div"]
         assert row.recipe.terms[0].apart
         recipe = small(row, True)
-        assert gap(ours(recipe, 3, 0), theirs(recipe, 3, 0)) < 1e-9
-        # judged together, batch norm mixes the halves: other updates
-        assert gap(ours(small(row, False), 3, 0), theirs(recipe, 3, 0)) > 1e-5
+        program = theirs(recipe, 3, 0)
+        apart = gap(ours(recipe, 3, 0), program)
+        assert apart < 1e-9
+        # judged together, batch norm mixes the halves: other updates; by how much depends on the
+        # rounding of gradients that are nearly 0 (measured: 1e4 and 7e6 times as far)
+        assert gap(ours(small(row, False), 3, 0), program) > 100 * apart
     finally:
         torch.set_default_dtype(torch.float32)
 

@@ -260,7 +260,7 @@ def test_a_record_refuses_meaningless_values(tmp_path):
         record.add("modes", [1, 2], "x")
     with pytest.raises(ValueError, match="in this record already"):
         record.add("loss", 2.0)
-    with pytest.raises(ValueError, match="it becomes a file name"):
+    with pytest.raises(ValueError, match="a file.s name of letters"):
         record.figure("a/b", None, "")
     record.save()  # no folder: nothing is written
     assert not list(tmp_path.iterdir())
