@@ -51,6 +51,10 @@ class Pace:
             return self.seconds[job.kind] / self.seeds[job.kind] * job.seeds / 60
         return job.minutes * (self.taken / self.planned if self.planned else 1.0)
 
+    def a_seed(self, jobs: Iterable[Job]) -> float:
+        """The minutes that one more seed of all these runs takes."""
+        return sum(self.minutes(job) / job.seeds for job in jobs)
+
 
 class Waiting:
     """The runs of a plan that are not done, the longest first: a short one fills the end.

@@ -17,10 +17,12 @@ from gantutor.reproduce.claims.row import TableRow, kernel_distance
 from gantutor.reproduce.claims.verdict import (
     DECIDED,
     FEW,
+    LARGEST,
     STATUSES,
     Judged,
     Spread,
     Verdict,
+    factor,
     number,
     worst,
 )
@@ -30,6 +32,7 @@ __all__ = [
     "DECIDED",
     "ENOUGH",
     "FEW",
+    "LARGEST",
     "STATUSES",
     "Claim",
     "Direction",
@@ -41,6 +44,7 @@ __all__ = [
     "Verdict",
     "Within",
     "adjusted",
+    "factor",
     "kernel_distance",
     "number",
     "values",

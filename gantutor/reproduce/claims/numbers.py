@@ -49,21 +49,24 @@ class Printed(Claim):
         half = math.inf if self.gap is None else abs(self.gap) / 2
         return min(TENTH * abs(self.value), half)
 
+    @property
+    def margin(self) -> float:
+        """The margin on the scale of the measure."""
+        return math.log1p(self.room / self.value) if self.measure.scale == "log" else self.room
+
     def terms(self) -> dict[str, Any]:
         return super().terms() | {"value": self.value, "margin": self.room}
 
     def verdict(self, columns, looks) -> Verdict:
         (mine,) = columns
-        centre, margin = self.value, self.room
-        if self.measure.scale == "log":
-            centre, margin = math.log(self.value), math.log1p(self.room / self.value)
+        centre = math.log(self.value) if self.measure.scale == "log" else self.value
         placed = self.measure.place(mine)
         lost = sum(map(math.isnan, placed))
         known = Verdict("undecided", in_words(mine), seeds=len(mine), failed=lost)
         if lost:
             # no interval covers trainings without a value, and their number is part of the result
             return replace(known, note=f"{lost} of {len(mine)} trainings failed")
-        return _confirmed(placed, centre, margin, self.measure.scale, looks, known)
+        return _confirmed(placed, centre, self.margin, self.measure.scale, looks, known)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gantutor.statistics import t_interval
 
 FEW = "holds (few seeds)"
+LARGEST = 700.0  # of a logarithm whose number is still finite
 # the worst first: the status of a target is that of its worst claim
 STATUSES = (
     "contradicts",
@@ -53,7 +54,7 @@ class Spread:
 
     def exp(self) -> "Spread":
         """The same on the scale of factors, of a spread of logarithms."""
-        return Spread(*(math.exp(min(x, 700.0)) for x in (self.mean, self.low, self.high)), self.n)
+        return Spread(*map(factor, (self.mean, self.low, self.high)), self.n)
 
     def __str__(self) -> str:
         return f"{number(self.mean)} {self.interval}".rstrip()
@@ -82,7 +83,7 @@ class Judged:
 
     def shown(self, x: float) -> float:
         """A place on the scale as it is shown: a factor or printed number for a logarithm."""
-        return math.exp(min(x, 700.0)) if self.scale == "log" else x
+        return factor(x) if self.scale == "log" else x
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,15 @@ class Verdict:
     needed: int | None = None
     failed: int = 0
     judged: Judged | None = None
+
+
+def factor(x: float) -> float:
+    """The factor of a logarithm; of a very large one the largest that is finite.
+
+    >>> factor(0.0), factor(1e6) == factor(700.0)
+    (1.0, True)
+    """
+    return math.exp(min(x, LARGEST))
 
 
 def worst(verdicts: Sequence[Verdict]) -> str:

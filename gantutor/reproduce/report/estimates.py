@@ -4,10 +4,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gantutor.reproduce.claims import Claim, Verdict, Within, number
+from gantutor.reproduce.claims import LARGEST, Claim, Verdict, Within, factor, number
 
 TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
-LARGEST = 700.0  # of a logarithm whose number is still finite
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,9 @@ class Estimate:
         ('×0.497', '×0.497 [×0.407, ×0.607]')
         """
         if self.kind != "direction":
-            return number(math.exp(min(x, LARGEST)) if self.scale == "log" else x)
+            return number(factor(x) if self.scale == "log" else x)
         if self.scale == "log":
-            return TIMES + number(math.exp(min(x, LARGEST)))
+            return TIMES + number(factor(x))
         return "+" * (x > 0) + number(x)
 
     @property
@@ -119,7 +118,7 @@ def columns_of(e: Estimate | None) -> dict[str, object]:
         return {}
     shown = {"mean": e.mean, "low": e.low, "high": e.high, "effect": e.paper, "margin": e.margin}
     if e.scale == "log":
-        shown = {k: None if x is None else math.exp(min(x, LARGEST)) for k, x in shown.items()}
+        shown = {k: None if x is None else factor(x) for k, x in shown.items()}
     side = {1: "higher", -1: "lower"}.get(e.side, "")
     return {"kind": e.kind, "scale": e.scale, "better": side} | shown
 

@@ -36,13 +36,14 @@ def forecasts(plan: Plan, ledger: Ledger, targets: Mapping[str, Target] = TARGET
     yield f"{'':{WIDE + 2}s}{'(seeds)':>13s}{'the plan':>11s}" + (
         f"{'paper':>10s}{'needed':>8s}{'needed':>10s}"
     )
-    pace, by_kind = _pace(plan, ledger), _by_kind(ledger)
+    by_kind = _by_kind(ledger)
+    pace = _pace(plan, by_kind)
     by_folder = {job.folder: job for job in plan.jobs}
     for name, runs in plan.targets.items():
         target, jobs = targets[name], [by_folder[plan.out / run] for run in runs]
         if not target.claims:
             continue
-        a_seed = sum(pace.minutes(job) / job.seeds for job in jobs)
+        a_seed = pace.a_seed(jobs)
         n = plan.looks[-1] if plan.looks else min(job.seeds for job in jobs)
         most = "at most " * bool(plan.looks)
         yield f"{name}: {most}{seeds_in_words(n)}, {minutes_in_words(n * a_seed)}"
@@ -84,8 +85,8 @@ def _pilots(
     return {i: Pilot(j.sd, j.spread.n) for i, j in judged.items() if j and math.isfinite(j.sd)}
 
 
-def _pace(plan: Plan, ledger: Ledger) -> Pace:
-    pace, by_kind = Pace(), _by_kind(ledger)
+def _pace(plan: Plan, by_kind: Mapping[str, list[dict[str, Any]]]) -> Pace:
+    pace = Pace()
     for job in {job.kind: job for job in plan.jobs}.values():
         for result in by_kind.get(job.kind, ()):
             pace.took(job, result["wall_s"], len(result["seeds"]))

@@ -68,9 +68,7 @@ def aim_of(claim: Claim) -> Aim | None:
     if isinstance(claim, Ratio):
         return Aim(claim.margin, "log", True, True)
     if isinstance(claim, Printed):
-        log = claim.measure.scale == "log"
-        margin = math.log1p(claim.room / claim.value) if log else claim.room
-        return Aim(margin, claim.measure.scale, True, True)
+        return Aim(claim.margin, claim.measure.scale, True, True)
     return None
 
 

@@ -98,14 +98,14 @@ class Pursuit:
     def minutes_a_seed(self, pace: Pace) -> float:
         """Minutes that one more seed of all its runs takes."""
         block = self.blocks[min(self.complete, len(self.blocks) - 1)]
-        return sum(pace.minutes(job) / job.seeds for job in block)
+        return pace.a_seed(block)
 
     def distance(self, pace: Pace) -> float:
         """About how many minutes its nearest open claim is away from a decision.
 
         Runs that another target has had done cost nothing.
         """
-        return self.lacking() * sum(pace.minutes(job) / job.seeds for job in self.next())
+        return self.lacking() * pace.a_seed(self.next())
 
     def decided_at(self) -> list[int | None]:
         """For each claim the look, in seeds, that first gave its word; None where it is open."""
