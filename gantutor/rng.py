@@ -92,29 +92,31 @@ class Rng:
             else one(self.generators[0])
         )
 
-    def _rows(self, shape: tuple[int, ...], draw) -> Tensor:
+    def _rows(self, shape: tuple[int, ...], fill, dtype: torch.dtype | None = None) -> Tensor:
+        """Draw by fill(out, generator), which writes into a tensor of the shape."""
+        if self.stacked:
+            drawn = torch.empty((len(self.generators), *shape), dtype=dtype, device=self.device)
+            for one, generator in zip(drawn.unbind(), self.generators, strict=True):
+                fill(one, generator)
+            return drawn
+        generator = self.generators[0]
         if self.world == 1 or not shape:
-            if not self.stacked:
-                return draw(shape, self.generators[0])
-            return torch.stack([draw(shape, g) for g in self.generators])
-        n = shape[0]
-        return draw((n * self.world, *shape[1:]), self.generators[0])[
-            self.rank * n : (self.rank + 1) * n
-        ]
+            return fill(torch.empty(shape, dtype=dtype, device=self.device), generator)
+        n, *rest = shape
+        drawn = torch.empty((n * self.world, *rest), dtype=dtype, device=self.device)
+        return fill(drawn, generator)[self.rank * n : (self.rank + 1) * n]
 
     def randn(self, *shape: int) -> Tensor:
         """Standard normal numbers."""
-        return self._rows(shape, lambda s, g: torch.randn(s, generator=g, device=self.device))
+        return self._rows(shape, lambda out, g: out.normal_(generator=g))
 
     def rand(self, *shape: int) -> Tensor:
         """Uniform numbers in [0, 1)."""
-        return self._rows(shape, lambda s, g: torch.rand(s, generator=g, device=self.device))
+        return self._rows(shape, lambda out, g: out.uniform_(generator=g))
 
     def randint(self, high: int, *shape: int) -> Tensor:
         """Uniform integers in 0 .. high-1."""
-        return self._rows(
-            shape, lambda s, g: torch.randint(high, s, generator=g, device=self.device)
-        )
+        return self._rows(shape, lambda out, g: out.random_(0, high, generator=g), torch.int64)
 
     def randperm(self, n: int) -> Tensor:
         """A random order of 0 .. n-1."""
@@ -130,10 +132,8 @@ class Rng:
             return self.rand(*shape)
 
         # torch has no public Gamma draw that takes a generator; torch.distributions uses this one
-        def gammas(s, g):
-            return torch._standard_gamma(
-                torch.full(s, float(alpha), device=self.device), generator=g
-            )
+        def gammas(out, g):
+            return out.copy_(torch._standard_gamma(torch.full_like(out, alpha), generator=g))
 
         a, b = self._rows((*shape, 2), gammas).unbind(-1)
         return a / (a + b)

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding
 
 from gantutor.cells import cell_shares, circle_shares
 from gantutor.rng import Rng, take_rows
@@ -81,7 +82,8 @@ class Gaussians:
         `rng` is an Rng, a torch.Generator, a seed or several seeds.
         """
         rng = Rng.of(rng)
-        centre = self.centres.to(rng.device)[rng.randint(len(self.centres), n)]
+        which = rng.randint(len(self.centres), n)
+        centre = embedding(which, self.centres.to(rng.device))  # rows, in half an index's time
         return centre + self.std * rng.randn(n, 2)
 
     def log_density(self, x: Tensor) -> Tensor:

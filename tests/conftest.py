@@ -1,5 +1,6 @@
 """What several tests need: a browser, and a final table of the minutes that notebooks took."""
 
+import itertools
 import os
 import shutil
 import sys
@@ -16,13 +17,15 @@ sys.modules.setdefault("rfc3987_syntax", None)
 
 # the files with the longest tests, which start processes, kernels and browsers
 LONG = (
+    "test_grade",
+    "test_processes",
     "test_notebooks",
     "test_grid",
     "test_cli",
     "test_lab_browser",
-    "test_grade",
-    "test_processes",
 )
+# of these, the files whose tests share what took a minute to make: a worker gets all of a file
+SHARED = ("test_grade", "test_processes")
 
 # no sandbox, so that it runs as root in containers; no GPU; nothing that contacts a server
 QUIET = [
@@ -71,11 +74,17 @@ def pytest_collection_modifyitems(items):
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     first = sorted((i for i in items if i.path.stem in LONG), key=lambda i: LONG.index(i.path.stem))
+    units = [
+        list(unit)
+        for _, unit in itertools.groupby(
+            first, lambda i: i.path.stem if i.path.stem in SHARED else i.nodeid
+        )
+    ]
     then = [i for i in items if i.path.stem not in LONG]
     ordered, size = [], len(items) / workers
     for worker in range(workers):
-        share = first[worker::workers]
-        rest = round((worker + 1) * size) - len(ordered) - len(share)
+        share = [i for unit in units[worker::workers] for i in unit]
+        rest = max(0, round((worker + 1) * size) - len(ordered) - len(share))
         ordered += share + then[:rest]
         then = then[rest:]
     items[:] = ordered + then

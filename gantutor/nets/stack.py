@@ -15,6 +15,7 @@ from torch.nn.functional import leaky_relu, leaky_relu_
 
 # takes the ReLU's result in place of its input, which has the same sign
 leaky_backward = torch.ops.aten.leaky_relu_backward.default
+leaky_backward_ = torch.ops.aten.leaky_relu_backward.grad_input
 
 
 class Stack(nn.Module):
@@ -104,7 +105,8 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """The map x W + b for x (B, n_in), or (seeds, B, n_in) where the weights are stacked."""
     if weight.ndim == 2:
         return torch.addmm(bias, x, weight)
-    return torch.baddbmm(bias[:, None], x, weight)
+    # baddbmm would first copy the bias into every row
+    return torch.bmm(x, weight).add_(bias[:, None])
 
 
 def _needs_plain(x: Tensor) -> bool:
@@ -146,7 +148,10 @@ class _Pass(Function):
             if g is not None and (i or ctx.needs_input_grad[1]):
                 g = g @ layers[i][0].mT
                 if i:  # what enters layer i is the ReLU's result
-                    g = leaky_backward(g, inputs[i], stack.leak, True)
+                    if again:
+                        g = leaky_backward(g, inputs[i], stack.leak, True)
+                    else:
+                        leaky_backward_(g, inputs[i], stack.leak, True, grad_input=g)
         at_x = g if ctx.needs_input_grad[1] else None
         if not _wanted(ctx.next_functions[1][0]):
             return None, at_x, None
