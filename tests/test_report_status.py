@@ -80,6 +80,9 @@ def test_the_status_has_lessons_by_claim_and_tables_by_count(made_up):
     line = next(x for x in claims if "kdd-da7: FID" in x)
     assert "| 5.713 | 5.19 to 6.28 | 8 | **compatible**; about " in line
     assert "by itself holds, p = 0.0" in next(x for x in claims if "dcgan/qua: FID" in x)
+    row = next(r for r in rows if r["needed_seeds"])
+    beyond = status_page.verdict_of(row | {"needed_seeds": "", "needed_minutes": "", "alone": ""})
+    assert beyond == f"**{row['claim_status']}**; no number of seeds in reach would decide"
     numbers = [int(x.split("|")[1]) for x in claims if x.split("|")[1].strip().isdigit()]
     assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) > 15
     counts = status_page.counts_table(rows, "KDD GAN")

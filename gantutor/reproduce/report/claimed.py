@@ -15,6 +15,7 @@ from gantutor.reproduce.report.printed import Table
 from gantutor.reproduce.report.sections import Section
 
 DAY = 24 * 60.0  # minutes
+HOPELESS = "no number of seeds in reach would decide"
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,18 @@ def lacking(v: Verdict, minutes_a_seed: float) -> str:
     """The seeds and the time that would decide; "" for a word that is decided."""
     more = more_seeds(v)
     if more is None:
-        open_ = v.status in ("undecided", "compatible") and not v.failed
-        hopeless = open_ and v.judged is not None and v.judged.look > 1
-        return "no number of seeds in reach would decide" if hopeless else ""
+        spread = v.judged is not None and v.judged.look > 1
+        return HOPELESS if hopeless(v.status, spread, v.failed) else ""
     return missing(more, more * minutes_a_seed)
+
+
+def hopeless(status: str, spread: bool, failed: int) -> bool:
+    """Whether a claim for which no number of seeds is known is one that none would decide.
+
+    spread: the seeds have one to tell by
+    failed: so many trainings, after which seeds are not counted ahead
+    """
+    return status in ("undecided", "compatible") and spread and not failed
 
 
 def missing(seeds: int, minutes: float) -> str:

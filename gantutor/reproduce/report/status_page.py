@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from gantutor.reproduce.claims import ENOUGH
-from gantutor.reproduce.report.claimed import chance, missing
+from gantutor.reproduce.report.claimed import HOPELESS, chance, hopeless, missing
 from gantutor.reproduce.report.estimates import Estimate, estimate_in
 from gantutor.reproduce.report.forest import picture
 from gantutor.reproduce.report.statuses import STATUSES, counted
@@ -166,6 +166,10 @@ def verdict_of(r: dict[str, str]) -> str:
     if r["needed_seeds"]:
         more = int(r["needed_seeds"]) - int(r["seeds"])
         words.append(missing(more, float(r["needed_minutes"])))
+    else:
+        spread = bool(r["sd"]) and int(r["seeds"] or 0) > 1
+        if hopeless(r["claim_status"], spread, int(r["failed"] or 0)):
+            words.append(HOPELESS)
     return "; ".join(words)
 
 
