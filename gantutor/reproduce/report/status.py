@@ -135,23 +135,35 @@ def conditions_of(runs: Sequence[dict[str, Any]]) -> str:
     if not runs:
         return "not kept"
     profiles = _each(f"`{r['parameters'].get('profile')}`" for r in runs)
-    seeds = _each(_span(r["seeds"]) for r in runs)
     versions = _each(f"torch {r['versions']['torch']}" for r in runs)
     hours = sum(r["wall_s"] for r in runs) / 3600
     days = sorted({r["started"][:10] for r in runs})
     span = " to ".join(dict.fromkeys((days[0], days[-1])))
     return (
-        f"profile {profiles}, seeds {seeds}; {several(len(runs), 'run')}, {hours:.1f} hours in all"
+        f"profile {profiles}, {_seeds([r['seeds'] for r in runs])};"
+        f" {several(len(runs), 'run')}, {hours:.1f} hours in all"
         f" on {_each(machine(r['hardware']) for r in runs)}; {versions}; {span}"
     )
 
 
-def _span(seeds: Sequence[int]) -> str:
-    """Seeds in words.
+def _seeds(runs: Sequence[Sequence[int]]) -> str:
+    """The seeds of several runs in words.
 
-    >>> _span([0, 1, 2, 3]), _span([3, 7])
-    ('0 to 3', '3, 7')
+    >>> _seeds([[0, 1, 2], [0, 1, 2]]), _seeds([[3, 7]])
+    ('seeds 0 to 2', 'seeds 3, 7')
+    >>> _seeds([[0, 1, 2, 3], [0], [0, 1, 2]])
+    '1, 3 or 4 seeds from 0 on'
     """
+    firsts, counts = {seeds[0] for seeds in runs}, sorted({len(seeds) for seeds in runs})
+    runs_on = all(list(s) == list(range(s[0], s[0] + len(s))) for s in runs)
+    if runs_on and len(firsts) == 1 and len(counts) > 1:
+        *others, last = map(str, counts)
+        return f"{', '.join(others)} or {last} seeds from {firsts.pop()} on"
+    return f"seeds {_each(map(_span, runs))}"
+
+
+def _span(seeds: Sequence[int]) -> str:
+    """Seeds without a word, from the first to the last where there are no gaps."""
     whole = len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1))
     return f"{seeds[0]} to {seeds[-1]}" if whole else ", ".join(map(str, seeds))
 
