@@ -15,17 +15,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # nbformat would import this module and build a grammar of web addresses in it, for two seconds
 sys.modules.setdefault("rfc3987_syntax", None)
 
-# the files with the longest tests, which start processes, kernels and browsers
-LONG = (
+# files whose tests share what takes long to make: one worker gets all of a file
+SHARED = (
     "test_grade",
     "test_processes",
-    "test_notebooks",
-    "test_grid",
-    "test_cli",
-    "test_lab_browser",
+    "test_norms",
+    "test_site_browser",
+    "test_report_browser",
+    "test_report_status",
+    "test_report_tables",
+    "test_report",
+    "test_site",
 )
-# of these, the files whose tests share what took a minute to make: a worker gets all of a file
-SHARED = ("test_grade", "test_processes")
+# the files with the longest tests, which start processes, kernels and browsers
+LONG = (*SHARED, "test_notebooks", "test_grid", "test_cli", "test_lab_browser")
 
 # no sandbox, so that it runs as root in containers; no GPU; nothing that contacts a server
 QUIET = [
