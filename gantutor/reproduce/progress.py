@@ -97,8 +97,8 @@ class Progress:
     def stopped(self) -> str:
         """What to say when the grid is stopped before its end."""
         return (
-            f"stopped: {len(self.outcomes)} of {self.total} runs are done; run the same command "
-            "again to continue, also inside a run, from its last checkpoint"
+            f"stopped: {len(self.outcomes)} of {self.total} runs are done; a run that writes "
+            "checkpoints (notebook 10) will go on from its last"
         )
 
 

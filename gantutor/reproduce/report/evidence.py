@@ -182,7 +182,7 @@ def _runs_of(target: Target, entry: dict[str, Any] | None, ledger: Ledger) -> li
 def _entry_of(results: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     """What a plan's entry would hold for records that are in no plan."""
     p = results[-1][1]["parameters"] if results else {}
-    usual = {"profile": "class", "seed": 0, "seeds": 3}
+    usual = {"profile": "class", "seed": 0, "seeds": None}  # None: as many as the profile has
     return {"missing": None} | {name: p.get(name, value) for name, value in usual.items()}
 
 

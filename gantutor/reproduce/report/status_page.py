@@ -30,6 +30,12 @@ seeds, and two variants are compared seed by seed.
 
 {statuses}
 
+A direction is asked about in this order: does it hold, is it absent, is it contradicted? So a small
+effect on the wrong side is *absent*. *Absent* and *reproduced* go by the 90 % interval (two
+one-sided tests at 5 %), which is a little shorter than the one that is shown. The columns of values
+are arithmetic means, the effect on a distance is the geometric mean of the seeds' ratios and not
+their quotient, and a value near 0 counts as the floor of its measure.
+
 *Holds*, *contradicts* and *differs* reject a hypothesis: the chance that any of them is false, over
 all {tested} tested claims, is at most 5 % (Holm). What a claim would say by itself is given where
 that changes it. *Absent* and *reproduced* are two one-sided tests at 5 % for each claim. Fewer than

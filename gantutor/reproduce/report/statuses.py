@@ -22,14 +22,22 @@ STATUSES = {
     "reproduced": Status(
         "●", "good", "the interval lies within the margin of a printed number or exact statement"
     ),
-    "holds": Status("◕", "good", "the interval lies beyond no effect, on the claimed side"),
+    "holds": Status(
+        "◕",
+        "good",
+        "the interval lies beyond no effect, on the claimed side; or every seed is within a bar "
+        "of our own",
+    ),
     FEW: Status("◔", "some", "the same by 3 or 4 seeds, which can say nothing else"),
     "compatible": Status(
         "◐", "some", "the interval contains the printed number, but is wider than its margin"
     ),
     "undecided": Status("○", "none", "the seeds cannot tell; the page says how many could"),
     "absent": Status(
-        "◌", "bad", "the effect lies within the margin: one as large as claimed is ruled out"
+        "◌",
+        "bad",
+        "the effect lies within the margin, on whichever side: one as large as claimed is ruled "
+        "out",
     ),
     "differs": Status("≠", "bad", "the interval lies outside the margin of the printed number"),
     "contradicts": Status("✕", "bad", "the interval lies beyond no effect, on the other side"),

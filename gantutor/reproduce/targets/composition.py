@@ -45,7 +45,7 @@ def _claims(data: str, distance: str, best: str) -> tuple[Claim, ...]:
                 Direction(
                     f"effect_on_log_{distance}",
                     f"{data}: {' x '.join(several)}",
-                    f"{data}: {' and '.join(several)} give more together than each adds alone",
+                    f"{data}: {' and '.join(several)} lower it by more than their own factors do",
                     zero,
                     "lower",
                     smallest=MARGIN,
