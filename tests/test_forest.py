@@ -1,6 +1,7 @@
 """Forest plots: what is drawn where, against the numbers themselves."""
 
 import math
+import re
 
 import pytest
 
@@ -9,7 +10,7 @@ from gantutor.reproduce.report import claimed
 from gantutor.reproduce.report.axes import axis_of
 from gantutor.reproduce.report.estimates import Estimate, columns_of, estimate_in, estimate_of
 from gantutor.reproduce.report.fixed import fixed, outcomes
-from gantutor.reproduce.report.forest import EDGE, WIDTH, marks, plots
+from gantutor.reproduce.report.forest import EDGE, WIDTH, marks, picture, plots
 
 FACTORS = tuple(
     Estimate("direction", "fid", "log", mean, mean - 0.2, mean + 0.3, paper, 0.25, -1, "holds")
@@ -67,6 +68,34 @@ def test_a_wide_interval_is_cut_and_does_not_squeeze_the_others():
     axis = axis_of([*FACTORS, wide])
     assert marks(wide, axis).cut == (True, False)
     assert axis.high - axis.low < 2.5 * (axis_of(FACTORS).high - axis_of(FACTORS).low)
+
+
+@pytest.mark.parametrize("way", [-1, 1])
+def test_an_extreme_factor_is_a_number_at_the_end_and_does_not_squeeze_the_others(way):
+    mean = way * math.log(700)
+    ends = (mean - 0.2, mean + 0.2)
+    extreme = Estimate("direction", "fid", "log", mean, *ends, mean / 2, 0.2, -1, "holds")
+    axis = axis_of([*FACTORS, extreme])
+    assert axis == axis_of(FACTORS)
+    drawn = marks(extreme, axis)
+    assert drawn.beyond == extreme.text(mean) and drawn.bar is drawn.paper is None
+    assert drawn.mean == (EDGE if way < 0 else WIDTH - EDGE)
+    svg = plots([*FACTORS, extreme])[-1]
+    assert f">{drawn.beyond}</text>" in svg and 'class="cut"' in svg and 'class="dot"' not in svg
+    assert all(marks(e, axis).beyond == "" for e in FACTORS)
+    # alone, or with others that need as much room, it has its place
+    assert marks(extreme, axis_of([extreme])).beyond == ""
+    near = Estimate("direction", "fid", "log", mean / 1.5, *ends, None, 0.2, -1, "holds")
+    assert marks(extreme, axis_of([*FACTORS, near, extreme])).beyond == ""
+
+
+def test_a_long_name_takes_two_lines_and_moves_what_is_below_it():
+    long = "energy_distance_equal_computing: ring: AdaptiveMix + -qua + KDD against none"
+    named = [(str(i), name, FACTORS[0]) for i, name in enumerate([long, "short"])]
+    texts = re.findall(r'<text x="44" y="([\d.]+)">(.*?)</text>', picture("title", named))
+    assert " ".join(words for _, words in texts) == f"{long} short"
+    heights = [float(y) for y, _ in texts]
+    assert len(heights) == 3 and all(b - a > 12 for a, b in zip(heights, heights[1:], strict=False))
 
 
 @pytest.mark.parametrize("reach", [1e-3, 0.05, 0.3, 1, 3, 10, 40, 300])

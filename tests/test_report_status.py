@@ -15,7 +15,7 @@ from gantutor.course.records import Record
 from gantutor.files import NotOurs
 from gantutor.reproduce import papers, records, report
 from gantutor.reproduce.report import status, status_page
-from gantutor.reproduce.report.forest import PICTURE
+from gantutor.reproduce.report.forest import NAMES, PICTURE
 from gantutor.reproduce.report.statuses import STATUSES
 from gantutor.reproduce.targets import ALL
 
@@ -108,6 +108,34 @@ def test_each_picture_has_the_numbered_lines_of_its_page(made_up):
         without = [n for n in numbers if f"| {n} |" in own and n not in texts]
         # what has no number to draw has dashes in the table
         assert all(re.search(rf"^\| {n} \|.*\| – \| – \| – \|", own, re.M) for n in without)
+
+
+def test_names_and_headings_of_pictures_are_whole_and_have_room():
+    rows, _ = shown(status.SHOWN)
+    for svg in status_page.pictures(rows).values():
+        root = ElementTree.fromstring(svg)
+        texts = list(root.iter("{http://www.w3.org/2000/svg}text"))
+        names = [x for x in texts if x.get("x") == "44"]
+        heads = [x for x in texts if x.get("class") == "head"]
+        assert names and heads and not any("\N{HORIZONTAL ELLIPSIS}" in x.text for x in texts)
+        # in a wide font; the arrows of claimed sides are 3 units to the right of NAMES
+        assert all(44 + 6.9 * len(x.text) <= NAMES for x in names)
+        assert all(int(x.get("x")) + 7.5 * len(x.text) <= int(root.get("width")) for x in heads)
+
+
+def test_an_effect_is_named_by_its_method_under_a_heading_in_words():
+    rows, _ = shown(status.SHOWN)
+    svg = status_page.pictures(rows)["status_course.svg"]
+    lines = {x.number: x for lines in status_page.by_paper(rows).values() for x in lines}
+    effects = [x for x in lines.values() if x.row["metric"].startswith("effect_on_log_")]
+    assert {"ring: KDD", "ring: AdaptiveMix \N{MULTIPLICATION SIGN} -qua"} < {
+        x.name for x in effects
+    }
+    # one can tell lines under one heading from each other
+    assert len({(x.row["metric"], x.name) for x in effects}) == len(effects) > 20
+    assert "effect_on" not in svg
+    for budget in ("steps", "computing"):
+        assert f">effect on log energy distance, at equal {budget}</text>" in svg
 
 
 def test_both_texts_are_written_and_written_again(made_up, place):

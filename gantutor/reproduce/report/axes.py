@@ -16,6 +16,7 @@ DIGITS = (
     (math.inf, ("1",)),
 )
 STRETCH = 1.6  # intervals may widen an axis by this factor, and are cut beyond
+EXTREME = math.log(30)  # factors nearer to 1 are never left out of their axis
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,22 @@ class Axis:
     high: float
     ticks: tuple[tuple[float, str], ...]
 
+    def holds(self, x: float) -> bool:
+        """Whether a place is on the axis."""
+        return self.low <= x <= self.high
+
     def share(self, x: float) -> float:
         """Where a place is, 0 at the lower end and 1 at the upper one; outside, the nearer end."""
         return min(max((x - self.low) / (self.high - self.low), 0.0), 1.0)
 
 
 def axis_of(estimates: Sequence[Estimate]) -> Axis:
-    """An axis that estimates of one group share."""
+    """An axis that estimates of one group share, but for those that would squeeze the others."""
     wanted, ends = [], []
     for e in estimates:
-        theirs = [] if e.paper is None else [e.paper]
-        wanted += [e.place(x) for x in (e.mean, e.centre - e.margin, e.centre + e.margin, *theirs)]
+        if _squeezes(e, [other for other in estimates if other is not e]):
+            continue
+        wanted += _wanted(e)
         ends += [e.place(x) for x in (e.low, e.high) if math.isfinite(x)]
     low, high = min(wanted), max(wanted)
     room = (STRETCH - 1) * (high - low) or 1.0
@@ -50,6 +56,22 @@ def axis_of(estimates: Sequence[Estimate]) -> Axis:
     sign = "+" if first.kind == "direction" else ""
     ticks = ((x, (sign if x > 0 else "") + _round(x)) for x in _steps(low, high))
     return Axis(low, high, tuple(ticks))
+
+
+def _wanted(e: Estimate) -> list[float]:
+    """The places that an axis needs: our mean, the margin's ends and the paper's effect."""
+    theirs = [] if e.paper is None else [e.paper]
+    return [e.place(x) for x in (e.mean, e.centre - e.margin, e.centre + e.margin, *theirs)]
+
+
+def _squeezes(e: Estimate, others: Sequence[Estimate]) -> bool:
+    """Whether a factor is extreme, and further from the others than they need in all."""
+    mean = e.place(e.mean)
+    if e.scale != "log" or e.kind == "range" or abs(mean) <= EXTREME or not others:
+        return False
+    places = [x for other in others for x in _wanted(other)]
+    low, high = min(places), max(places)
+    return max(low - mean, mean - high) > high - low
 
 
 def _factors(low: float, high: float) -> tuple[tuple[float, str], ...]:

@@ -7,6 +7,32 @@ from dataclasses import dataclass
 from gantutor.reproduce.claims import LARGEST, Claim, Verdict, Within, factor, number
 
 TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
+EFFECT, COMPUTING = "effect_on_log_", "_equal_computing"  # begins and ends metrics of composition
+
+
+def effect_in_words(metric: str) -> str:
+    """What an effect of the composition is on, and at which budget; "" for any other metric.
+
+    >>> effect_in_words("effect_on_log_energy_distance_equal_computing")
+    'effect on log energy distance, at equal computing'
+    >>> effect_in_words("effect_on_log_fd_small"), effect_in_words("fd_small_equal_computing")
+    ('effect on log fd small, at equal steps', '')
+    """
+    if not metric.startswith(EFFECT):
+        return ""
+    budget = "computing" if metric.endswith(COMPUTING) else "steps"
+    words = metric.removesuffix(COMPUTING).replace("_", " ")
+    return f"{words}, at equal {budget}"
+
+
+def base_beside(variant: str, against: str) -> str:
+    """What a variant is compared with, without the part that both names begin with.
+
+    >>> base_beside("ring: KDD", "ring: none"), base_beside("ring: KDD", "none")
+    ('none', 'none')
+    """
+    part, colon, _ = variant.rpartition(": ")
+    return against.removeprefix(part + colon)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ tables, and pictures of many claims for docs/status.md.
 """
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from markupsafe import Markup
 
 from gantutor.reproduce import html as templates
 from gantutor.reproduce.report.axes import Axis, axis_of
-from gantutor.reproduce.report.estimates import Estimate
+from gantutor.reproduce.report.estimates import Estimate, effect_in_words
 from gantutor.reproduce.report.statuses import STATUSES
 
 WIDTH, EDGE = 240, 17  # of a line's plot, in units of SVG; the axis leaves room for its labels
@@ -31,7 +32,8 @@ class Marks:
     band: the margin's ends
     zero: no effect, or the printed number; None for a range
     claimed: from there to the end of the axis on the claimed side; None where no side is claimed
-    paper, mean: the paper's effect and ours
+    paper, mean: the paper's effect and ours; no paper's where it is beyond the axis
+    beyond: our mean as a number, in place of dot and interval, where it is beyond the axis
     bar: our interval, None for a single value; cut: whether it goes on to the left, to the right
     ticks: (place, label)
     """
@@ -45,6 +47,7 @@ class Marks:
     claimed: tuple[float, float] | None
     paper: float | None
     mean: float
+    beyond: str
     bar: tuple[float, float] | None
     cut: tuple[bool, bool]
     ticks: tuple[tuple[float, str], ...]
@@ -59,7 +62,9 @@ def marks(e: Estimate, axis: Axis, width: float = WIDTH) -> Marks:
 
     zero = None if e.kind == "range" else at(e.place(e.centre))
     end = {1: right, -1: left}.get(e.side)
-    several = math.isfinite(e.low) and math.isfinite(e.high)
+    beyond = not axis.holds(e.place(e.mean))
+    several = math.isfinite(e.low) and math.isfinite(e.high) and not beyond
+    paper = None if e.paper is None or e.kind == "range" else e.place(e.paper)
     ends = (e.place(e.low), e.place(e.high))
     return Marks(
         STATUSES[e.status].css,
@@ -69,8 +74,9 @@ def marks(e: Estimate, axis: Axis, width: float = WIDTH) -> Marks:
         (at(e.place(e.centre - e.margin)), at(e.place(e.centre + e.margin))),
         zero,
         None if end is None else (min(zero, end), max(zero, end)),
-        None if e.paper is None or e.kind == "range" else at(e.place(e.paper)),
+        at(paper) if paper is not None and axis.holds(paper) else None,
         at(e.place(e.mean)),
+        e.text(e.mean) if beyond else "",
         (at(ends[0]), at(ends[1])) if several else None,
         (several and ends[0] < axis.low, several and ends[1] > axis.high),
         tuple((at(x), label) for x, label in axis.ticks),
@@ -92,10 +98,13 @@ def plots(estimates: Sequence[Estimate | None]) -> list[Markup | None]:
 # -- a picture of many claims ----------------------------------------------------------------------
 @dataclass(frozen=True)
 class PictureLine:
-    """A line of a picture: its number in the text, what it is about, its marks and its words."""
+    """A line of a picture: its number in the text, what it is about, its marks and its words.
+
+    name: in as many lines as it needs beside the plot
+    """
 
     number: str
-    name: str
+    name: list[str]
     marks: Marks
     status: str
     y: float
@@ -111,7 +120,9 @@ class PictureGroup:
     bottom: float
 
 
-NAMES, PLOT, WORDS, STEP, HEAD, FOOT = 400, 330, 150, 26, 30, 30  # units of SVG
+NAMES, PLOT, WORDS, STEP, HEAD, FOOT = 460, 330, 150, 26, 30, 30  # units of SVG
+LEADING = 14  # from a line of a long name to its next
+LONGEST = 60  # characters of a name in one line, which take 6.9 units each in a wide font
 
 
 def picture(title: str, named: Sequence[tuple[str, str, Estimate]]) -> str:
@@ -122,9 +133,12 @@ def picture(title: str, named: Sequence[tuple[str, str, Estimate]]) -> str:
     y, found = 12.0, []
     for group, lines in groups.items():
         axis, top, drawn = axis_of([e for _, _, e in lines]), y + HEAD, []
-        for i, (number, name, e) in enumerate(lines):
-            drawn.append(PictureLine(number, name, marks(e, axis, PLOT), e.status, top + i * STEP))
-        y = top + len(lines) * STEP
+        y = top
+        for number, name, e in lines:
+            # "-qua" is a name, no place to break a line
+            words = textwrap.wrap(name, LONGEST, break_on_hyphens=False)
+            drawn.append(PictureLine(number, words, marks(e, axis, PLOT), e.status, y))
+            y += STEP + LEADING * (len(words) - 1)
         found.append(PictureGroup(title_of(group), drawn, top, y))
         y += FOOT
     svg = templates.render(
@@ -133,6 +147,7 @@ def picture(title: str, named: Sequence[tuple[str, str, Estimate]]) -> str:
         title=title,
         groups=found,
         names=NAMES,
+        leading=LEADING,
         plot=PLOT,
         width=NAMES + PLOT + WORDS,
         height=y + 6,
@@ -150,8 +165,12 @@ def title_of(group: tuple[str, str, str]) -> str:
 
     >>> title_of(("direction", "log", "")), title_of(("direction", "linear", "modes"))
     ('factor to the control', 'modes: difference to the control')
+    >>> title_of(("direction", "linear", "effect_on_log_energy_distance"))
+    'effect on log energy distance, at equal steps'
     """
     kind, scale, metric = group
+    if effect := effect_in_words(metric):
+        return effect
     what = AXES.get((kind, scale), "difference to the control")
     return f"{metric}: {what}" if metric else what
 
