@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shlex
 import signal
 from dataclasses import replace
@@ -360,6 +361,25 @@ def test_the_last_lines_say_what_is_decided_and_what_the_page_leaves_open(whole)
         1 + len(withdrawn) + len({s for s in among if s in NAMES}) if among else 0
     )
     assert all(len(line) <= 100 for line in among[1:])
+
+
+def test_names_of_claims_are_whole_beside_aligned_columns(here):
+    course(here / "notebooks", "14_together")
+    plan = planned(here / "out", ["composition/ring"])
+    claims = TARGETS["composition/ring"].claims
+    for lines, said in (
+        (list(forecasts(plan, read_ledger(plan.out)))[3:], "no pilot"),
+        (outlook(UntilDecided(plan))[1:-1], "no look yet"),
+    ):
+        assert max(map(len, lines)) <= 100
+        assert not any("\N{HORIZONTAL ELLIPSIS}" in line for line in lines)
+        # a claim is a line with columns and those below it, further to the right
+        ends = {line.index(said) for line in lines if said in line}
+        assert len(ends) == 1
+        named = "\n".join(line[: min(ends)].rstrip() if said in line else line for line in lines)
+        found = [" ".join(name.split()) for name in re.split(r"\n(?=  \S)", named)]
+        assert len(set(found)) == len(found) == len(claims)
+        assert "effect_on_log_energy_distance: ring: AdaptiveMix x -qua < no effect" in found
 
 
 def test_a_forecast_is_the_power_of_the_pilot_s_spread(whole):

@@ -13,7 +13,7 @@ from gantutor.reproduce.report.sections import but_for_seeds
 from gantutor.reproduce.targets import TARGETS, Target
 from gantutor.reproduce.until import kept
 from gantutor.reproduce.until.pilot import POWER, Pilot, aim_of
-from gantutor.reproduce.until.words import WIDE, label, minutes_in_words
+from gantutor.reproduce.until.words import WIDE, beside, minutes_in_words
 from gantutor.reproduce.waiting import Pace
 from gantutor.statistics import levels
 
@@ -50,7 +50,7 @@ def forecasts(plan: Plan, ledger: Ledger, targets: Mapping[str, Target] = TARGET
         alpha = levels(plan.looks)[-1] if plan.looks else ALPHA
         found = _pilots(target, jobs, by_kind) or kept.pilots(target, jobs)
         for i, claim in enumerate(target.claims):
-            yield f"  {label(claim):{WIDE}s}{_line(claim, found.get(i), n, alpha, a_seed)}"
+            yield from beside(claim, _line(claim, found.get(i), n, alpha, a_seed))
 
 
 def _line(claim: Claim, pilot: Pilot | None, n: int, alpha: float, a_seed: float) -> str:

@@ -1,5 +1,6 @@
 """Claims in a few words, and what is decided and missing once a command ends."""
 
+import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -13,14 +14,15 @@ from gantutor.reproduce.claims import (
     Verdict,
     Within,
 )
+from gantutor.reproduce.report.estimates import base_beside
 from gantutor.reproduce.report.sections import Section
 from gantutor.reproduce.until.pursuit import FAR, Pursuit, UntilDecided, lacks, settled
 from gantutor.reproduce.waiting import Waiting
 
-LINE, WIDE = 100, 46  # characters of a line, and of a claim in it
+LINE, WIDE = 100, 46  # characters of a line, and of a claim's name in it
 
 
-def label(claim: Claim, width: int = WIDE) -> str:
+def label(claim: Claim) -> str:
     """What a claim compares, without its reasons.
 
     >>> label(Direction("modes", "AdaptiveMix", "covers more modes", "WGAN", "higher"))
@@ -32,7 +34,7 @@ def label(claim: Claim, width: int = WIDE) -> str:
         other = claim.against.rsplit("/", 1)[-1]
         said = f"{mine} {side} {other}" if other else f"{mine} = {claim.value:g}"
     elif isinstance(claim, Direction):
-        said = f"{claim.variant} {side} {claim.against}"
+        said = f"{claim.variant} {side} {base_beside(claim.variant, claim.against)}"
     elif isinstance(claim, Within):
         said = f"{claim.variant} in {claim.low:g} to {claim.high:g}"
     elif isinstance(claim, Ratio):
@@ -41,8 +43,24 @@ def label(claim: Claim, width: int = WIDE) -> str:
         said = f"{claim.variant} = {claim.value:g}"
     else:
         said = claim.variant
-    words = f"{claim.metric}: {said}"
-    return clipped(words, width)
+    return f"{claim.metric}: {said}"
+
+
+def beside(claim: Claim, columns: str) -> list[str]:
+    """A line with a claim's name and columns; a long name goes on below, from what it compares.
+
+    >>> ring = "ring: AdaptiveMix + -qua + KDD"
+    >>> long = Direction("energy_distance", ring, "all are best", "ring: -qua", "lower")
+    >>> print("\\n".join(beside(long, " undecided")))
+      energy_distance:                               undecided
+        ring: AdaptiveMix + -qua + KDD < -qua
+    """
+    name = label(claim)
+    if len(name) <= WIDE:
+        return [f"  {name:{WIDE}s}{columns}"]
+    metric, said = name.split(" ", 1)
+    below = textwrap.wrap(said, LINE - 4, break_on_hyphens=False)
+    return [f"  {metric:{WIDE}s}{columns}", *(f"    {words}" for words in below)]
 
 
 def clipped(text: str, width: int) -> str:
@@ -70,10 +88,8 @@ def outlook(waiting: UntilDecided) -> list[str]:
     lines = []
     for p in waiting.pursuits:
         lines.append(f"{p.target.name}{'' if p.target.claims else ': makes no claim'}")
-        lines += [
-            clipped(f"  {label(claim):{WIDE}s} {word}", LINE)
-            for claim, word in zip(p.target.claims, _words(p, waiting), strict=True)
-        ]
+        for claim, word in zip(p.target.claims, _words(p, waiting), strict=True):
+            lines += [clipped(line, LINE) for line in beside(claim, f" {word}")]
         if p.waits:
             lines.append(f"  waits for a run that failed: {p.waits}")
     return [*lines, *not_begun(waiting)]
@@ -121,7 +137,7 @@ def _of_claim(verdict: Verdict, at: int | None, p: Pursuit, a_seed: float) -> st
 def on_the_page(sections: Sequence[Section], names: Sequence[str]) -> list[str]:
     """What the correction for all claims of the page leaves of the words of these targets."""
     found = [
-        (s.target.name, label(claim), verdict)
+        (s.target.name, claim, verdict)
         for s in sections
         if s.target.name in names
         for claim, verdict in zip(s.target.claims, s.verdicts, strict=True)
@@ -136,8 +152,6 @@ def on_the_page(sections: Sequence[Section], names: Sequence[str]) -> list[str]:
     ]
     for name, group in groupby(found, key=lambda x: x[0]):
         lines.append(name)
-        lines += [
-            f"  {claim:{WIDE}s} {v.alone}: p = {v.p:.2g}, corrected {v.adjusted:.2g}"
-            for _, claim, v in group
-        ]
+        for _, claim, v in group:
+            lines += beside(claim, f" {v.alone}: p = {v.p:.2g}, corrected {v.adjusted:.2g}")
     return lines
