@@ -109,6 +109,11 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.bmm(x, weight).add_(bias[:, None])
 
 
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b, of matrices or of as many on either side, without the questions that @ asks first."""
+    return torch.mm(a, b) if a.ndim == 2 else torch.bmm(a, b)
+
+
 def _needs_plain(x: Tensor) -> bool:
     """Whether more is asked for than the closed form offers, reverse mode in one precision.
 
@@ -146,7 +151,7 @@ class _Pass(Function):
                 g = at_tap if g is None else g + at_tap
             slopes[i] = g
             if g is not None and (i or ctx.needs_input_grad[1]):
-                g = g @ layers[i][0].mT
+                g = product(g, layers[i][0].mT)
                 if i:  # what enters layer i is the ReLU's result
                     if again:
                         g = leaky_backward(g, inputs[i], stack.leak, True)
@@ -178,7 +183,7 @@ def _gradient(weights: Tensor, inputs: list[Tensor], slopes: list[Tensor | None]
     grads, axis = [], weights.ndim - 1
     for x, g in zip(inputs, slopes, strict=True):
         if g is not None:
-            grads += [(x.mT @ g).flatten(axis), g.sum(-2)]
+            grads += [product(x.mT, g).flatten(axis), g.sum(-2)]
     unused = weights.shape[-1] - sum(g.shape[-1] for g in grads)  # of the last layers
     if unused:
         grads.append(weights.new_zeros(*weights.shape[:-1], unused))
