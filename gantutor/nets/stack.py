@@ -110,7 +110,7 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """a @ b, of matrices or of as many on either side, without the questions that @ asks first."""
+    """Matrix product a b, of two matrices or of stacks of as many; quicker than @ on small ones."""
     return torch.mm(a, b) if a.ndim == 2 else torch.bmm(a, b)
 
 
