@@ -97,8 +97,8 @@ class Progress:
     def stopped(self) -> str:
         """What to say when the grid is stopped before its end."""
         return (
-            f"stopped: {len(self.outcomes)} of {self.total} runs are done; a run that writes "
-            "checkpoints (notebook 10) will go on from its last"
+            f"stopped: {len(self.outcomes)} of {self.total} runs are done; run the same command "
+            "again to continue; a run that writes checkpoints (notebook 10) goes on from its last"
         )
 
 
